@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TASKGROUP_H
+#define TASKGROUP_H
+/**
+ * @file taskgroup.h
+ * The one header to include: groups of fallible tasks on the OpenMP team.
+ */
+#include <taskgroup/status.h>
+#include <taskgroup/version.h>
+#include <taskgroup/context.h>
+#include <taskgroup/task.h>
+#include <taskgroup/group.h>
+#include <taskgroup/combine.h>
+
+#endif
