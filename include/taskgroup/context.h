@@ -22,12 +22,13 @@ typedef struct tg_context tg_context;
 typedef struct tg_context_options {
     size_t size;        /**< bytes of this struct, as the caller's headers have it */
     tg_context *parent; /**< cancelled when this one is; NULL: a root */
-    double timeout;     /**< seconds from now until it is timed out; 0: never. A parent's earlier deadline holds too */
+    double
+        timeout; /**< seconds from now until it is timed out; 0: never. A parent's earlier deadline holds too */
 } tg_context_options;
 
 #ifndef __cplusplus
 /** A pointer to context options, all zero but for what is named. C only; in C++ set the members. */
-#define TG_CONTEXT(...)                                                                            \
+#define TG_CONTEXT(...) \
     (&(const tg_context_options){.size = sizeof(tg_context_options), __VA_ARGS__})
 #endif
 
@@ -65,7 +66,7 @@ TG_API void tg_context_destroy(tg_context *context);
 TG_API tg_status tg_context_cancel(tg_context *context, int code, const char *reason);
 
 /**
- * Must I stop? Cheap enough for an inner loop: two loads, and one clock read (25 ns) if it or
+ * Must I stop? Cheap enough for an inner loop: a few loads, and a clock read (25 ns) if it or
  * something above it has a deadline. Inside a task use tg_task_check(), which also remembers that
  * the task was told.
  *

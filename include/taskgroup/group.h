@@ -51,16 +51,20 @@ enum {
 
 /** Options of a group. Zero is the default everywhere; write them as `TG_GROUP(.limit = 8)`. */
 typedef struct tg_group_options {
-    size_t size;          /**< bytes of this struct, as the caller's headers have it */
-    unsigned flags;       /**< TG_GROUP_KEEP_GOING or 0 */
-    int threads;          /**< threads that serve the group at most; 0: OMP_NUM_THREADS, or the team that is there */
-    long limit;           /**< tasks in flight at most; 0 (TG_UNLIMITED): as many as threads */
-    long grainsize;       /**< tasks that one `omp task` carries, one after another; 0: 1; TG_GRAIN_AUTO: measured */
-    double timeout;       /**< seconds from the start of a run until it stops; 0: never */
-    tg_context *context;  /**< what the group hangs on; NULL: nothing. (A group in a task stops with it anyway) */
-    size_t result_size;   /**< bytes of a task's result slot; 0: no results */
-    void *results;        /**< the caller's own array of `capacity` slots, which must outlive the runs; NULL: the group's */
-    size_t capacity;      /**< slots of `results` (then required, and a bound); else slots to keep in one piece from the start */
+    size_t size;    /**< bytes of this struct, as the caller's headers have it */
+    unsigned flags; /**< TG_GROUP_KEEP_GOING or 0 */
+    int threads; /**< threads that serve the group at most; 0: OMP_NUM_THREADS, or the team that is there */
+    long limit; /**< tasks in flight at most; 0 (TG_UNLIMITED): as many as threads */
+    long
+        grainsize; /**< tasks that one `omp task` carries, one after another; 0: 1; TG_GRAIN_AUTO: measured */
+    double timeout; /**< seconds from the start of a run until it stops; 0: never */
+    tg_context *
+        context; /**< what the group hangs on; NULL: nothing. (A group in a task stops with it anyway) */
+    size_t result_size; /**< bytes of a task's result slot; 0: no results */
+    void *
+        results; /**< the caller's own array of `capacity` slots, which must outlive the runs; NULL: the group's */
+    size_t
+        capacity; /**< slots of `results` (then required, and a bound); else slots to keep in one piece from the start */
 } tg_group_options;
 
 #ifndef __cplusplus
@@ -70,9 +74,10 @@ typedef struct tg_group_options {
 
 /** How a group stands, in numbers. Set `size` first: `tg_report r = {sizeof r};` */
 typedef struct tg_report {
-    size_t size;       /**< bytes of this struct, as the caller's headers have it */
-    size_t added;      /**< tasks in the group; the sum of the next five, exactly, when it is not running */
-    size_t ok;         /**< returned 0 */
+    size_t size; /**< bytes of this struct, as the caller's headers have it */
+    size_t
+        added; /**< tasks in the group; the sum of the next five, exactly, when it is not running */
+    size_t ok; /**< returned 0 */
     size_t failed;     /**< returned other than 0 without having been told to stop */
     size_t cancelled;  /**< told to stop, and returned other than 0 */
     size_t skipped;    /**< never started, and never will */

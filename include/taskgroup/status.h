@@ -27,21 +27,21 @@ TG_BEGIN_DECLS
  * 0 to 15 say how a task or a group ended, 16 to 31 that it has not ended, 32 to 47 that a call
  * was refused for now, 48 and above that a call was wrong or the system could not serve it.
  */
-#define TG_STATUS_TABLE(X)                                                                         \
-    X(OK, 0, "ended well")                                                                         \
-    X(FAILED, 1, "the task's function returned a code other than 0")                               \
-    X(TIMED_OUT, 3, "a deadline has passed")                                                       \
-    X(CANCELLED, 4, "was told to stop")                                                            \
-    X(SKIPPED, 5, "never started, because the group ended before")                                 \
-    X(NOT_RUN, 16, "has not started yet")                                                          \
-    X(RUNNING, 17, "is running now")                                                               \
-    X(FULL, 32, "there is no room for one more")                                                   \
-    X(BUSY, 33, "cannot be done while the group runs")                                             \
-    X(CLOSED, 34, "the group takes no more tasks until it is reset")                               \
-    X(INVALID, 48, "an argument makes no sense")                                                   \
-    X(DUPLICATE, 49, "a task with this id is in the group already")                                \
-    X(TOO_LARGE, 50, "a count or a size exceeds what can be addressed")                            \
-    X(NO_MEMORY, 51, "out of memory")                                                              \
+#define TG_STATUS_TABLE(X)                                              \
+    X(OK, 0, "ended well")                                              \
+    X(FAILED, 1, "the task's function returned a code other than 0")    \
+    X(TIMED_OUT, 3, "a deadline has passed")                            \
+    X(CANCELLED, 4, "was told to stop")                                 \
+    X(SKIPPED, 5, "never started, because the group ended before")      \
+    X(NOT_RUN, 16, "has not started yet")                               \
+    X(RUNNING, 17, "is running now")                                    \
+    X(FULL, 32, "there is no room for one more")                        \
+    X(BUSY, 33, "cannot be done while the group runs")                  \
+    X(CLOSED, 34, "the group takes no more tasks until it is reset")    \
+    X(INVALID, 48, "an argument makes no sense")                        \
+    X(DUPLICATE, 49, "a task with this id is in the group already")     \
+    X(TOO_LARGE, 50, "a count or a size exceeds what can be addressed") \
+    X(NO_MEMORY, 51, "out of memory")                                   \
     X(UNSUPPORTED, 53, "this version of the library does not know what was asked for")
 
 /** What a call answers, and what became of a task. Never compare with anything but the names. */
@@ -59,11 +59,11 @@ typedef enum tg_status {
  * are added at the end. Strings are UTF-8 if the user's were, and never NULL.
  */
 typedef struct tg_error {
-    tg_status status;    /**< what happened */
-    int code;            /**< the user's code: what the task returned, or a cancel was given; or 0 */
-    size_t index;        /**< the task's index in its group, or TG_NO_INDEX */
-    uint64_t id;         /**< the task's id as the caller gave it, or 0 */
-    const char *name;    /**< the task's name as the caller gave it, or "" */
+    tg_status status; /**< what happened */
+    int code;         /**< the user's code: what the task returned, or a cancel was given; or 0 */
+    size_t index;     /**< the task's index in its group, or TG_NO_INDEX */
+    uint64_t id;      /**< the task's id as the caller gave it, or 0 */
+    const char *name; /**< the task's name as the caller gave it, or "" */
     const char *message; /**< a sentence without a full stop: what, and which value */
 } tg_error;
 

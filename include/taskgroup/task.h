@@ -38,7 +38,8 @@ typedef struct tg_task_options {
     unsigned flags;   /**< TG_TASK_OPTIONAL or 0 */
     uint64_t id;      /**< the caller's id, one of a kind in the group; 0: none */
     const char *name; /**< for messages; copied; NULL: none */
-    void *result;     /**< where the result goes instead of the group's array; must outlive the run; NULL: the array */
+    void *
+        result; /**< where the result goes instead of the group's array; must outlive the run; NULL: the array */
 } tg_task_options;
 
 #ifndef __cplusplus
@@ -48,13 +49,14 @@ typedef struct tg_task_options {
 
 /** What became of a task. Set `size` first: `tg_outcome o = {sizeof o};` */
 typedef struct tg_outcome {
-    size_t size;           /**< bytes of this struct, as the caller's headers have it */
-    tg_status status;      /**< OK, FAILED, CANCELLED or SKIPPED once the run is over; else NOT_RUN or RUNNING */
-    int code;              /**< what the function returned; 0 if it did not */
-    size_t index;          /**< the task's index, 0 for the first that was added */
-    uint64_t id;           /**< the caller's id, or 0 */
-    const char *name;      /**< the task's name, or "" */
-    const char *message;   /**< why it is not OK, or ""; valid until reset or destroy of the group */
+    size_t size; /**< bytes of this struct, as the caller's headers have it */
+    tg_status
+        status; /**< OK, FAILED, CANCELLED or SKIPPED once the run is over; else NOT_RUN or RUNNING */
+    int code;   /**< what the function returned; 0 if it did not */
+    size_t index;        /**< the task's index, 0 for the first that was added */
+    uint64_t id;         /**< the caller's id, or 0 */
+    const char *name;    /**< the task's name, or "" */
+    const char *message; /**< why it is not OK, or ""; valid until reset or destroy of the group */
 } tg_outcome;
 
 /**

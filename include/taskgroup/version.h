@@ -33,15 +33,15 @@ TG_API const char *tg_version_string(void);
 
 /** What tg_info_read() tells. Set `size` to `sizeof(tg_info)` first: `tg_info i = {sizeof i};` */
 typedef struct tg_info {
-    size_t size;              /**< bytes of this struct, as the caller's headers have it */
-    int version;              /**< as tg_version_number() */
-    int cancellation;         /**< 1 if OpenMP's own cancellation is on (OMP_CANCELLATION=true) */
-    const char *runtime;      /**< the OpenMP runtime that is loaded: "libgomp", "libomp" or "unknown" */
+    size_t size;         /**< bytes of this struct, as the caller's headers have it */
+    int version;         /**< as tg_version_number() */
+    int cancellation;    /**< 1 if OpenMP's own cancellation is on (OMP_CANCELLATION=true) */
+    const char *runtime; /**< the OpenMP runtime that is loaded: "libgomp", "libomp" or "unknown" */
     const char *compiled_for; /**< the runtime of the compiler that built this library */
     int threads;              /**< threads that a group run from here would ask for */
     int processors;           /**< processors that OpenMP may use */
-    int max_active_levels;    /**< how deep parallel regions may nest; 1: a `parallel` in a task gets 1 thread */
-    int bound;                /**< 1 if threads are bound to places (OMP_PROC_BIND) */
+    int max_active_levels; /**< how deep parallel regions may nest; 1: a `parallel` in a task gets 1 thread */
+    int bound;             /**< 1 if threads are bound to places (OMP_PROC_BIND) */
 } tg_info;
 
 /**

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "context.h"
+
+#include "options.h"
+#include "status.h"
+
+#include <stdlib.h>
+#include <taskgroup/version.h>
+
+enum { WRITING = -1 };
+
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler must be able to cancel");
+
+atomic_uint tg__context_epoch;
+
+/* Not snprintf: that is not async-signal-safe. */
+static void copy_text(char *to, size_t size, const char *from)
+{
+    size_t i = 0;
+    for (; i + 1 < size && from[i] != '\0'; i++)
+        to[i] = from[i];
+    to[i] = '\0';
+}
+
+void tg__context_init(tg_context *context, tg_context *parent, void (*release)(tg_context *))
+{
+    if (parent != NULL)
+        atomic_fetch_add_explicit(&parent->holds, 1, memory_order_relaxed);
+    context->parent = parent;
+    context->outer = NULL;
+    context->release = release;
+    atomic_init(&context->holds, 1);
+    atomic_init(&context->lock.taken, false);
+    atomic_init(&context->deadline, INFINITY);
+    tg__context_reset(context);
+}
+
+void tg__context_drop(tg_context *context)
+{
+    while (context != NULL &&
+           atomic_fetch_sub_explicit(&context->holds, 1, memory_order_acq_rel) == 1) {
+        tg_context *parent = context->parent;
+        context->release(context);
+        context = parent;
+    }
+}
+
+static void look_again(tg_context *context)
+{
+    unsigned now = atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
+    atomic_store_explicit(&context->seen, now - 1, memory_order_relaxed);
+}
+
+void tg__context_reset(tg_context *context)
+{
+    tg__lock_take(&context->lock);
+    atomic_store_explicit(&context->until, INFINITY, memory_order_relaxed);
+    look_again(context);
+    context->cause = (tg_error){.index = TG_NO_INDEX};
+    atomic_store_explicit(&context->state, 0, memory_order_release);
+    tg__lock_give(&context->lock);
+}
+
+bool tg__context_stop(tg_context *context, const tg_error *cause)
+{
+    int live = 0;
+    if (!atomic_compare_exchange_strong_explicit(
+            &context->state, &live, WRITING, memory_order_acq_rel, memory_order_relaxed))
+        return false;
+    copy_text(context->message, sizeof context->message, cause->message);
+    copy_text(context->name, sizeof context->name, cause->name);
+    context->cause = *cause;
+    context->cause.message = context->message;
+    context->cause.name = context->name;
+    atomic_store_explicit(&context->state, (int)cause->status, memory_order_release);
+    atomic_fetch_add_explicit(&tg__context_epoch, 1, memory_order_acq_rel);
+    return true;
+}
+
+/* The state, once a cause that is being written is there. */
+static int settled_state(tg_context *context)
+{
+    int state;
+    while ((state = atomic_load_explicit(&context->state, memory_order_acquire)) == WRITING)
+        sched_yield();
+    return state;
+}
+
+tg_status tg__context_noticed(tg_context *context)
+{
+    return (tg_status)settled_state(context);
+}
+
+/*
+ * Looks at everything above `context`: the first stopped one's cause is copied and true returned;
+ * else `until` becomes the earliest deadline. Locks from below to above, so that no group above can
+ * end its run, or be reset, while it is looked at.
+ */
+static bool look_up(tg_context *context, tg_error *cause, char *message, char *name, double *until)
+{
+    bool stopped = false;
+    tg__lock_take(&context->lock);
+    if (settled_state(context) != 0) {
+        *cause = context->cause;
+        copy_text(message, sizeof context->message, context->message);
+        copy_text(name, sizeof context->name, context->name);
+        cause->message = message;
+        cause->name = name;
+        stopped = true;
+    } else {
+        double deadline = atomic_load_explicit(&context->deadline, memory_order_relaxed);
+        if (deadline < *until)
+            *until = deadline;
+        if (context->parent != NULL)
+            stopped = look_up(context->parent, cause, message, name, until);
+        if (!stopped && context->outer != NULL)
+            stopped = look_up(context->outer, cause, message, name, until);
+    }
+    tg__lock_give(&context->lock);
+    return stopped;
+}
+
+/* Two threads that do this at once must not leave the older deadline with the newer epoch. */
+static void refresh(tg_context *context, unsigned epoch)
+{
+    tg_error cause;
+    char message[sizeof context->message], name[sizeof context->name];
+    double until = atomic_load_explicit(&context->deadline, memory_order_relaxed);
+    bool stopped = false;
+    tg__lock_take(&context->lock);
+    if (context->parent != NULL)
+        stopped = look_up(context->parent, &cause, message, name, &until);
+    if (!stopped && context->outer != NULL)
+        stopped = look_up(context->outer, &cause, message, name, &until);
+    atomic_store_explicit(&context->until, until, memory_order_relaxed);
+    atomic_store_explicit(&context->seen, epoch, memory_order_relaxed);
+    tg__lock_give(&context->lock);
+    if (stopped)
+        tg__context_stop(context, &cause);
+}
+
+tg_status tg__context_ask(tg_context *context)
+{
+    unsigned epoch = atomic_load_explicit(&tg__context_epoch, memory_order_acquire);
+    if (settled_state(context) == 0 &&
+        atomic_load_explicit(&context->seen, memory_order_relaxed) != epoch)
+        refresh(context, epoch);
+    double until = atomic_load_explicit(&context->until, memory_order_relaxed);
+    if (settled_state(context) == 0 && until < (double)INFINITY && tg_time_now() >= until)
+        tg__context_stop(context, &(tg_error){.status = TG_TIMED_OUT,
+                                      .index = TG_NO_INDEX,
+                                      .name = "",
+                                      .message = "the deadline has passed"});
+    return (tg_status)settled_state(context);
+}
+
+/* Children that are there already know neither a new deadline nor a new way up. */
+static void tell_children(tg_context *context)
+{
+    if (atomic_load_explicit(&context->holds, memory_order_relaxed) > 1)
+        atomic_fetch_add_explicit(&tg__context_epoch, 1, memory_order_acq_rel);
+}
+
+/* Is `above` reached from `context`? */
+static bool hangs_on(tg_context *context, const tg_context *above)
+{
+    if (context == NULL || context == above)
+        return context != NULL;
+    tg__lock_take(&context->lock);
+    bool found = hangs_on(context->parent, above) || hangs_on(context->outer, above);
+    tg__lock_give(&context->lock);
+    return found;
+}
+
+void tg__context_start(tg_context *context, tg_context *outer, double timeout)
+{
+    /* A group whose context the outer one hangs on may run inside it: no circle then. Only a
+       context with children can be above anything; one at a time, as two could close a circle
+       together. */
+    static struct tg__lock circles;
+    bool careful = outer != NULL && atomic_load_explicit(&context->holds, memory_order_relaxed) > 1;
+    if (careful)
+        tg__lock_take(&circles);
+    if (careful && hangs_on(outer, context))
+        outer = NULL;
+    tg__lock_take(&context->lock);
+    context->outer = outer;
+    if (careful)
+        tg__lock_give(&circles);
+    atomic_store_explicit(
+        &context->deadline, timeout > 0 ? tg_time_now() + timeout : INFINITY, memory_order_relaxed);
+    look_again(context);
+    tg__lock_give(&context->lock);
+    if (outer != NULL || timeout > 0)
+        tell_children(context);
+}
+
+void tg__context_leave(tg_context *context)
+{
+    tg__lock_take(&context->lock);
+    context->outer = NULL;
+    atomic_store_explicit(&context->deadline, INFINITY, memory_order_relaxed);
+    look_again(context);
+    tg__lock_give(&context->lock);
+}
+
+static void free_context(tg_context *context)
+{
+    free(context);
+}
+
+tg_context *tg_context_create(const tg_context_options *options)
+{
+    tg_context_options o;
+    const char *why;
+    tg_status status = tg__options_read(&o, sizeof o, options, &why);
+    if (status != TG_OK)
+        return tg__refuse_create(status, "tg_context_create: options: %s", why);
+    if (!(o.timeout >= 0))
+        return tg__refuse_create(TG_INVALID, "tg_context_create: timeout is %g", o.timeout);
+    tg_context *context = malloc(sizeof *context);
+    if (context == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "tg_context_create: out of memory");
+    tg__context_init(context, o.parent, free_context);
+    if (o.timeout > 0)
+        atomic_store(&context->deadline, tg_time_now() + o.timeout);
+    return context;
+}
+
+void tg_context_destroy(tg_context *context)
+{
+    if (context != NULL && context->release == free_context) /* a group's goes with its group */
+        tg__context_drop(context);
+}
+
+tg_status tg_context_cancel(tg_context *context, int code, const char *reason)
+{
+    if (context == NULL)
+        return TG_INVALID; /* no message: this may be a signal handler */
+    tg__context_stop(context, &(tg_error){.status = TG_CANCELLED,
+                                  .code = code,
+                                  .index = TG_NO_INDEX,
+                                  .name = "",
+                                  .message = reason != NULL ? reason : "cancelled"});
+    return TG_OK;
+}
+
+tg_status tg_context_check(tg_context *context)
+{
+    if (context == NULL)
+        return tg__refuse_null("tg_context_check", "context");
+    return tg__context_status(context);
+}
+
+const tg_error *tg_context_cause(tg_context *context)
+{
+    if (context == NULL) {
+        tg__refuse_null("tg_context_cause", "context");
+        return NULL;
+    }
+    return tg__context_status(context) == TG_OK ? NULL : &context->cause;
+}

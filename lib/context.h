@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_CONTEXT_H
+#define TG_LIB_CONTEXT_H
+/*
+ * Cancel scopes. A cancel marks one node and advances a global epoch; it takes no lock, so a signal
+ * handler may do it. Everybody below finds out by himself: a context remembers at which epoch it
+ * last walked up the tree, and while the epoch stands still, asking costs a few loads, however
+ * deep.
+ */
+#include <taskgroup/context.h>
+
+#include "lock.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+struct tg_context {
+    atomic_int state;        /* 0: live; WRITING; else the status of the cause */
+    atomic_uint seen;        /* the epoch at which `until` and the tree above were looked at */
+    _Atomic double until;    /* the earliest deadline from here up; INFINITY: none */
+    _Atomic double deadline; /* its own */
+    tg_context *parent;      /* held */
+    tg_context *outer;       /* the context of the group in whose task this group runs, or NULL */
+    struct tg__lock lock;    /* guards `outer` and, against reset, the cause while it is copied */
+    atomic_size_t holds;     /* its owner's, and one for each child */
+    void (*release)(tg_context *); /* frees the memory that it is part of */
+    tg_error cause;
+    char message[128], name[64];
+};
+
+extern atomic_uint tg__context_epoch;
+
+/* `until` at infinity is the common case, and must cost no clock. */
+static inline bool tg__context_live(tg_context *context)
+{
+    return atomic_load_explicit(&context->state, memory_order_acquire) == 0 &&
+           atomic_load_explicit(&context->seen, memory_order_relaxed) ==
+               atomic_load_explicit(&tg__context_epoch, memory_order_acquire) &&
+           atomic_load_explicit(&context->until, memory_order_relaxed) == (double)INFINITY;
+}
+
+/* TG_OK, or what stopped it. The slow path of the above: walks up, reads the clock. */
+tg_status tg__context_ask(tg_context *context);
+
+static inline tg_status tg__context_status(tg_context *context)
+{
+    return tg__context_live(context) ? TG_OK : tg__context_ask(context);
+}
+
+/* What has been noticed so far, without looking up or at the clock. */
+tg_status tg__context_noticed(tg_context *context);
+
+/* Prepares memory of the caller's; takes a hold on `parent`. `release` is called after the last
+ * hold. */
+void tg__context_init(tg_context *context, tg_context *parent, void (*release)(tg_context *));
+
+/* Stops it with this cause, if it is the first; texts are copied, and cut. Async-signal-safe. */
+bool tg__context_stop(tg_context *context, const tg_error *cause);
+
+/* For a run: the group in whose task it happens, or NULL, and seconds until it times out, or 0. */
+void tg__context_start(tg_context *context, tg_context *outer, double timeout);
+
+/* The end of that run: nothing looks at `outer` any more when this returns. */
+void tg__context_leave(tg_context *context);
+
+/* As new; what hangs below and has noticed the cancel stays cancelled. */
+void tg__context_reset(tg_context *context);
+
+/* Gives a hold back. */
+void tg__context_drop(tg_context *context);
+
+#endif

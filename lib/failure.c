@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "failure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One block: the failure and its message. Names live as long as the group, and so does this. */
+static struct tg__failure *new_failure(
+    struct tg__failures *failures, const tg_error *error, bool required)
+{
+    size_t length = strlen(error->message) + 1;
+    struct tg__failure *failure = malloc(sizeof *failure + length);
+    if (failure != NULL) {
+        failure->error = *error;
+        failure->error.message = memcpy(failure + 1, error->message, length);
+        return failure;
+    }
+    if (!required || atomic_exchange(&failures->spare_taken, true))
+        return NULL;
+    snprintf(failures->spare_message, sizeof failures->spare_message, "%s", error->message);
+    failures->spare.error = *error;
+    failures->spare.error.message = failures->spare_message;
+    return &failures->spare;
+}
+
+const struct tg__failure *tg__failures_add(
+    struct tg__failures *failures, const tg_error *error, bool required)
+{
+    struct tg__failure *failure = new_failure(failures, error, required);
+    if (failure == NULL)
+        return NULL;
+    struct tg__failure *none = NULL;
+    bool first = required && atomic_compare_exchange_strong(&failures->first, &none, failure);
+    failure->next = atomic_load_explicit(&failures->newest, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(
+        &failures->newest, &failure->next, failure, memory_order_release, memory_order_relaxed))
+        ;
+    return first ? failure : NULL;
+}
+
+void tg__failures_settle(struct tg__failures *failures)
+{
+    struct tg__failure *newest =
+        atomic_exchange_explicit(&failures->newest, NULL, memory_order_acquire);
+    struct tg__failure *last = newest, *ordered = NULL;
+    while (newest != NULL) {
+        struct tg__failure *before = newest->next;
+        newest->next = ordered;
+        ordered = newest;
+        newest = before;
+        failures->count++;
+    }
+    if (ordered == NULL)
+        return;
+    if (failures->tail != NULL)
+        failures->tail->next = ordered;
+    else
+        failures->head = ordered;
+    failures->tail = last;
+    free(failures->by_index);
+    failures->by_index = NULL;
+}
+
+static int compare_index(const void *a, const void *b)
+{
+    size_t i = (*(const struct tg__failure *const *)a)->error.index;
+    size_t j = (*(const struct tg__failure *const *)b)->error.index;
+    return i < j ? -1 : i > j;
+}
+
+/* Without memory for the index every look-up walks the list. */
+static void build_index(struct tg__failures *failures)
+{
+    if (failures->count == 0 || failures->by_index != NULL)
+        return;
+    failures->by_index = malloc(failures->count * sizeof *failures->by_index);
+    if (failures->by_index == NULL)
+        return;
+    size_t n = 0;
+    for (const struct tg__failure *f = failures->head; f != NULL; f = f->next)
+        failures->by_index[n++] = f;
+    qsort(failures->by_index, n, sizeof *failures->by_index, compare_index);
+}
+
+const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index)
+{
+    build_index(failures);
+    if (failures->by_index == NULL) {
+        const struct tg__failure *f = failures->head;
+        while (f != NULL && f->error.index != index)
+            f = f->next;
+        return f;
+    }
+    const struct tg__failure wanted = {.error = {.index = index}}, *key = &wanted;
+    const struct tg__failure **found = bsearch(
+        &key, failures->by_index, failures->count, sizeof *failures->by_index, compare_index);
+    return found != NULL ? *found : NULL;
+}
+
+void tg__failures_reset(struct tg__failures *failures)
+{
+    tg__failures_settle(failures);
+    for (struct tg__failure *f = failures->head; f != NULL;) {
+        struct tg__failure *next = f->next;
+        if (f != &failures->spare)
+            free(f);
+        f = next;
+    }
+    free(failures->by_index);
+    memset(failures, 0, sizeof *failures);
+}

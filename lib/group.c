@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT */
+#include "group.h"
+
+#include "options.h"
+#include "status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <taskgroup/version.h>
+
+/* What no runtime can serve is refused here, where it can be explained. */
+enum { THREADS_MOST = 1 << 16 };
+
+/* ---- what the team asks of a group ---- */
+
+static tg_group *group_of(struct tg__source *source)
+{
+    return (tg_group *)(void *)((char *)source - offsetof(tg_group, source));
+}
+
+static bool claimable(struct tg__source *source)
+{
+    tg_group *group = group_of(source);
+    return (group->limit.slots == TG_UNLIMITED || tg__limit_free(&group->limit)) &&
+           tg__queue_any(&group->queue, tg__store_count(&group->run.store)) &&
+           tg__context_status(&group->context) == TG_OK;
+}
+
+static bool end(struct tg__source *source)
+{
+    tg_group *group = group_of(source);
+    tg__lock_take(&group->lock);
+    size_t count = tg__store_count(&group->run.store);
+    bool ended =
+        !tg__queue_any(&group->queue, count) ||
+        tg__context_status(&group->context) != TG_OK; /* last: what is done is done in time */
+    if (ended) {
+        atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
+        group->settled = count;
+    }
+    tg__lock_give(&group->lock);
+    return ended;
+}
+
+/* How many tasks a bundle should carry: some 20 µs of work, so that a clock read is lost in it. */
+static long next_grain(long grain, double *since)
+{
+    enum { GRAIN_MOST = 4096 };
+    double now = tg_time_now(), took = now - *since;
+    *since = now;
+    if (took < 10e-6 && grain < GRAIN_MOST)
+        return grain * 2;
+    if (took > 40e-6 && grain > 1)
+        return grain / 2;
+    return grain;
+}
+
+struct bundle {
+    tg_task *self;
+    size_t first, many;
+};
+
+static bool run_bundle(void *frame)
+{
+    const struct bundle *bundle = frame;
+    return tg__runner_run(bundle->self, bundle->first, bundle->many);
+}
+
+static void serve_with_slot(tg_group *group, struct tg__seat *seat)
+{
+    struct tg__queue *queue = &group->queue;
+    struct tg__store *store = &group->run.store;
+    bool measured = group->options.grainsize == TG_GRAIN_AUTO;
+    long grain = atomic_load_explicit(&group->grain, memory_order_relaxed);
+    double since = measured ? tg_time_now() : 0;
+    tg_task self;
+    struct bundle bundle = {.self = &self};
+
+    tg__runner_enter(&self, &group->run);
+    while (!self.over) {
+        size_t end_now = tg__store_count(store);
+        bundle.many = tg__queue_claim(queue, seat->place, (size_t)grain, end_now, &bundle.first);
+        if (bundle.many == 0)
+            break;
+        if (tg__queue_more(queue, seat->place, end_now))
+            tg__team_share(seat, &group->source);
+        tg__team_task(run_bundle, &bundle);
+        if (measured)
+            grain = next_grain(grain, &since);
+    }
+    tg__runner_leave(&self);
+    if (measured)
+        atomic_store_explicit(&group->grain, grain, memory_order_relaxed);
+}
+
+static void serve(struct tg__source *source, struct tg__seat *seat)
+{
+    tg_group *group = group_of(source);
+    if (group->limit.slots == TG_UNLIMITED) {
+        serve_with_slot(group, seat);
+    } else if (tg__limit_take(&group->limit)) {
+        serve_with_slot(group, seat);
+        tg__limit_give(&group->limit);
+    }
+}
+
+/* ---- making and freeing ---- */
+
+static void free_group(tg_context *context)
+{
+    free(context);
+}
+
+/* Refuses for tg_group_create() what makes no sense. */
+static bool check_options(const tg_group_options *o)
+{
+    if ((o->flags & ~(unsigned)TG_GROUP_KEEP_GOING) != 0)
+        tg__refuse_create(TG_UNSUPPORTED, "tg_group_create: flags 0x%x are unknown", o->flags);
+    else if (o->threads < 0 || o->threads > THREADS_MOST)
+        tg__refuse_create(TG_INVALID, "tg_group_create: threads is %d", o->threads);
+    else if (o->limit < 0)
+        tg__refuse_create(TG_INVALID, "tg_group_create: limit is %ld", o->limit);
+    else if (o->grainsize < 0 && o->grainsize != TG_GRAIN_AUTO)
+        tg__refuse_create(TG_INVALID, "tg_group_create: grainsize is %ld", o->grainsize);
+    else if (!(o->timeout >= 0))
+        tg__refuse_create(TG_INVALID, "tg_group_create: timeout is %g", o->timeout);
+    else if (o->results != NULL && (o->capacity == 0 || o->result_size == 0))
+        tg__refuse_create(TG_INVALID,
+            "tg_group_create: results with result_size %zu and capacity %zu", o->result_size,
+            o->capacity);
+    else if (o->result_size != 0 && o->capacity > SIZE_MAX / o->result_size)
+        tg__refuse_create(TG_TOO_LARGE, "tg_group_create: capacity %zu times result_size %zu",
+            o->capacity, o->result_size);
+    else
+        return true;
+    return false;
+}
+
+/* The part that reset makes anew. */
+static void empty(tg_group *group)
+{
+    const tg_group_options *o = &group->options;
+    tg__store_init(&group->run.store, o->result_size, o->results, o->capacity);
+    atomic_store(&group->run.ok, 0);
+    atomic_store(&group->run.failed, 0);
+    atomic_store(&group->run.cancelled, 0);
+    atomic_store(&group->run.stopped_itself, false);
+    group->lost = TG_OK;
+    group->settled = 0;
+    group->answer = TG_OK;
+    group->answer_error = NULL;
+    group->skipped = 0;
+    group->threads = group->threads_asked = 0;
+    group->wall = 0;
+}
+
+static void discard(tg_group *group)
+{
+    tg__store_free(&group->run.store);
+    tg__failures_reset(&group->run.failures);
+    tg__ids_reset(&group->ids);
+}
+
+tg_group *tg_group_create(const tg_group_options *options)
+{
+    tg_group_options o;
+    const char *why;
+    tg_status status = tg__options_read(&o, sizeof o, options, &why);
+    if (status != TG_OK)
+        return tg__refuse_create(status, "tg_group_create: options: %s", why);
+    if (!check_options(&o))
+        return NULL;
+    tg_group *group = calloc(1, sizeof *group);
+    if (group == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "tg_group_create: out of memory");
+    group->options = o;
+    tg__context_init(&group->context, o.context, free_group);
+    group->run.group = group;
+    group->run.context = &group->context;
+    group->run.keep_going = (o.flags & TG_GROUP_KEEP_GOING) != 0;
+    group->source.claimable = claimable;
+    group->source.serve = serve;
+    group->source.end = end;
+    group->limit.slots = o.limit;
+    long grain = o.grainsize > 0 ? o.grainsize : 1;
+    atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
+    empty(group);
+    return group;
+}
+
+static void free_all(tg_group *group)
+{
+    discard(group);
+    tg__queue_free(&group->queue);
+    tg__context_drop(&group->context);
+}
+
+void tg_group_destroy(tg_group *group)
+{
+    if (group == NULL)
+        return;
+    tg__lock_take(&group->lock);
+    bool running = group->running;
+    group->doomed = true;
+    if (running) /* under the lock: afterwards the run may have freed it */
+        tg_context_cancel(&group->context, 0, "the group was destroyed");
+    tg__lock_give(&group->lock);
+    if (!running)
+        free_all(group);
+}
+
+tg_status tg_group_reset(tg_group *group)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_reset", "group");
+    tg__lock_take(&group->lock);
+    tg_status status = group->doomed ? TG_CLOSED : group->running ? TG_BUSY : TG_OK;
+    if (status == TG_OK) {
+        discard(group);
+        empty(group);
+        tg__queue_reset(&group->queue);
+        tg__context_reset(&group->context);
+    }
+    tg__lock_give(&group->lock);
+    return status == TG_OK ? TG_OK : tg__refuse(status, "tg_group_reset: the group is running");
+}
+
+tg_context *tg_group_context(tg_group *group)
+{
+    return group != NULL ? &group->context : NULL;
+}
+
+/* ---- adding ---- */
+
+/* Refuses an add, and remembers that if the batch is incomplete without it. */
+static tg_status refuse_add(tg_group *group, tg_status status, const char *format, ...)
+{
+    char text[sizeof group->error_text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    tg__lock_take(&group->lock);
+    if (status >= TG_INVALID && status != TG_DUPLICATE && group->lost == TG_OK) {
+        group->lost = status;
+        memcpy(group->error_text, text, sizeof text);
+    }
+    tg__lock_give(&group->lock);
+    return tg__refuse(status, "%s", text);
+}
+
+static tg_status read_task_options(
+    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
+{
+    const char *why;
+    tg_status status = tg__options_read(o, sizeof *o, options, &why);
+    if (status != TG_OK)
+        return refuse_add(group, status, "%s: options: %s", call, why);
+    if ((o->flags & ~(unsigned)TG_TASK_OPTIONAL) != 0)
+        return refuse_add(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
+    return TG_OK;
+}
+
+/* The rare members, in one block; NULL in `extra` if there are none. False: out of memory. */
+static bool make_extra(const tg_task_options *o, struct tg__extra **extra)
+{
+    *extra = NULL;
+    if (o->id == 0 && o->result == NULL && o->name == NULL)
+        return true;
+    const char *name = o->name != NULL ? o->name : "";
+    size_t size = strlen(name) + 1;
+    *extra = malloc(sizeof **extra + size);
+    if (*extra == NULL)
+        return false;
+    (*extra)->id = o->id;
+    (*extra)->result = o->result;
+    memcpy((*extra)->name, name, size);
+    return true;
+}
+
+/* What is to be added: one task, or many. */
+struct batch {
+    const char *call;
+    tg_task_fn *function;
+    void *arg;
+    size_t many, stride;
+    bool is_range;
+    unsigned flags;
+    uint64_t id;
+    struct tg__extra *extra;
+};
+
+/* Under the lock. */
+static tg_status put(tg_group *group, const struct batch *batch, size_t *index)
+{
+    struct tg__store *store = &group->run.store;
+    *index = tg__store_count(store);
+    if (group->doomed || group->answer != TG_OK || tg__context_noticed(&group->context) != TG_OK)
+        return TG_CLOSED;
+    if (batch->id != 0) {
+        size_t taken;
+        if (tg__ids_find(&group->ids, batch->id, &taken))
+            return TG_DUPLICATE;
+        if (!tg__ids_reserve(&group->ids))
+            return TG_NO_MEMORY;
+    }
+    tg_status status = batch->is_range ? tg__store_add_range(store, batch->function, batch->many,
+                                             batch->arg, batch->stride, batch->flags, batch->extra)
+                                       : tg__store_add(store, batch->function, batch->arg,
+                                             batch->flags, batch->extra);
+    if (status == TG_OK && batch->id != 0)
+        tg__ids_put(&group->ids, batch->id, *index);
+    return status;
+}
+
+static tg_status explain_add(tg_group *group, const struct batch *batch, tg_status status)
+{
+    switch (status) {
+    case TG_DUPLICATE:
+        return refuse_add(
+            group, status, "%s: id %llu is taken", batch->call, (unsigned long long)batch->id);
+    case TG_CLOSED:
+        return refuse_add(group, status, "%s: the group has stopped", batch->call);
+    case TG_FULL:
+        return refuse_add(group, status, "%s: the %zu slots of results are taken", batch->call,
+            group->options.capacity);
+    case TG_TOO_LARGE:
+        return refuse_add(group, status, "%s: %zu tasks are too many", batch->call, batch->many);
+    default:
+        return refuse_add(group, status, "%s: out of memory", batch->call);
+    }
+}
+
+/* Adds, and calls somebody to work on it if the group runs. */
+static tg_status add(tg_group *group, const struct batch *batch, size_t *index)
+{
+    const tg_task *task = tg_task_current();
+    bool inside = task != NULL && task->run == &group->run;
+    tg__lock_take(&group->lock);
+    tg_status status = put(group, batch, index);
+    struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
+    if (team != NULL && !inside)
+        tg__team_pin(&group->source); /* the run does not end before we have called */
+    tg__lock_give(&group->lock);
+    if (team != NULL) {
+        if (status == TG_OK)
+            tg__team_call(team, &group->source);
+        if (!inside)
+            tg__team_unpin(team, &group->source);
+    }
+    if (status == TG_OK)
+        return TG_OK;
+    *index = TG_NO_INDEX;
+    free(batch->extra);
+    return explain_add(group, batch, status);
+}
+
+tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_add", "group");
+    if (function == NULL)
+        return refuse_add(group, TG_INVALID, "tg_group_add: function is NULL");
+    size_t index;
+    return add(group,
+        &(struct batch){
+            .call = "tg_group_add", .function = function, .arg = (void *)(uintptr_t)arg, .many = 1},
+        &index);
+}
+
+tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
+    const tg_task_options *options, size_t *index)
+{
+    size_t unwanted;
+    if (index == NULL)
+        index = &unwanted;
+    *index = TG_NO_INDEX;
+    if (group == NULL)
+        return tg__refuse_null("tg_group_add_with", "group");
+    if (function == NULL)
+        return refuse_add(group, TG_INVALID, "tg_group_add_with: function is NULL");
+    tg_task_options o;
+    struct batch batch = {.call = "tg_group_add_with",
+        .function = function,
+        .arg = (void *)(uintptr_t)arg,
+        .many = 1};
+    tg_status status = read_task_options(group, batch.call, options, &o);
+    if (status != TG_OK)
+        return status;
+    batch.flags = o.flags;
+    batch.id = o.id;
+    if (!make_extra(&o, &batch.extra))
+        return explain_add(group, &batch, TG_NO_MEMORY);
+    return add(group, &batch, index);
+}
+
+tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count, const void *items,
+    size_t stride, const tg_task_options *options)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_add_many", "group");
+    if (function == NULL)
+        return refuse_add(group, TG_INVALID, "tg_group_add_many: function is NULL");
+    tg_task_options o;
+    struct batch batch = {.call = "tg_group_add_many",
+        .function = function,
+        .arg = (void *)(uintptr_t)items,
+        .many = count,
+        .stride = stride,
+        .is_range = true};
+    tg_status status = read_task_options(group, batch.call, options, &o);
+    if (status != TG_OK)
+        return status;
+    if (o.id != 0 || o.result != NULL)
+        return refuse_add(group, TG_INVALID,
+            "tg_group_add_many: an id (%llu) or a result for all tasks at once",
+            (unsigned long long)o.id);
+    if (items != NULL && stride != 0 && count > SIZE_MAX / stride)
+        return refuse_add(
+            group, TG_TOO_LARGE, "tg_group_add_many: %zu items of %zu bytes", count, stride);
+    if (count == 0)
+        return TG_OK;
+    batch.flags = o.flags;
+    if (!make_extra(&o, &batch.extra))
+        return explain_add(group, &batch, TG_NO_MEMORY);
+    size_t index;
+    return add(group, &batch, &index);
+}
+
+/* ---- running ---- */
+
+/* Not a task's failure: the status and the text of the group's own error. */
+static tg_status answer_with(tg_group *group, tg_status status, int code, const char *message)
+{
+    group->error = (tg_error){
+        .status = status, .code = code, .index = TG_NO_INDEX, .name = "", .message = message};
+    group->answer_error = &group->error;
+    return tg__error_publish(&group->error);
+}
+
+static tg_status refuse_run(tg_group *group, tg_status status, const char *text)
+{
+    snprintf(group->error_text, sizeof group->error_text, "tg_group_run: %s", text);
+    return answer_with(group, status, 0, group->error_text);
+}
+
+/* Whether there is anything to run, and the memory for it. Under the lock. TG_RUNNING: go on. */
+static tg_status prepare(tg_group *group)
+{
+    const tg_group_options *o = &group->options;
+    if (group->lost != TG_OK)
+        return answer_with(group, group->lost, 0, group->error_text);
+    if (group->answer != TG_OK)
+        return tg__error_publish(group->answer_error);
+    group->answer_error = NULL;
+    if (!tg__queue_any(&group->queue, tg__store_count(&group->run.store)))
+        return TG_OK;
+    int places = tg__team_places(o->threads);
+    if (!tg__queue_open(&group->queue, places, o->limit == 1))
+        return refuse_run(group, TG_NO_MEMORY, "out of memory");
+    tg_status status = tg__store_open(&group->run.store);
+    if (status != TG_OK)
+        return refuse_run(group, status, "there is no memory for the results");
+    group->threads_asked = o->threads > 0 ? o->threads : places;
+    group->source.most = o->threads > 0 && o->threads < places ? o->threads : places;
+    return TG_RUNNING;
+}
+
+/* What the run has come to. */
+static tg_status conclude(tg_group *group)
+{
+    struct tg__run *run = &group->run;
+    tg__failures_settle(&run->failures);
+    size_t cancelled = atomic_load(&run->cancelled);
+    size_t ended = atomic_load(&run->ok) + atomic_load(&run->failed) + cancelled;
+    const struct tg__failure *first = atomic_load(&run->failures.first);
+    tg_status cause = tg__context_noticed(&group->context);
+    bool undone = group->settled > ended || cancelled > 0;
+    bool from_outside = cause != TG_OK && undone && !atomic_load(&run->stopped_itself);
+    if (first != NULL || from_outside)
+        group->settled = tg__store_count(&run->store); /* no later run will start what came late */
+    group->skipped = group->settled - ended;
+
+    if (from_outside)
+        return answer_with(group, cause == TG_TIMED_OUT ? TG_TIMED_OUT : TG_CANCELLED,
+            group->context.cause.code, group->context.message);
+    if (first == NULL)
+        return TG_OK;
+    group->answer_error = &first->error;
+    return tg__error_publish(&first->error);
+}
+
+tg_status tg_group_run(tg_group *group)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_run", "group");
+    tg__lock_take(&group->lock);
+    if (group->running || group->doomed) {
+        bool running = group->running;
+        tg__lock_give(&group->lock);
+        return running ? tg__refuse(TG_BUSY, "tg_group_run: the group is running already")
+                       : tg__refuse(TG_INVALID, "tg_group_run: the group was destroyed");
+    }
+    tg_status status = prepare(group);
+    group->running = status == TG_RUNNING;
+    tg__lock_give(&group->lock);
+    if (status != TG_RUNNING)
+        return status;
+
+    double start = tg_time_now();
+    tg_context *outer = tg_task_context(tg_task_current());
+    tg__context_start(&group->context, outer, group->options.timeout);
+    group->threads = tg__team_run(&group->source, group->threads_asked, &group->team);
+    tg__context_leave(&group->context);
+    group->wall = tg_time_now() - start;
+
+    tg__lock_take(&group->lock);
+    group->answer = status = conclude(group);
+    if (status != TG_OK)
+        tg__queue_drop(&group->queue, group->settled);
+    group->running = false;
+    bool doomed = group->doomed;
+    tg__lock_give(&group->lock);
+    if (doomed) {
+        free_all(group);
+        return tg__refuse(TG_CANCELLED, "tg_group_run: the group was destroyed while it ran");
+    }
+    return status;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t pack(size_t first, size_t many)
+{
+    return (uint64_t)first << 16 | many;
+}
+
+static size_t first_of(uint64_t indices)
+{
+    return (size_t)(indices >> 16);
+}
+
+static size_t many_of(uint64_t indices)
+{
+    return (size_t)(indices & 0xffff);
+}
+
+bool tg__queue_open(struct tg__queue *queue, int places, bool strict)
+{
+    queue->strict = strict;
+    if (places <= queue->places)
+        return true;
+    size_t size = (size_t)places * sizeof(struct tg__hand);
+    struct tg__hand *hands = aligned_alloc(TG__CACHE_LINE, size);
+    if (hands == NULL)
+        return false;
+    memset(hands, 0, size);
+    free(queue->hands); /* empty between runs */
+    queue->hands = hands;
+    queue->places = places;
+    return true;
+}
+
+void tg__queue_free(struct tg__queue *queue)
+{
+    free(queue->hands);
+}
+
+void tg__queue_reset(struct tg__queue *queue)
+{
+    tg__queue_drop(queue, 0);
+}
+
+void tg__queue_drop(struct tg__queue *queue, size_t end)
+{
+    atomic_store_explicit(&queue->cursor, end, memory_order_relaxed);
+    for (int p = 0; p < queue->places; p++)
+        atomic_store_explicit(&queue->hands[p].indices, 0, memory_order_relaxed);
+}
+
+/* The first `want` of a hand. */
+static size_t take(struct tg__hand *hand, size_t want, size_t *first)
+{
+    uint64_t has = atomic_load_explicit(&hand->indices, memory_order_relaxed);
+    for (;;) {
+        size_t many = many_of(has);
+        size_t got = many < want ? many : want;
+        if (got == 0)
+            return 0;
+        if (atomic_compare_exchange_weak_explicit(&hand->indices, &has,
+                pack(first_of(has) + got, many - got), memory_order_acq_rel,
+                memory_order_relaxed)) {
+            *first = first_of(has);
+            return got;
+        }
+    }
+}
+
+/* The later half of a hand, rounded up: its owner goes on in order. */
+static size_t steal(struct tg__hand *hand, size_t *first)
+{
+    uint64_t has = atomic_load_explicit(&hand->indices, memory_order_acquire);
+    for (;;) {
+        size_t many = many_of(has);
+        size_t got = (many + 1) / 2;
+        if (got == 0)
+            return 0;
+        if (atomic_compare_exchange_weak_explicit(&hand->indices, &has,
+                pack(first_of(has), many - got), memory_order_acq_rel, memory_order_acquire)) {
+            *first = first_of(has) + (many - got);
+            return got;
+        }
+    }
+}
+
+/* A chunk from the cursor: shorter towards the end, so that there is something for everybody. */
+static size_t draw(struct tg__queue *queue, size_t want, size_t end, size_t *first)
+{
+    size_t at = atomic_load_explicit(&queue->cursor, memory_order_relaxed);
+    for (;;) {
+        if (at >= end)
+            return 0;
+        size_t left = end - at;
+        size_t chunk = left / (4 * (size_t)queue->places);
+        size_t most = want > TG__HAND ? want : TG__HAND;
+        if (queue->strict || chunk < 1)
+            chunk = 1;
+        chunk = chunk > most ? most : chunk;
+        /* Compared and swapped, not added: the cursor never runs past tasks that come later. */
+        if (atomic_compare_exchange_weak_explicit(
+                &queue->cursor, &at, at + chunk, memory_order_acq_rel, memory_order_relaxed)) {
+            *first = at;
+            return chunk;
+        }
+    }
+}
+
+size_t tg__queue_claim(struct tg__queue *queue, int place, size_t want, size_t end, size_t *first)
+{
+    struct tg__hand *own = &queue->hands[place];
+    size_t got = take(own, want, first);
+    if (got > 0)
+        return got;
+    got = draw(queue, want, end, first);
+    for (int i = 1; got == 0 && i < queue->places; i++)
+        got = steal(&queue->hands[(place + i) % queue->places], first);
+    if (got <= want)
+        return got;
+    /* Only the owner fills an empty hand. Published for whoever looks for work: sequentially
+       consistent, as the owner looks for sleepers next. */
+    atomic_store(&own->indices, pack(*first + want, got - want));
+    return want;
+}
+
+bool tg__queue_any(const struct tg__queue *queue, size_t end)
+{
+    if (atomic_load(&queue->cursor) < end)
+        return true;
+    for (int p = 0; p < queue->places; p++)
+        if (many_of(atomic_load(&queue->hands[p].indices)) != 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_QUEUE_H
+#define TG_LIB_QUEUE_H
+/*
+ * Who runs which task: hands out each index once, in order. One cursor for all would be one cache
+ * line that every thread writes for every task; so a thread takes up to 32 indices at a time into a
+ * *hand* of its own, and from there one by one. Nobody is stuck behind a long task: when the cursor
+ * has reached the end, the others take from the hands. Knows nothing of tasks.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TG__CACHE_LINE = 64, TG__HAND = 32, TG__CLAIM_MOST = 8192 };
+
+/*
+ * first << 16 | how many. The whole content is one word, so each move is one compare-and-swap, and
+ * a word that comes back means the same set of indices again.
+ */
+struct tg__hand {
+    _Alignas(TG__CACHE_LINE) _Atomic uint64_t indices;
+};
+
+struct tg__queue {
+    atomic_size_t cursor; /* all indices below have been handed out, or are in a hand */
+    bool strict;          /* one at a time: exact order */
+    int places;
+    struct tg__hand *hands; /* one for each place (a thread of the team) */
+};
+
+/* Makes hands for `places` threads; what was handed out stays so. False: out of memory, unchanged.
+ */
+bool tg__queue_open(struct tg__queue *queue, int places, bool strict);
+void tg__queue_free(struct tg__queue *queue);
+
+/* Nothing handed out. */
+void tg__queue_reset(struct tg__queue *queue);
+
+/*
+ * Up to `want` (1 … TG__CLAIM_MOST) consecutive indices below `end` for the thread at `place`:
+ * their number, 0 if there are none left.
+ */
+size_t tg__queue_claim(struct tg__queue *queue, int place, size_t want, size_t end, size_t *first);
+
+/* Is there anything to claim? */
+bool tg__queue_any(const struct tg__queue *queue, size_t end);
+
+/* The same, looking only where it costs nothing: at the cursor and at one's own hand. */
+static inline bool tg__queue_more(const struct tg__queue *queue, int place, size_t end)
+{
+    return (atomic_load_explicit(&queue->hands[place].indices, memory_order_relaxed) & 0xffff) !=
+               0 ||
+           atomic_load_explicit(&queue->cursor, memory_order_relaxed) < end;
+}
+
+/* Nothing is left, because nothing will run any more: empties cursor and hands. */
+void tg__queue_drop(struct tg__queue *queue, size_t end);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#include "store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_SIZE = 16 };
+
+/* The queue packs an index into 48 bits. */
+static const size_t most_tasks = SIZE_MAX >> 16;
+
+void tg__store_init(struct tg__store *store, size_t result_size, void *results, size_t capacity)
+{
+    *store = (struct tg__store){
+        .next_size = FIRST_SIZE,
+        .result_size = result_size,
+        .base = results,
+        .base_slots = results != NULL ? capacity : 0,
+        .capacity = capacity,
+    };
+    store->page[0] = store->first_page;
+}
+
+/* Where segment number `s` stands: page p holds the 8 << p that follow those of the pages before.
+ */
+static struct tg__segment **place(const struct tg__store *store, size_t s, unsigned *page)
+{
+    unsigned p = 0;
+    for (size_t size = TG__STORE_FIRST_PAGE; s >= size; size *= 2, p++)
+        s -= size;
+    *page = p;
+    return store->page[p] != NULL ? &store->page[p][s] : NULL;
+}
+
+static struct tg__segment *segment_at(const struct tg__store *store, size_t s)
+{
+    unsigned page;
+    return *place(store, s, &page);
+}
+
+/* Owners of the store change a segment's size under their lock; finders only read it. */
+static size_t size_of(const struct tg__segment *segment)
+{
+    return atomic_load_explicit(&segment->count, memory_order_relaxed);
+}
+
+static void cut(struct tg__segment *segment, size_t count)
+{
+    if (count < size_of(segment))
+        atomic_store_explicit(&segment->count, count, memory_order_relaxed);
+}
+
+/* How many of its tasks exist, of `count` in all. */
+static size_t used(const struct tg__segment *segment, size_t count)
+{
+    size_t left = count - segment->first;
+    return left < size_of(segment) ? left : size_of(segment);
+}
+
+static void free_segment(struct tg__segment *segment, size_t count)
+{
+    if (segment->records != NULL)
+        for (size_t i = 0; i < used(segment, count); i++)
+            free(segment->records[i].extra);
+    free(segment->own_results);
+    free(segment->extra);
+    free(segment);
+}
+
+void tg__store_free(struct tg__store *store)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    for (size_t s = atomic_load_explicit(&store->segments, memory_order_relaxed); s-- > 0;)
+        free_segment(segment_at(store, s), count);
+    for (unsigned p = 1; p < TG__STORE_PAGES; p++)
+        free(store->page[p]);
+    if (store->base_is_own)
+        free(store->base);
+    free(store->gathered);
+}
+
+/* Gives a new segment its slots, as far as they are known. */
+static tg_status give_slots(struct tg__store *store, struct tg__segment *segment)
+{
+    if (store->base == NULL || store->result_size == 0)
+        return TG_OK; /* when the first run starts, or never */
+    if (segment->first < store->base_slots) {
+        size_t left = store->base_slots - segment->first;
+        if (segment->records != NULL)
+            cut(segment, left); /* the records after it get a segment of their own */
+        if (size_of(segment) <= left) {
+            segment->results = store->base + segment->first * store->result_size;
+            return TG_OK;
+        }
+    }
+    if (size_of(segment) > SIZE_MAX / store->result_size)
+        return TG_TOO_LARGE;
+    segment->own_results = calloc(size_of(segment), store->result_size);
+    segment->results = segment->own_results;
+    return segment->results != NULL ? TG_OK : TG_NO_MEMORY;
+}
+
+/* Appends a segment, whose memory is the store's from here on, if all goes well. */
+static tg_status append(struct tg__store *store, struct tg__segment *segment)
+{
+    size_t number = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    unsigned page;
+    struct tg__segment **slot = place(store, number, &page);
+    if (slot == NULL) {
+        store->page[page] =
+            malloc(((size_t)TG__STORE_FIRST_PAGE << page) * sizeof(struct tg__segment *));
+        if ((slot = place(store, number, &page)) == NULL)
+            return TG_NO_MEMORY;
+    }
+    tg_status status = give_slots(store, segment);
+    if (status != TG_OK)
+        return status;
+    *slot = segment;
+    atomic_store_explicit(&store->segments, number + 1, memory_order_release);
+    return TG_OK;
+}
+
+/* May `more` tasks be added? */
+static tg_status check_room(const struct tg__store *store, size_t count, size_t more)
+{
+    if (more > most_tasks - count)
+        return TG_TOO_LARGE;
+    if (store->base != NULL && !store->base_is_own && more > store->capacity - count)
+        return TG_FULL;
+    return TG_OK;
+}
+
+/* The segment for the next single record, a new one if need be. */
+static tg_status room_for_one(struct tg__store *store, size_t count, struct tg__segment **segment)
+{
+    size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    if (segments > 0) {
+        *segment = segment_at(store, segments - 1);
+        if ((*segment)->records != NULL && count - (*segment)->first < size_of(*segment))
+            return TG_OK;
+    }
+    tg_status status = check_room(store, count, 1);
+    if (status != TG_OK)
+        return status;
+    /* Records are not cleared: adding writes them whole. */
+    struct tg__segment *new = malloc(sizeof *new + store->next_size * sizeof(struct tg__record));
+    if (new == NULL)
+        return TG_NO_MEMORY;
+    memset(new, 0, sizeof *new);
+    new->first = count;
+    new->records = (struct tg__record *)(void *)(new + 1);
+    atomic_init(&new->count, store->next_size);
+    if ((status = append(store, new)) != TG_OK) {
+        free(new);
+        return status;
+    }
+    store->next_size *= 2;
+    *segment = new;
+    return TG_OK;
+}
+
+tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg, unsigned flags,
+    struct tg__extra *extra)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    struct tg__segment *segment;
+    tg_status status = room_for_one(store, count, &segment);
+    if (status != TG_OK)
+        return status;
+    struct tg__record *record = &segment->records[count - segment->first];
+    atomic_init(&record->cell.state, 0);
+    atomic_init(&record->cell.code, 0);
+    record->cell.flags = (unsigned char)flags;
+    record->function = function;
+    record->arg = arg;
+    record->extra = extra;
+    /* Sequentially consistent: who publishes looks for sleepers next, who lies down looks here. */
+    atomic_store(&store->count, count + 1);
+    return TG_OK;
+}
+
+tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t many,
+    void *items, size_t stride, unsigned flags, struct tg__extra *extra)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    tg_status status = check_room(store, count, many);
+    if (status != TG_OK)
+        return status;
+    if (many > (SIZE_MAX - sizeof(struct tg__segment)) / sizeof(struct tg__cell))
+        return TG_TOO_LARGE;
+    size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    struct tg__segment *last = segments > 0 ? segment_at(store, segments - 1) : NULL;
+    /* Cleared by calloc: all zero is the untouched state, and fresh pages cost nothing here. */
+    struct tg__segment *new = calloc(1, sizeof *new + many * sizeof(struct tg__cell));
+    if (new == NULL)
+        return TG_NO_MEMORY;
+    new->first = count;
+    atomic_init(&new->count, many);
+    new->cells = (struct tg__cell *)(void *)(new + 1);
+    new->function = function;
+    new->items = items;
+    new->stride = stride;
+    new->flags = (unsigned char)flags;
+    if ((status = append(store, new)) != TG_OK) {
+        free(new);
+        return status;
+    }
+    new->extra = extra;
+    if (last != NULL)
+        cut(last, count - last->first);
+    atomic_store(&store->count, count + many);
+    return TG_OK;
+}
+
+tg_status tg__store_open(struct tg__store *store)
+{
+    store->gathered_count = 0;
+    if (store->result_size == 0 || store->base != NULL)
+        return TG_OK;
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    size_t slots = count > store->capacity ? count : store->capacity;
+    if (slots > SIZE_MAX / store->result_size)
+        return TG_TOO_LARGE;
+    store->base = calloc(slots, store->result_size);
+    if (store->base == NULL)
+        return TG_NO_MEMORY;
+    store->base_is_own = true;
+    store->base_slots = slots;
+    size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    for (size_t s = 0; s < segments; s++) {
+        struct tg__segment *segment = segment_at(store, s);
+        segment->results = store->base + segment->first * store->result_size;
+        cut(segment, slots - segment->first);
+    }
+    store->next_size = FIRST_SIZE;
+    return TG_OK;
+}
+
+void *tg__store_results(struct tg__store *store)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    size_t size = store->result_size;
+    if (count <= store->base_slots)
+        return store->base;
+    if (count == store->gathered_count)
+        return store->gathered;
+    if (count > SIZE_MAX / size)
+        return NULL;
+    unsigned char *all = malloc(count * size);
+    if (all == NULL)
+        return NULL;
+    size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    for (size_t s = 0; s < segments; s++) {
+        const struct tg__segment *segment = segment_at(store, s);
+        memcpy(all + segment->first * size, segment->results, used(segment, count) * size);
+    }
+    free(store->gathered);
+    store->gathered = all;
+    store->gathered_count = count;
+    return all;
+}
+
+struct tg__segment *tg__store_find(
+    const struct tg__store *store, size_t index, struct tg__segment *hint)
+{
+    if (hint != NULL && index - hint->first < size_of(hint))
+        return hint;
+    size_t low = 0, high = atomic_load_explicit(&store->segments, memory_order_acquire);
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (segment_at(store, middle)->first <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    return segment_at(store, low);
+}

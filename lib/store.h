@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_STORE_H
+#define TG_LIB_STORE_H
+/*
+ * Where tasks and their results lie. Tasks are kept in segments that never move: records (32 bytes
+ * each, doubling) for single tasks, a range (8 bytes each) for a loop. Adding is serialised by the
+ * caller; finding is not, and may go on meanwhile.
+ *
+ * Result slots: the caller's array; or one contiguous block, made when the first run starts and so
+ * as large as the group then is (or `capacity`); for tasks that come later, a block of each
+ * segment.
+ */
+#include <taskgroup/task.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* What is known of every task. State: 0 is untouched, else TG__STATE(status). */
+struct tg__cell {
+    atomic_uchar state;
+    unsigned char flags;
+    atomic_int code; /* valid once the state is final */
+};
+#define TG__STATE(status) ((unsigned char)((status) + 1))
+#define TG__STATUS(state) ((tg_status)((state) - 1))
+
+/* What most tasks do not have. */
+struct tg__extra {
+    uint64_t id;
+    void *result;
+    char name[]; /* "" if none */
+};
+
+struct tg__record {
+    struct tg__cell cell;
+    tg_task_fn *function;
+    void *arg;
+    struct tg__extra *extra; /* or NULL */
+};
+_Static_assert(sizeof(struct tg__cell) == 8, "8 bytes a task of a range");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tg__record) == 32, "two records a cache line");
+
+struct tg__segment {
+    size_t first;               /* indices first … first + count - 1, not all of them used yet */
+    atomic_size_t count;        /* cut when the next segment begins */
+    unsigned char *results;     /* the slot of `first`; NULL: none (yet) */
+    void *own_results;          /* to be freed with the segment, or NULL */
+    struct tg__record *records; /* NULL: a range, which is … */
+    struct tg__cell *cells;
+    tg_task_fn *function;
+    unsigned char *items;
+    size_t stride;
+    struct tg__extra *extra; /* its name, or NULL */
+    unsigned char flags;
+};
+
+enum { TG__STORE_PAGES = 40, TG__STORE_FIRST_PAGE = 8 };
+
+struct tg__store {
+    atomic_size_t count;                        /* tasks, published */
+    atomic_size_t segments;                     /* of them */
+    struct tg__segment **page[TG__STORE_PAGES]; /* page p holds 8 << p segments; pages never move */
+    struct tg__segment *first_page[TG__STORE_FIRST_PAGE];
+    size_t next_size; /* records of the next segment */
+    size_t result_size;
+    unsigned char *base; /* the contiguous slots; NULL before the first run */
+    size_t base_slots;
+    size_t capacity;
+    bool base_is_own;
+    void *gathered;        /* a contiguous copy, if the slots are in pieces … */
+    size_t gathered_count; /* … of so many; 0: out of date */
+};
+
+/* A view of one task. */
+struct tg__view {
+    struct tg__cell *cell;
+    tg_task_fn *function;
+    void *arg, *result;
+    struct tg__extra *extra;
+    unsigned flags;
+};
+
+void tg__store_init(struct tg__store *store, size_t result_size, void *results, size_t capacity);
+void tg__store_free(struct tg__store *store);
+
+/* TG_OK; TG_FULL (the caller's array ends); TG_TOO_LARGE; TG_NO_MEMORY. `extra` is then the
+ * store's. */
+tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg, unsigned flags,
+    struct tg__extra *extra);
+tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t count,
+    void *items, size_t stride, unsigned flags, struct tg__extra *extra);
+
+/* Before a run: every task gets its slot. TG_OK, TG_TOO_LARGE or TG_NO_MEMORY (nothing changed). */
+tg_status tg__store_open(struct tg__store *store);
+
+/* All slots in one piece; NULL if there is no memory for a copy, or if there are none. */
+void *tg__store_results(struct tg__store *store);
+
+/* The segment of a task that has been added; `hint` (or NULL) is tried first. */
+struct tg__segment *tg__store_find(
+    const struct tg__store *store, size_t index, struct tg__segment *hint);
+
+static inline size_t tg__store_count(const struct tg__store *store)
+{
+    return atomic_load_explicit(&store->count, memory_order_acquire);
+}
+
+static inline void tg__store_view(const struct tg__store *store, const struct tg__segment *segment,
+    size_t index, struct tg__view *view)
+{
+    size_t at = index - segment->first;
+    view->result =
+        segment->results != NULL ? segment->results + at * store->result_size : (void *)NULL;
+    if (segment->records == NULL) {
+        view->cell = &segment->cells[at];
+        view->function = segment->function;
+        view->arg = segment->items != NULL ? segment->items + at * segment->stride : (void *)NULL;
+        view->extra = segment->extra;
+        view->flags = segment->flags;
+        return;
+    }
+    struct tg__record *record = &segment->records[at];
+    view->cell = &record->cell;
+    view->function = record->function;
+    view->arg = record->arg;
+    view->extra = record->extra;
+    view->flags = record->cell.flags;
+    if (record->extra != NULL && record->extra->result != NULL)
+        view->result = record->extra->result;
+}
+
+#endif

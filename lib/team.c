@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+#include "team.h"
+
+#include "lock.h"
+#include "rounding.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <stddef.h>
+
+/* A thread with nothing to serve. On its own stack; in the team's list until somebody calls it. */
+struct idler {
+    const struct tg__source
+        *scope; /* it serves this one and what is below; NULL: all of the team */
+    struct idler *next;
+    atomic_bool called;
+    bool asleep; /* in the condition, no longer spinning */
+    pthread_cond_t condition;
+};
+
+struct tg__team {
+    pthread_mutex_t lock;    /* guards what follows, and leaving; never held while user code runs */
+    struct tg__source *live; /* the sources that run, the innermost first */
+    struct idler *idlers;
+    atomic_int idle; /* of them: so that a server sees at a glance that nobody waits */
+    bool closing;
+    bool ours;             /* the region was opened by us */
+    int size;              /* threads asked for, or there: never fewer than there are */
+    int got;               /* threads there are */
+    int spins;             /* before an idler goes to sleep */
+    tg__rounding rounding; /* of the thread that runs the outermost source */
+};
+
+/* About 20 µs: as long as a sleep and a wake-up take. */
+enum { SPINS = 400 };
+
+/* initial-exec: one load instead of a call, also in a shared library. It is one pointer. */
+static _Thread_local struct tg__seat *seated __attribute__((tls_model("initial-exec")));
+
+static void sit(struct tg__seat *seat)
+{
+    seat->under = seated;
+    seated = seat;
+}
+
+static void rise(struct tg__seat *seat)
+{
+    seated = seat->under;
+}
+
+/* The seat from which a run joins its team; a task's own parallel region is a team of its own. */
+static struct tg__seat *seat_here(void)
+{
+    return seated != NULL && seated->level == omp_get_level() ? seated : NULL;
+}
+
+static bool covers(const struct tg__source *scope, const struct tg__source *source)
+{
+    while (scope != NULL && source != NULL && source != scope)
+        source = source->below;
+    return source != NULL;
+}
+
+/* ---- under the team's lock ---- */
+
+static void enlist(struct tg__team *team, struct tg__source *source)
+{
+    source->next = team->live;
+    team->live = source;
+}
+
+static void delist(struct tg__team *team, const struct tg__source *source)
+{
+    struct tg__source **at = &team->live;
+    while (*at != source)
+        at = &(*at)->next;
+    *at = source->next;
+}
+
+static bool may_visit(struct tg__source *source)
+{
+    return atomic_load(&source->visitors) < source->most && source->claimable(source);
+}
+
+/* The innermost source in scope that has something to do: others wait for it. */
+static struct tg__source *find_work(const struct tg__team *team, const struct tg__source *scope)
+{
+    struct tg__source *source = team->live;
+    while (source != NULL && !(covers(scope, source) && may_visit(source)))
+        source = source->next;
+    return source;
+}
+
+/* It goes as soon as it gets the lock; until then its stack stays as it is. */
+static void wake(struct tg__team *team, struct idler **at)
+{
+    struct idler *idler = *at;
+    *at = idler->next;
+    atomic_fetch_sub(&team->idle, 1);
+    atomic_store_explicit(&idler->called, true, memory_order_release);
+    if (idler->asleep)
+        pthread_cond_signal(&idler->condition);
+}
+
+/* Calls one idler that may serve `source`. */
+static void call_one(struct tg__team *team, const struct tg__source *source)
+{
+    for (struct idler **at = &team->idlers; *at != NULL; at = &(*at)->next)
+        if (covers((*at)->scope, source)) {
+            wake(team, at);
+            return;
+        }
+}
+
+/* Calls the thread that waits for the end of `source`, if it does. */
+static void call_owner(struct tg__team *team, const struct tg__source *source)
+{
+    for (struct idler **at = &team->idlers; *at != NULL; at = &(*at)->next)
+        if ((*at)->scope == source) {
+            wake(team, at);
+            return;
+        }
+}
+
+/* A visitor goes. What it could not claim may be claimable now (it gave a slot back). */
+static void depart(struct tg__team *team, struct tg__source *source)
+{
+    bool last = atomic_fetch_sub(&source->visitors, 1) == 1;
+    if (team->idlers == NULL)
+        return;
+    if (last)
+        call_owner(team, source);
+    if (may_visit(source))
+        call_one(team, source);
+}
+
+/* Waits to be called; the lock is free meanwhile. */
+static void wait_for_call(struct tg__team *team, const struct tg__source *scope)
+{
+    struct idler me = {.scope = scope, .next = team->idlers, .condition = PTHREAD_COND_INITIALIZER};
+    team->idlers = &me;
+    atomic_fetch_add(&team->idle, 1);
+    /* Who publishes work looks at `idle` next; so look at the work once more, now that we are in
+     * it. */
+    if (find_work(team, scope) != NULL) {
+        team->idlers = me.next;
+        atomic_fetch_sub(&team->idle, 1);
+        return;
+    }
+    pthread_mutex_unlock(&team->lock);
+    for (int i = 0; i < team->spins && !atomic_load_explicit(&me.called, memory_order_acquire); i++)
+        tg__pause();
+    pthread_mutex_lock(&team->lock);
+    me.asleep = true;
+    while (!atomic_load_explicit(&me.called, memory_order_acquire))
+        pthread_cond_wait(&me.condition, &team->lock);
+    pthread_cond_destroy(&me.condition);
+}
+
+/* ---- serving ---- */
+
+/* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this visit. */
+static void visit(struct tg__seat *seat, struct tg__source *source)
+{
+    seat->serving = source;
+    if (seat->home == source) {
+        source->serve(source, seat);
+        return;
+    }
+#pragma omp taskgroup
+    source->serve(source, seat);
+}
+
+/* Serves what is in scope as long as there is something to do now. Under the lock. */
+static void serve_all(struct tg__seat *seat, const struct tg__source *scope)
+{
+    struct tg__team *team = seat->team;
+    struct tg__source *source;
+    while ((source = find_work(team, scope)) != NULL) {
+        atomic_fetch_add(&source->visitors, 1);
+        pthread_mutex_unlock(&team->lock);
+        visit(seat, source);
+        pthread_mutex_lock(&team->lock);
+        depart(team, source);
+    }
+}
+
+/* A helper in a region of ours: serves everything until the region closes. */
+static void attend(struct tg__seat *seat)
+{
+    struct tg__team *team = seat->team;
+    pthread_mutex_lock(&team->lock);
+    for (;;) {
+        serve_all(seat, NULL);
+        if (team->closing)
+            break;
+        wait_for_call(team, NULL);
+    }
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* The thread that runs `source`: serves it and what is below until it has ended. */
+static void run_to_end(struct tg__seat *seat, struct tg__source *source)
+{
+    struct tg__team *team = seat->team;
+    pthread_mutex_lock(&team->lock);
+    for (;;) {
+        serve_all(seat, source);
+        if (atomic_load(&source->visitors) == 0 && source->end(source))
+            break;
+        wait_for_call(team, source);
+    }
+    delist(team, source);
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* Only the join is left to the runtime, and only after the source has ended: what is still in the
+   taskgroup then is tickets, and tasks of the user's own that his functions left behind. */
+static void own(struct tg__seat *seat, struct tg__source *source)
+{
+    sit(seat);
+#pragma omp taskgroup
+    run_to_end(seat, source);
+    rise(seat);
+}
+
+/* The body of a ticket. Only touches the source if it may still be there: a ticket is spawned
+   inside its source's taskgroup, which ends after it. */
+static void help(struct tg__team *team, struct tg__source *source)
+{
+    atomic_store(&source->ticket_out, false);
+    /* On the stack of a server: run inside spawn_ticket(), or where a task of the region waits. No
+       task of ours starts there. */
+    if (seat_here() != NULL)
+        return;
+    struct tg__seat seat = {
+        .team = team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
+    tg__rounding rounding = tg__rounding_get();
+    tg__rounding_set(team->rounding);
+    sit(&seat);
+    pthread_mutex_lock(&team->lock);
+    while (may_visit(source)) {
+        atomic_fetch_add(&source->visitors, 1);
+        pthread_mutex_unlock(&team->lock);
+        visit(&seat, source);
+        pthread_mutex_lock(&team->lock);
+        depart(team, source);
+    }
+    pthread_mutex_unlock(&team->lock);
+    rise(&seat);
+    tg__rounding_set(rounding);
+}
+
+static void spawn_ticket(struct tg__seat *seat, struct tg__source *source)
+{
+    struct tg__team *team = seat->team;
+#pragma omp task default(none) firstprivate(team, source)
+    help(team, source);
+}
+
+void tg__team_call(struct tg__team *team, struct tg__source *source)
+{
+    if (atomic_load(&team->idle) == 0)
+        return;
+    pthread_mutex_lock(&team->lock);
+    if (may_visit(source))
+        call_one(team, source);
+    pthread_mutex_unlock(&team->lock);
+}
+
+void tg__team_unpin(struct tg__team *team, struct tg__source *source)
+{
+    pthread_mutex_lock(&team->lock);
+    depart(team, source);
+    pthread_mutex_unlock(&team->lock);
+}
+
+void tg__team_share(struct tg__seat *seat, struct tg__source *source)
+{
+    struct tg__team *team = seat->team;
+    if (atomic_load(&team->idle) > 0) {
+        tg__team_call(team, source);
+        return;
+    }
+    if (seat->home == source && !team->ours && team->size > 1 &&
+        atomic_load_explicit(&source->visitors, memory_order_relaxed) < source->most &&
+        !atomic_exchange(&source->ticket_out, true))
+        spawn_ticket(seat, source);
+}
+
+void tg__team_task(bool (*body)(void *), void *frame)
+{
+    bool ran = false;
+#pragma omp task if (0) default(none) shared(ran) firstprivate(body, frame)
+    {
+        bool cancel = false;
+        ran = true;
+        if (omp_get_cancellation()) {
+            /* What the body spawns on its own must not be dropped with our tickets. */
+#pragma omp taskgroup
+            cancel = body(frame);
+        } else {
+            body(frame);
+        }
+        if (cancel) {
+#pragma omp cancel taskgroup
+        }
+    }
+    /* libgomp drops even an undeferred task if the user has cancelled something around us. */
+    if (!ran)
+        body(frame);
+}
+
+/* ---- running ---- */
+
+static void open_team(struct tg__team *team, bool ours, int size)
+{
+    *team = (struct tg__team){
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .ours = ours,
+        .size = size,
+        .got = size,
+        .spins = size <= omp_get_num_procs() ? SPINS : 0,
+        .rounding = tg__rounding_get(),
+    };
+}
+
+static void close_team(struct tg__team *team)
+{
+    pthread_mutex_lock(&team->lock);
+    team->closing = true;
+    while (team->idlers != NULL)
+        wake(team, &team->idlers);
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* In the region of ours, on each of its threads. The first is the one that opened it. */
+static void take_part(struct tg__team *team, struct tg__source *source)
+{
+    struct tg__seat seat = {.team = team, .place = omp_get_thread_num(), .level = omp_get_level()};
+    if (seat.place == 0) {
+        team->got = omp_get_num_threads();
+        seat.home = source;
+        own(&seat, source);
+        close_team(team);
+        return;
+    }
+    tg__rounding rounding = tg__rounding_get();
+    tg__rounding_set(team->rounding);
+    sit(&seat);
+    attend(&seat);
+    rise(&seat);
+    tg__rounding_set(rounding);
+}
+
+static int run_in_our_region(
+    struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+{
+    struct tg__team team;
+    open_team(&team, true, threads);
+    enlist(&team, source);
+    atomic_store(started, &team);
+#pragma omp parallel num_threads(threads) default(none) shared(team, source)
+    take_part(&team, source);
+    pthread_mutex_destroy(&team.lock);
+    return team.got;
+}
+
+static int run_in_users_region(struct tg__source *source, struct tg__team *_Atomic *started)
+{
+    struct tg__team team;
+    open_team(&team, false, omp_get_num_threads());
+    enlist(&team, source);
+    atomic_store(started, &team);
+    struct tg__seat seat = {
+        .team = &team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
+    own(&seat, source);
+    pthread_mutex_destroy(&team.lock);
+    return team.got;
+}
+
+/* In a task of the team: its other threads serve this source too. */
+static int run_below(
+    struct tg__seat *under, struct tg__source *source, struct tg__team *_Atomic *started)
+{
+    struct tg__team *team = under->team;
+    struct tg__seat seat = {
+        .team = team, .home = source, .place = under->place, .level = under->level};
+    pthread_mutex_lock(&team->lock);
+    enlist(team, source);
+    pthread_mutex_unlock(&team->lock);
+    atomic_store(started, team);
+    own(&seat, source);
+    return team->got;
+}
+
+int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+{
+    struct tg__seat *seat = seat_here();
+    atomic_store(&source->visitors, 0);
+    atomic_store(&source->ticket_out, false);
+    source->below = seat != NULL ? seat->serving : NULL;
+    if (seat != NULL)
+        return run_below(seat, source, started);
+    if (omp_get_level() > 0)
+        return run_in_users_region(source, started);
+    return run_in_our_region(source, threads, started);
+}
+
+int tg__team_places(int threads)
+{
+    const struct tg__seat *seat = seat_here();
+    if (seat != NULL)
+        return seat->team->size;
+    if (omp_get_level() > 0)
+        return omp_get_num_threads();
+    return threads > 0 ? threads : omp_get_max_threads();
+}

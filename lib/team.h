@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_TEAM_H
+#define TG_LIB_TEAM_H
+/*
+ * The OpenMP team: opens regions, makes tasks, cancels, lets threads wait and wakes them. team.c is
+ * the only file with OpenMP pragmas, and knows *sources* of work, not groups.
+ *
+ * A team is what threads form that serve one outermost source and everything below it. In serial
+ * code that is a parallel region of ours: all its threads serve at once, and one that finds nothing
+ * waits in a condition of ours, *inside* the region, until it is called (closing and reopening the
+ * region costs far more, and in libomp waiting in the runtime burns a core). In a user's region it
+ * is the caller, and threads that come by *tickets*: deferred tasks that say "help". A ticket never
+ * blocks; when there is nothing to do, its thread goes back to the runtime.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct tg__team;
+
+/* A thread's place in the team that it serves. */
+struct tg__seat {
+    struct tg__team *team;
+    struct tg__source
+        *home; /* the source whose taskgroup we stand in, so that we may spawn its tickets */
+    struct tg__seat *under; /* the seat below on this thread's stack, or NULL */
+    int place;              /* 0 … tg__team_places() - 1, one for each thread */
+    int level;              /* of the parallel region: tells a task's own inner region from ours */
+    struct tg__source *serving; /* whose tasks it runs now */
+};
+
+struct tg__source {
+    /* Could a thread that comes now claim something? Called from anywhere during the run. */
+    bool (*claimable)(struct tg__source *source);
+    /* Claims and runs until there is nothing to claim. Called inside a taskgroup. */
+    void (*serve)(struct tg__source *source, struct tg__seat *seat);
+    /* Nobody serves it: ends it, unless it still has something to claim. Called under the team's
+     * lock. */
+    bool (*end)(struct tg__source *source);
+
+    int most; /* threads that may serve it at once */
+    /* The rest is team.c's. */
+    struct tg__source *below; /* the source whose task we run in, or NULL */
+    struct tg__source *next;  /* in the list of the team's live ones */
+    atomic_int visitors;      /* who serves it, or holds it (pin) */
+    atomic_bool ticket_out;   /* one has been spawned and has not started */
+};
+
+/* For the next run from here: how many places the team can have, `threads` asked for (0: the
+ * default). */
+int tg__team_places(int threads);
+
+/*
+ * Runs the source on the team until it has ended, and answers the number of threads of the team.
+ * `threads` is for a region of ours; `started` gets the team before anything is served, so that
+ * others can call it.
+ */
+int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started);
+
+/*
+ * For who adds work to a live source: wakes somebody who may serve it. The source must be pinned,
+ * or the caller in one of its tasks. Unpin is the last touch of source and team.
+ */
+void tg__team_call(struct tg__team *team, struct tg__source *source);
+static inline void tg__team_pin(struct tg__source *source)
+{
+    atomic_fetch_add(&source->visitors, 1);
+}
+void tg__team_unpin(struct tg__team *team, struct tg__source *source);
+
+/* For a server that leaves work behind in the source while it runs a task: the same, or a ticket.
+ */
+void tg__team_share(struct tg__seat *seat, struct tg__source *source);
+
+/*
+ * One `omp task`, undeferred, around `body(frame)`. Where OpenMP's cancellation is on, a body that
+ * answers true cancels the taskgroup around it: the tickets that are still queued go away.
+ */
+void tg__team_task(bool (*body)(void *), void *frame);
+
+#endif

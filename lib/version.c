@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* dladdr */
+#include <taskgroup/version.h>
+
+#include "options.h"
+#include "status.h"
+
+#include <dlfcn.h>
+#include <omp.h>
+#include <string.h>
+#include <time.h>
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+int tg_version_number(void)
+{
+    return TG_VERSION;
+}
+
+const char *tg_version_string(void)
+{
+    return TEXT(TG_VERSION_MAJOR) "." TEXT(TG_VERSION_MINOR) "." TEXT(TG_VERSION_PATCH);
+}
+
+double tg_time_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The runtime that answers to omp_…, whatever this library was compiled for. */
+static const char *loaded_runtime(void)
+{
+    /* dladdr wants an object pointer; POSIX promises that a function pointer survives the trip. */
+    int (*function)(void) = omp_get_num_threads;
+    void *address;
+    memcpy(&address, &function, sizeof address);
+    Dl_info where;
+    if (dladdr(address, &where) == 0 || where.dli_fname == NULL)
+        return "unknown";
+    if (strstr(where.dli_fname, "libgomp") != NULL)
+        return "libgomp";
+    if (strstr(where.dli_fname, "libomp") != NULL || strstr(where.dli_fname, "libiomp") != NULL)
+        return "libomp";
+    return "unknown"; /* linked statically */
+}
+
+tg_status tg_info_read(tg_info *info)
+{
+    if (info == NULL)
+        return tg__refuse(TG_INVALID, "tg_info_read: info is NULL");
+    if (info->size < sizeof info->size)
+        return tg__refuse(TG_INVALID, "tg_info_read: info->size is %zu", info->size);
+    tg_info now = {
+        .version = TG_VERSION,
+        .cancellation = omp_get_cancellation() != 0,
+        .runtime = loaded_runtime(),
+#ifdef __clang__
+        .compiled_for = "libomp",
+#else
+        .compiled_for = "libgomp",
+#endif
+        .threads = omp_get_level() > 0 ? omp_get_num_threads() : omp_get_max_threads(),
+        .processors = omp_get_num_procs(),
+        .max_active_levels = omp_get_max_active_levels(),
+        .bound = omp_get_proc_bind() != omp_proc_bind_false,
+    };
+    tg__answer_write(info, &now, sizeof now);
+    return TG_OK;
+}
