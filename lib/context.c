@@ -77,18 +77,12 @@ bool tg__context_stop(tg_context *context, const tg_error *cause)
     return true;
 }
 
-/* The state, once a cause that is being written is there. */
-static int settled_state(tg_context *context)
+tg_status tg__context_settled(tg_context *context)
 {
     int state;
     while ((state = atomic_load_explicit(&context->state, memory_order_acquire)) == WRITING)
         sched_yield();
-    return state;
-}
-
-tg_status tg__context_noticed(tg_context *context)
-{
-    return (tg_status)settled_state(context);
+    return (tg_status)state;
 }
 
 /*
@@ -100,7 +94,7 @@ static bool look_up(tg_context *context, tg_error *cause, char *message, char *n
 {
     bool stopped = false;
     tg__lock_take(&context->lock);
-    if (settled_state(context) != 0) {
+    if (tg__context_settled(context) != TG_OK) {
         *cause = context->cause;
         copy_text(message, sizeof context->message, context->message);
         copy_text(name, sizeof context->name, context->name);
@@ -142,16 +136,16 @@ static void refresh(tg_context *context, unsigned epoch)
 tg_status tg__context_ask(tg_context *context)
 {
     unsigned epoch = atomic_load_explicit(&tg__context_epoch, memory_order_acquire);
-    if (settled_state(context) == 0 &&
+    if (tg__context_settled(context) == TG_OK &&
         atomic_load_explicit(&context->seen, memory_order_relaxed) != epoch)
         refresh(context, epoch);
     double until = atomic_load_explicit(&context->until, memory_order_relaxed);
-    if (settled_state(context) == 0 && until < (double)INFINITY && tg_time_now() >= until)
+    if (tg__context_settled(context) == TG_OK && until < (double)INFINITY && tg_time_now() >= until)
         tg__context_stop(context, &(tg_error){.status = TG_TIMED_OUT,
                                       .index = TG_NO_INDEX,
                                       .name = "",
                                       .message = "the deadline has passed"});
-    return (tg_status)settled_state(context);
+    return tg__context_settled(context);
 }
 
 /* Children that are there already know neither a new deadline nor a new way up. */

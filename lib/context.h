@@ -47,8 +47,16 @@ static inline tg_status tg__context_status(tg_context *context)
     return tg__context_live(context) ? TG_OK : tg__context_ask(context);
 }
 
+/* The status of the cause, waiting for one that is being written. */
+tg_status tg__context_settled(tg_context *context);
+
 /* What has been noticed so far, without looking up or at the clock. */
-tg_status tg__context_noticed(tg_context *context);
+static inline tg_status tg__context_noticed(tg_context *context)
+{
+    return atomic_load_explicit(&context->state, memory_order_relaxed) == 0
+               ? TG_OK
+               : tg__context_settled(context);
+}
 
 /* Prepares memory of the caller's; takes a hold on `parent`. `release` is called after the last
  * hold. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store.h"
 
+#include "memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,12 +61,13 @@ static size_t used(const struct tg__segment *segment, size_t count)
 
 static void free_segment(struct tg__segment *segment, size_t count)
 {
-    if (segment->records != NULL)
-        for (size_t i = 0; i < used(segment, count); i++)
-            free(segment->records[i].extra);
-    free(segment->own_results);
+    struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
+    for (size_t i = 0; extras != NULL && i < used(segment, count); i++)
+        free(extras[i]);
+    free(extras);
+    tg__block_free(segment->own_results, segment->own_results_size);
     free(segment->extra);
-    free(segment);
+    tg__block_free(segment, segment->block_size);
 }
 
 void tg__store_free(struct tg__store *store)
@@ -75,7 +78,7 @@ void tg__store_free(struct tg__store *store)
     for (unsigned p = 1; p < TG__STORE_PAGES; p++)
         free(store->page[p]);
     if (store->base_is_own)
-        free(store->base);
+        tg__block_free(store->base, store->base_slots * store->result_size);
     free(store->gathered);
 }
 
@@ -95,7 +98,8 @@ static tg_status give_slots(struct tg__store *store, struct tg__segment *segment
     }
     if (size_of(segment) > SIZE_MAX / store->result_size)
         return TG_TOO_LARGE;
-    segment->own_results = calloc(size_of(segment), store->result_size);
+    segment->own_results_size = size_of(segment) * store->result_size;
+    segment->own_results = tg__block_new(segment->own_results_size);
     segment->results = segment->own_results;
     return segment->results != NULL ? TG_OK : TG_NO_MEMORY;
 }
@@ -142,16 +146,16 @@ static tg_status room_for_one(struct tg__store *store, size_t count, struct tg__
     tg_status status = check_room(store, count, 1);
     if (status != TG_OK)
         return status;
-    /* Records are not cleared: adding writes them whole. */
-    struct tg__segment *new = malloc(sizeof *new + store->next_size * sizeof(struct tg__record));
+    size_t size = sizeof(struct tg__segment) + store->next_size * sizeof(struct tg__record);
+    struct tg__segment *new = tg__block_new(size);
     if (new == NULL)
         return TG_NO_MEMORY;
-    memset(new, 0, sizeof *new);
+    new->block_size = size;
     new->first = count;
     new->records = (struct tg__record *)(void *)(new + 1);
     atomic_init(&new->count, store->next_size);
     if ((status = append(store, new)) != TG_OK) {
-        free(new);
+        tg__block_free(new, size);
         return status;
     }
     store->next_size *= 2;
@@ -159,28 +163,50 @@ static tg_status room_for_one(struct tg__store *store, size_t count, struct tg__
     return TG_OK;
 }
 
+/* Into the segment's side table. Those who read it meanwhile look at tasks before this one. */
+static bool put_extra(struct tg__segment *segment, size_t at, struct tg__extra *extra)
+{
+    struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
+    if (extras == NULL) {
+        extras = calloc(size_of(segment), sizeof(struct tg__extra *));
+        if (extras == NULL)
+            return false;
+        atomic_store_explicit(&segment->extras, extras, memory_order_release);
+    }
+    extras[at] = extra;
+    return true;
+}
+
+static void publish(struct tg__store *store, size_t count, bool live)
+{
+    if (live)
+        atomic_store(&store->count, count);
+    else
+        atomic_store_explicit(&store->count, count, memory_order_release);
+}
+
 tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg, unsigned flags,
-    struct tg__extra *extra)
+    struct tg__extra *extra, bool live)
 {
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
     struct tg__segment *segment;
     tg_status status = room_for_one(store, count, &segment);
     if (status != TG_OK)
         return status;
+    if (extra != NULL && !put_extra(segment, count - segment->first, extra))
+        return TG_NO_MEMORY;
     struct tg__record *record = &segment->records[count - segment->first];
     atomic_init(&record->cell.state, 0);
     atomic_init(&record->cell.code, 0);
     record->cell.flags = (unsigned char)flags;
     record->function = function;
     record->arg = arg;
-    record->extra = extra;
-    /* Sequentially consistent: who publishes looks for sleepers next, who lies down looks here. */
-    atomic_store(&store->count, count + 1);
+    publish(store, count + 1, live);
     return TG_OK;
 }
 
 tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t many,
-    void *items, size_t stride, unsigned flags, struct tg__extra *extra)
+    void *items, size_t stride, unsigned flags, struct tg__extra *extra, bool live)
 {
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
     tg_status status = check_room(store, count, many);
@@ -190,10 +216,11 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
         return TG_TOO_LARGE;
     size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
     struct tg__segment *last = segments > 0 ? segment_at(store, segments - 1) : NULL;
-    /* Cleared by calloc: all zero is the untouched state, and fresh pages cost nothing here. */
-    struct tg__segment *new = calloc(1, sizeof *new + many * sizeof(struct tg__cell));
+    size_t size = sizeof(struct tg__segment) + many * sizeof(struct tg__cell);
+    struct tg__segment *new = tg__block_new(size); /* all zero: untouched */
     if (new == NULL)
         return TG_NO_MEMORY;
+    new->block_size = size;
     new->first = count;
     atomic_init(&new->count, many);
     new->cells = (struct tg__cell *)(void *)(new + 1);
@@ -202,13 +229,13 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
     new->stride = stride;
     new->flags = (unsigned char)flags;
     if ((status = append(store, new)) != TG_OK) {
-        free(new);
+        tg__block_free(new, size);
         return status;
     }
     new->extra = extra;
     if (last != NULL)
         cut(last, count - last->first);
-    atomic_store(&store->count, count + many);
+    publish(store, count + many, live);
     return TG_OK;
 }
 
@@ -221,7 +248,7 @@ tg_status tg__store_open(struct tg__store *store)
     size_t slots = count > store->capacity ? count : store->capacity;
     if (slots > SIZE_MAX / store->result_size)
         return TG_TOO_LARGE;
-    store->base = calloc(slots, store->result_size);
+    store->base = tg__block_new(slots * store->result_size);
     if (store->base == NULL)
         return TG_NO_MEMORY;
     store->base_is_own = true;

@@ -2,7 +2,7 @@
 #ifndef TG_LIB_STORE_H
 #define TG_LIB_STORE_H
 /*
- * Where tasks and their results lie. Tasks are kept in segments that never move: records (32 bytes
+ * Where tasks and their results lie. Tasks are kept in segments that never move: records (24 bytes
  * each, doubling) for single tasks, a range (8 bytes each) for a loop. Adding is serialised by the
  * caller; finding is not, and may go on meanwhile.
  *
@@ -35,17 +35,19 @@ struct tg__record {
     struct tg__cell cell;
     tg_task_fn *function;
     void *arg;
-    struct tg__extra *extra; /* or NULL */
 };
 _Static_assert(sizeof(struct tg__cell) == 8, "8 bytes a task of a range");
-_Static_assert(sizeof(void *) != 8 || sizeof(struct tg__record) == 32, "two records a cache line");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tg__record) == 24, "24 bytes a single task");
 
 struct tg__segment {
-    size_t first;               /* indices first … first + count - 1, not all of them used yet */
-    atomic_size_t count;        /* cut when the next segment begins */
-    unsigned char *results;     /* the slot of `first`; NULL: none (yet) */
-    void *own_results;          /* to be freed with the segment, or NULL */
-    struct tg__record *records; /* NULL: a range, which is … */
+    size_t first;            /* indices first … first + count - 1, not all of them used yet */
+    atomic_size_t count;     /* cut when the next segment begins */
+    size_t block_size;       /* bytes of this segment */
+    unsigned char *results;  /* the slot of `first`; NULL: none (yet) */
+    void *own_results;       /* to be freed with the segment, or NULL */
+    size_t own_results_size; /* bytes */
+    _Atomic(struct tg__extra **) extras; /* of the records, if any has one */
+    struct tg__record *records;          /* NULL: a range, which is … */
     struct tg__cell *cells;
     tg_task_fn *function;
     unsigned char *items;
@@ -83,12 +85,14 @@ struct tg__view {
 void tg__store_init(struct tg__store *store, size_t result_size, void *results, size_t capacity);
 void tg__store_free(struct tg__store *store);
 
-/* TG_OK; TG_FULL (the caller's array ends); TG_TOO_LARGE; TG_NO_MEMORY. `extra` is then the
- * store's. */
+/*
+ * TG_OK, and `extra` is the store's; TG_FULL (the caller's array ends); TG_TOO_LARGE; TG_NO_MEMORY.
+ * With `live` the count is published sequentially consistently: who adds then looks for sleepers.
+ */
 tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg, unsigned flags,
-    struct tg__extra *extra);
+    struct tg__extra *extra, bool live);
 tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t count,
-    void *items, size_t stride, unsigned flags, struct tg__extra *extra);
+    void *items, size_t stride, unsigned flags, struct tg__extra *extra, bool live);
 
 /* Before a run: every task gets its slot. TG_OK, TG_TOO_LARGE or TG_NO_MEMORY (nothing changed). */
 tg_status tg__store_open(struct tg__store *store);
@@ -123,10 +127,11 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
     view->cell = &record->cell;
     view->function = record->function;
     view->arg = record->arg;
-    view->extra = record->extra;
     view->flags = record->cell.flags;
-    if (record->extra != NULL && record->extra->result != NULL)
-        view->result = record->extra->result;
+    struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_acquire);
+    view->extra = extras != NULL ? extras[at] : NULL;
+    if (view->extra != NULL && view->extra->result != NULL)
+        view->result = view->extra->result;
 }
 
 #endif

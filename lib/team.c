@@ -27,6 +27,7 @@ struct tg__team {
     bool ours;             /* the region was opened by us */
     int size;              /* threads asked for, or there: never fewer than there are */
     int got;               /* threads there are */
+    bool cancellation;     /* OpenMP's own is on */
     int spins;             /* before an idler goes to sleep */
     tg__rounding rounding; /* of the thread that runs the outermost source */
 };
@@ -39,6 +40,10 @@ static _Thread_local struct tg__seat *seated __attribute__((tls_model("initial-e
 
 static void sit(struct tg__seat *seat)
 {
+    const struct tg__team *team = seat->team;
+    seat->idle = &team->idle;
+    seat->tickets = !team->ours && team->size > 1;
+    seat->cancellation = team->cancellation;
     seat->under = seated;
     seated = seat;
 }
@@ -275,27 +280,28 @@ void tg__team_unpin(struct tg__team *team, struct tg__source *source)
     pthread_mutex_unlock(&team->lock);
 }
 
-void tg__team_share(struct tg__seat *seat, struct tg__source *source)
+void tg__team_ask(struct tg__seat *seat, struct tg__source *source)
 {
     struct tg__team *team = seat->team;
     if (atomic_load(&team->idle) > 0) {
         tg__team_call(team, source);
         return;
     }
-    if (seat->home == source && !team->ours && team->size > 1 &&
+    if (seat->home == source &&
         atomic_load_explicit(&source->visitors, memory_order_relaxed) < source->most &&
         !atomic_exchange(&source->ticket_out, true))
         spawn_ticket(seat, source);
 }
 
-void tg__team_task(bool (*body)(void *), void *frame)
+void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *frame)
 {
+    bool cancellation = seat->cancellation;
     bool ran = false;
-#pragma omp task if (0) default(none) shared(ran) firstprivate(body, frame)
+#pragma omp task if (0) default(none) shared(ran) firstprivate(body, frame, cancellation)
     {
         bool cancel = false;
         ran = true;
-        if (omp_get_cancellation()) {
+        if (cancellation) {
             /* What the body spawns on its own must not be dropped with our tickets. */
 #pragma omp taskgroup
             cancel = body(frame);
@@ -320,6 +326,7 @@ static void open_team(struct tg__team *team, bool ours, int size)
         .ours = ours,
         .size = size,
         .got = size,
+        .cancellation = omp_get_cancellation() != 0,
         .spins = size <= omp_get_num_procs() ? SPINS : 0,
         .rounding = tg__rounding_get(),
     };

@@ -20,12 +20,14 @@ struct tg__team;
 /* A thread's place in the team that it serves. */
 struct tg__seat {
     struct tg__team *team;
-    struct tg__source
-        *home; /* the source whose taskgroup we stand in, so that we may spawn its tickets */
-    struct tg__seat *under; /* the seat below on this thread's stack, or NULL */
-    int place;              /* 0 … tg__team_places() - 1, one for each thread */
-    int level;              /* of the parallel region: tells a task's own inner region from ours */
+    struct tg__source *home; /* the source whose taskgroup we stand in: we may spawn its tickets */
+    struct tg__seat *under;  /* the seat below on this thread's stack, or NULL */
+    int place;               /* 0 … tg__team_places() - 1, one for each thread */
+    int level;               /* of the parallel region: tells a task's own inner region from ours */
     struct tg__source *serving; /* whose tasks it runs now */
+    const atomic_int *idle;     /* threads of the team that wait for work */
+    bool tickets;               /* help comes by tickets */
+    bool cancellation;          /* OpenMP's own is on */
 };
 
 struct tg__source {
@@ -33,8 +35,7 @@ struct tg__source {
     bool (*claimable)(struct tg__source *source);
     /* Claims and runs until there is nothing to claim. Called inside a taskgroup. */
     void (*serve)(struct tg__source *source, struct tg__seat *seat);
-    /* Nobody serves it: ends it, unless it still has something to claim. Called under the team's
-     * lock. */
+    /* Nobody serves it: ends it, unless something is left. Called under the team's lock. */
     bool (*end)(struct tg__source *source);
 
     int most; /* threads that may serve it at once */
@@ -67,14 +68,18 @@ static inline void tg__team_pin(struct tg__source *source)
 }
 void tg__team_unpin(struct tg__team *team, struct tg__source *source);
 
-/* For a server that leaves work behind in the source while it runs a task: the same, or a ticket.
- */
-void tg__team_share(struct tg__seat *seat, struct tg__source *source);
+/* For a server that leaves work behind in the source while it runs a task: the same, or a ticket. */
+void tg__team_ask(struct tg__seat *seat, struct tg__source *source);
+static inline void tg__team_share(struct tg__seat *seat, struct tg__source *source)
+{
+    if (atomic_load(seat->idle) > 0 || seat->tickets)
+        tg__team_ask(seat, source);
+}
 
 /*
  * One `omp task`, undeferred, around `body(frame)`. Where OpenMP's cancellation is on, a body that
  * answers true cancels the taskgroup around it: the tickets that are still queued go away.
  */
-void tg__team_task(bool (*body)(void *), void *frame);
+void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *frame);
 
 #endif

@@ -151,7 +151,7 @@ TG_API tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const 
     const tg_task_options *options, size_t *index);
 
 /**
- * Adds `count` tasks that share a function: a loop. Takes 8 bytes a task, not 32, and no loop in
+ * Adds `count` tasks that share a function: a loop. Takes 8 bytes a task, not 24, and no loop in
  * the caller. Task i of them gets the argument `items + i * stride`.
  *
  * @param group    the group.
