@@ -10,7 +10,7 @@
 #include <taskgroup/version.h>
 
 /* What no runtime can serve is refused here, where it can be explained. */
-enum { THREADS_MOST = 1 << 16 };
+enum { THREADS_MOST = 1 << 13 };
 
 /* ---- what the team asks of a group ---- */
 
@@ -32,9 +32,9 @@ static bool end(struct tg__source *source)
     tg_group *group = group_of(source);
     tg__lock_take(&group->lock);
     size_t count = tg__store_count(&group->run.store);
-    bool ended =
-        !tg__queue_any(&group->queue, count) ||
-        tg__context_status(&group->context) != TG_OK; /* last: what is done is done in time */
+    bool visited = atomic_load(&source->visitors) > 0; /* exact: who adds pins under this lock */
+    bool left = tg__queue_any(&group->queue, count);
+    bool ended = !visited && (!left || tg__context_status(&group->context) != TG_OK);
     if (ended) {
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         group->settled = count;
@@ -260,7 +260,7 @@ static tg_status prepare(tg_group *group)
     if (!tg__queue_any(&group->queue, tg__store_count(&group->run.store)))
         return TG_OK;
     int places = tg__team_places(o->threads);
-    if (!tg__queue_open(&group->queue, places, o->limit == 1))
+    if (!tg__queue_open(&group->queue, places))
         return refuse_run(group, TG_NO_MEMORY, "out of memory");
     tg_status status = tg__store_open(&group->run.store);
     if (status != TG_OK)

@@ -19,9 +19,8 @@ static size_t many_of(uint64_t indices)
     return (size_t)(indices & 0xffff);
 }
 
-bool tg__queue_open(struct tg__queue *queue, int places, bool strict)
+bool tg__queue_open(struct tg__queue *queue, int places)
 {
-    queue->strict = strict;
     if (places <= queue->places)
         return true;
     size_t size = (size_t)places * sizeof(struct tg__hand);
@@ -97,7 +96,7 @@ static size_t draw(struct tg__queue *queue, size_t want, size_t end, size_t *fir
         size_t left = end - at;
         size_t chunk = left / (4 * (size_t)queue->places);
         size_t most = want > TG__HAND ? want : TG__HAND;
-        if (queue->strict || chunk < 1)
+        if (chunk < 1)
             chunk = 1;
         chunk = chunk > most ? most : chunk;
         /* Compared and swapped, not added: the cursor never runs past tasks that come later. */

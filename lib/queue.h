@@ -26,13 +26,12 @@ struct tg__queue {
     char pad_before[TG__CACHE_LINE];
     atomic_size_t cursor; /* all indices below have been handed out, or are in a hand */
     char pad_after[TG__CACHE_LINE];
-    bool strict; /* one at a time: exact order */
     int places;
     struct tg__hand *hands; /* one for each place (a thread of the team) */
 };
 
 /* Makes hands for `places` threads; what was handed out stays so. False: out of memory. */
-bool tg__queue_open(struct tg__queue *queue, int places, bool strict);
+bool tg__queue_open(struct tg__queue *queue, int places);
 void tg__queue_free(struct tg__queue *queue);
 
 /* Nothing handed out. */

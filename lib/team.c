@@ -2,7 +2,6 @@
 #include "team.h"
 
 #include "lock.h"
-#include "rounding.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -24,12 +23,11 @@ struct tg__team {
     struct idler *idlers;
     atomic_int idle; /* of them: so that a server sees at a glance that nobody waits */
     bool closing;
-    bool ours;             /* the region was opened by us */
-    int size;              /* threads asked for, or there: never fewer than there are */
-    int got;               /* threads there are */
-    bool cancellation;     /* OpenMP's own is on */
-    int spins;             /* before an idler goes to sleep */
-    tg__rounding rounding; /* of the thread that runs the outermost source */
+    bool ours;         /* the region was opened by us */
+    int size;          /* threads asked for, or there: never fewer than there are */
+    int got;           /* threads there are */
+    bool cancellation; /* OpenMP's own is on */
+    int spins;         /* before an idler goes to sleep */
 };
 
 /* About 20 µs: as long as a sleep and a wake-up take. */
@@ -167,13 +165,16 @@ static void wait_for_call(struct tg__team *team, const struct tg__source *scope)
 /* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this visit. */
 static void visit(struct tg__seat *seat, struct tg__source *source)
 {
+    tg__rounding rounding = tg__rounding_get();
+    tg__rounding_set(source->rounding);
     seat->serving = source;
     if (seat->home == source) {
         source->serve(source, seat);
-        return;
-    }
+    } else {
 #pragma omp taskgroup
-    source->serve(source, seat);
+        source->serve(source, seat);
+    }
+    tg__rounding_set(rounding);
 }
 
 /* Serves what is in scope as long as there is something to do now. Under the lock. */
@@ -211,7 +212,7 @@ static void run_to_end(struct tg__seat *seat, struct tg__source *source)
     pthread_mutex_lock(&team->lock);
     for (;;) {
         serve_all(seat, source);
-        if (atomic_load(&source->visitors) == 0 && source->end(source))
+        if (source->end(source))
             break;
         wait_for_call(team, source);
     }
@@ -240,8 +241,6 @@ static void help(struct tg__team *team, struct tg__source *source)
         return;
     struct tg__seat seat = {
         .team = team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
-    tg__rounding rounding = tg__rounding_get();
-    tg__rounding_set(team->rounding);
     sit(&seat);
     pthread_mutex_lock(&team->lock);
     while (may_visit(source)) {
@@ -253,7 +252,6 @@ static void help(struct tg__team *team, struct tg__source *source)
     }
     pthread_mutex_unlock(&team->lock);
     rise(&seat);
-    tg__rounding_set(rounding);
 }
 
 static void spawn_ticket(struct tg__seat *seat, struct tg__source *source)
@@ -265,8 +263,8 @@ static void spawn_ticket(struct tg__seat *seat, struct tg__source *source)
 
 void tg__team_call(struct tg__team *team, struct tg__source *source)
 {
-    if (atomic_load(&team->idle) == 0)
-        return;
+    if (atomic_load(&team->idle) == 0 || !may_visit(source))
+        return; /* who keeps it from being visited looks again when he leaves */
     pthread_mutex_lock(&team->lock);
     if (may_visit(source))
         call_one(team, source);
@@ -328,7 +326,6 @@ static void open_team(struct tg__team *team, bool ours, int size)
         .got = size,
         .cancellation = omp_get_cancellation() != 0,
         .spins = size <= omp_get_num_procs() ? SPINS : 0,
-        .rounding = tg__rounding_get(),
     };
 }
 
@@ -352,12 +349,9 @@ static void take_part(struct tg__team *team, struct tg__source *source)
         close_team(team);
         return;
     }
-    tg__rounding rounding = tg__rounding_get();
-    tg__rounding_set(team->rounding);
     sit(&seat);
     attend(&seat);
     rise(&seat);
-    tg__rounding_set(rounding);
 }
 
 static int run_in_our_region(
@@ -406,6 +400,7 @@ int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomi
     struct tg__seat *seat = seat_here();
     atomic_store(&source->visitors, 0);
     atomic_store(&source->ticket_out, false);
+    source->rounding = tg__rounding_get();
     source->below = seat != NULL ? seat->serving : NULL;
     if (seat != NULL)
         return run_below(seat, source, started);

@@ -12,6 +12,8 @@
  * is the caller, and threads that come by *tickets*: deferred tasks that say "help". A ticket never
  * blocks; when there is nothing to do, its thread goes back to the runtime.
  */
+#include "rounding.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -35,7 +37,7 @@ struct tg__source {
     bool (*claimable)(struct tg__source *source);
     /* Claims and runs until there is nothing to claim. Called inside a taskgroup. */
     void (*serve)(struct tg__source *source, struct tg__seat *seat);
-    /* Nobody serves it: ends it, unless something is left. Called under the team's lock. */
+    /* Ends it, unless somebody visits it or something is left. Called under the team's lock. */
     bool (*end)(struct tg__source *source);
 
     int most; /* threads that may serve it at once */
@@ -44,6 +46,7 @@ struct tg__source {
     struct tg__source *next;  /* in the list of the team's live ones */
     atomic_int visitors;      /* who serves it, or holds it (pin) */
     atomic_bool ticket_out;   /* one has been spawned and has not started */
+    tg__rounding rounding;    /* of the thread that runs it */
 };
 
 /* For the next run from here: how many places the team can have, `threads` asked for (0: the
