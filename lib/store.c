@@ -120,6 +120,7 @@ static tg_status append(struct tg__store *store, struct tg__segment *segment)
     if (status != TG_OK)
         return status;
     *slot = segment;
+    store->last = segment;
     atomic_store_explicit(&store->segments, number + 1, memory_order_release);
     return TG_OK;
 }
@@ -134,15 +135,9 @@ static tg_status check_room(const struct tg__store *store, size_t count, size_t 
     return TG_OK;
 }
 
-/* The segment for the next single record, a new one if need be. */
-static tg_status room_for_one(struct tg__store *store, size_t count, struct tg__segment **segment)
+/* A new last segment, of records. */
+static tg_status grow(struct tg__store *store, size_t count)
 {
-    size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
-    if (segments > 0) {
-        *segment = segment_at(store, segments - 1);
-        if ((*segment)->records != NULL && count - (*segment)->first < size_of(*segment))
-            return TG_OK;
-    }
     tg_status status = check_room(store, count, 1);
     if (status != TG_OK)
         return status;
@@ -159,7 +154,6 @@ static tg_status room_for_one(struct tg__store *store, size_t count, struct tg__
         return status;
     }
     store->next_size *= 2;
-    *segment = new;
     return TG_OK;
 }
 
@@ -189,10 +183,13 @@ tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg
     struct tg__extra *extra, bool live)
 {
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
-    struct tg__segment *segment;
-    tg_status status = room_for_one(store, count, &segment);
-    if (status != TG_OK)
-        return status;
+    struct tg__segment *segment = store->last;
+    if (segment == NULL || segment->records == NULL || count - segment->first >= size_of(segment)) {
+        tg_status status = grow(store, count);
+        if (status != TG_OK)
+            return status;
+        segment = store->last;
+    }
     if (extra != NULL && !put_extra(segment, count - segment->first, extra))
         return TG_NO_MEMORY;
     struct tg__record *record = &segment->records[count - segment->first];
@@ -214,8 +211,7 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
         return status;
     if (many > (SIZE_MAX - sizeof(struct tg__segment)) / sizeof(struct tg__cell))
         return TG_TOO_LARGE;
-    size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
-    struct tg__segment *last = segments > 0 ? segment_at(store, segments - 1) : NULL;
+    struct tg__segment *last = store->last;
     size_t size = sizeof(struct tg__segment) + many * sizeof(struct tg__cell);
     struct tg__segment *new = tg__block_new(size); /* all zero: untouched */
     if (new == NULL)

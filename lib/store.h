@@ -63,7 +63,8 @@ struct tg__store {
     atomic_size_t segments;                     /* of them */
     struct tg__segment **page[TG__STORE_PAGES]; /* page p holds 8 << p segments; pages never move */
     struct tg__segment *first_page[TG__STORE_FIRST_PAGE];
-    size_t next_size; /* records of the next segment */
+    struct tg__segment *last; /* or NULL */
+    size_t next_size;         /* records of the next segment */
     size_t result_size;
     unsigned char *base; /* the contiguous slots; NULL before the first run */
     size_t base_slots;
