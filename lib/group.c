@@ -137,11 +137,9 @@ static bool check_options(const tg_group_options *o)
     return false;
 }
 
-/* The part that reset makes anew. */
-static void empty(tg_group *group)
+/* What reset makes anew, beside the parts that reset themselves. */
+static void forget(tg_group *group)
 {
-    const tg_group_options *o = &group->options;
-    tg__store_init(&group->run.store, o->result_size, o->results, o->capacity);
     atomic_store(&group->run.ok, 0);
     atomic_store(&group->run.failed, 0);
     atomic_store(&group->run.cancelled, 0);
@@ -153,13 +151,6 @@ static void empty(tg_group *group)
     group->skipped = 0;
     group->threads = group->threads_asked = 0;
     group->wall = 0;
-}
-
-static void discard(tg_group *group)
-{
-    tg__store_free(&group->run.store);
-    tg__failures_reset(&group->run.failures);
-    tg__ids_reset(&group->ids);
 }
 
 tg_group *tg_group_create(const tg_group_options *options)
@@ -185,13 +176,16 @@ tg_group *tg_group_create(const tg_group_options *options)
     group->limit.slots = o.limit;
     long grain = o.grainsize > 0 ? o.grainsize : 1;
     atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
-    empty(group);
+    tg__store_init(&group->run.store, o.result_size, o.results, o.capacity);
+    forget(group);
     return group;
 }
 
 static void free_all(tg_group *group)
 {
-    discard(group);
+    tg__store_free(&group->run.store);
+    tg__failures_reset(&group->run.failures);
+    tg__ids_reset(&group->ids);
     tg__queue_free(&group->queue);
     tg__context_drop(&group->context);
 }
@@ -217,8 +211,10 @@ tg_status tg_group_reset(tg_group *group)
     tg__lock_take(&group->lock);
     tg_status status = group->doomed ? TG_CLOSED : group->running ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
-        discard(group);
-        empty(group);
+        tg__store_reset(&group->run.store);
+        tg__failures_reset(&group->run.failures);
+        tg__ids_reset(&group->ids);
+        forget(group);
         tg__queue_reset(&group->queue);
         tg__context_reset(&group->context);
     }

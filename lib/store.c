@@ -59,7 +59,8 @@ static size_t used(const struct tg__segment *segment, size_t count)
     return left < size_of(segment) ? left : size_of(segment);
 }
 
-static void free_segment(struct tg__segment *segment, size_t count)
+/* Frees what hangs on a segment, but not the segment. */
+static void strip(struct tg__segment *segment, size_t count)
 {
     struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
     for (size_t i = 0; extras != NULL && i < used(segment, count); i++)
@@ -67,19 +68,68 @@ static void free_segment(struct tg__segment *segment, size_t count)
     free(extras);
     tg__block_free(segment->own_results, segment->own_results_size);
     free(segment->extra);
-    tg__block_free(segment, segment->block_size);
+}
+
+static void free_segment(struct tg__segment *segment)
+{
+    if (segment != NULL)
+        tg__block_free(segment, segment->block_size);
+}
+
+/* Frees all but `kept` (or NULL); answers how many records there were. */
+static size_t clear(struct tg__store *store, const struct tg__segment *kept)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed), records = 0;
+    for (size_t s = atomic_load_explicit(&store->segments, memory_order_relaxed); s-- > 0;) {
+        struct tg__segment *segment = segment_at(store, s);
+        records += segment->records != NULL ? used(segment, count) : 0;
+        strip(segment, count);
+        if (segment != kept)
+            free_segment(segment);
+    }
+    for (unsigned p = 1; p < TG__STORE_PAGES; p++)
+        free(store->page[p]);
+    free(store->gathered);
+    return records;
+}
+
+static void free_spare(const struct tg__store *store)
+{
+    free_segment(store->spare.segment);
+    tg__block_free(store->spare.base, store->spare.base_slots * store->result_size);
 }
 
 void tg__store_free(struct tg__store *store)
 {
-    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
-    for (size_t s = atomic_load_explicit(&store->segments, memory_order_relaxed); s-- > 0;)
-        free_segment(segment_at(store, s), count);
-    for (unsigned p = 1; p < TG__STORE_PAGES; p++)
-        free(store->page[p]);
+    clear(store, NULL);
+    free_spare(store);
     if (store->base_is_own)
         tg__block_free(store->base, store->base_slots * store->result_size);
-    free(store->gathered);
+}
+
+void tg__store_reset(struct tg__store *store)
+{
+    struct tg__spare spare = store->spare;
+    struct tg__segment *first = NULL;
+    if (atomic_load_explicit(&store->segments, memory_order_relaxed) == 1)
+        first = segment_at(store, 0);
+    if (first != NULL && first->records != NULL) {
+        free_segment(spare.segment);
+        spare.segment = first; /* else, next time, all records go into one segment */
+    }
+    if (store->base_is_own) {
+        size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+        tg__block_free(spare.base, spare.base_slots * store->result_size);
+        spare.base = store->base;
+        spare.base_slots = store->base_slots;
+        spare.dirty = count < spare.base_slots ? count : spare.base_slots;
+    }
+    size_t records = clear(store, first);
+    bool own = store->base_is_own;
+    tg__store_init(store, store->result_size, own ? NULL : store->base, store->capacity);
+    if (records > store->next_size)
+        store->next_size = records;
+    store->spare = spare;
 }
 
 /* Gives a new segment its slots, as far as they are known. */
@@ -142,18 +192,24 @@ static tg_status grow(struct tg__store *store, size_t count)
     if (status != TG_OK)
         return status;
     size_t size = sizeof(struct tg__segment) + store->next_size * sizeof(struct tg__record);
-    struct tg__segment *new = tg__block_new(size);
-    if (new == NULL)
+    struct tg__segment *new = store->spare.segment;
+    store->spare.segment = NULL;
+    if (new != NULL) {
+        size = new->block_size;
+        memset(new, 0, sizeof *new); /* adding writes the records whole */
+    } else if ((new = tg__block_new(size)) == NULL) {
         return TG_NO_MEMORY;
+    }
+    size_t records = (size - sizeof(struct tg__segment)) / sizeof(struct tg__record);
     new->block_size = size;
     new->first = count;
     new->records = (struct tg__record *)(void *)(new + 1);
-    atomic_init(&new->count, store->next_size);
+    atomic_init(&new->count, records);
     if ((status = append(store, new)) != TG_OK) {
-        tg__block_free(new, size);
+        free_segment(new);
         return status;
     }
-    store->next_size *= 2;
+    store->next_size = 2 * records;
     return TG_OK;
 }
 
@@ -225,12 +281,14 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
     new->stride = stride;
     new->flags = (unsigned char)flags;
     if ((status = append(store, new)) != TG_OK) {
-        tg__block_free(new, size);
+        free_segment(new);
         return status;
     }
     new->extra = extra;
-    if (last != NULL)
+    if (last != NULL && last->records != NULL) {
         cut(last, count - last->first);
+        store->next_size = 2 * size_of(last) > FIRST_SIZE ? 2 * size_of(last) : FIRST_SIZE;
+    }
     publish(store, count + many, live);
     return TG_OK;
 }
@@ -244,7 +302,14 @@ tg_status tg__store_open(struct tg__store *store)
     size_t slots = count > store->capacity ? count : store->capacity;
     if (slots > SIZE_MAX / store->result_size)
         return TG_TOO_LARGE;
-    store->base = tg__block_new(slots * store->result_size);
+    if (store->spare.base != NULL && store->spare.base_slots >= slots) {
+        store->base = store->spare.base;
+        slots = store->spare.base_slots;
+        memset(store->base, 0, store->spare.dirty * store->result_size);
+        store->spare.base = NULL;
+    } else {
+        store->base = tg__block_new(slots * store->result_size);
+    }
     if (store->base == NULL)
         return TG_NO_MEMORY;
     store->base_is_own = true;

@@ -63,8 +63,13 @@ struct tg__store {
     atomic_size_t segments;                     /* of them */
     struct tg__segment **page[TG__STORE_PAGES]; /* page p holds 8 << p segments; pages never move */
     struct tg__segment *first_page[TG__STORE_FIRST_PAGE];
-    struct tg__segment *last; /* or NULL */
-    size_t next_size;         /* records of the next segment */
+    struct tg__segment *last;        /* or NULL */
+    struct tg__spare {               /* what a reset has kept */
+        struct tg__segment *segment; /* a block for records, or NULL */
+        unsigned char *base;         /* for result slots, or NULL */
+        size_t base_slots, dirty;    /* the first `dirty` are not zero */
+    } spare;
+    size_t next_size; /* records of the next segment */
     size_t result_size;
     unsigned char *base; /* the contiguous slots; NULL before the first run */
     size_t base_slots;
@@ -85,6 +90,12 @@ struct tg__view {
 
 void tg__store_init(struct tg__store *store, size_t result_size, void *results, size_t capacity);
 void tg__store_free(struct tg__store *store);
+
+/*
+ * Empty, with memory kept for as many tasks as there were: a group that is filled step after step
+ * soon allocates nothing.
+ */
+void tg__store_reset(struct tg__store *store);
 
 /*
  * TG_OK, and `extra` is the store's; TG_FULL (the caller's array ends); TG_TOO_LARGE; TG_NO_MEMORY.

@@ -110,7 +110,7 @@ TG_API TG_NODISCARD tg_group *tg_group_create(const tg_group_options *options);
 TG_API void tg_group_destroy(tg_group *group);
 
 /**
- * Makes the group as new: no tasks, results, errors or cancel; options and memory stay.
+ * Makes the group as new: no tasks, results, errors or cancel. Options stay, and memory for as many tasks.
  *
  * @param group the group.
  * @return TG_OK; TG_BUSY while it runs; TG_INVALID for NULL.
