@@ -9,8 +9,7 @@
 
 /* A thread with nothing to serve. On its own stack; in the team's list until somebody calls it. */
 struct idler {
-    const struct tg__source
-        *scope; /* it serves this one and what is below; NULL: all of the team */
+    const struct tg__source *scope; /* it serves this and what is below; NULL: all of the team */
     struct idler *next;
     atomic_bool called;
     bool asleep; /* in the condition, no longer spinning */
@@ -105,14 +104,15 @@ static void wake(struct tg__team *team, struct idler **at)
         pthread_cond_signal(&idler->condition);
 }
 
-/* Calls one idler that may serve `source`. */
-static void call_one(struct tg__team *team, const struct tg__source *source)
+/* Calls one idler that may serve `source`, if there is one. */
+static bool call_one(struct tg__team *team, const struct tg__source *source)
 {
     for (struct idler **at = &team->idlers; *at != NULL; at = &(*at)->next)
         if (covers((*at)->scope, source)) {
             wake(team, at);
-            return;
+            return true;
         }
+    return false;
 }
 
 /* Calls the thread that waits for the end of `source`, if it does. */
@@ -143,8 +143,7 @@ static void wait_for_call(struct tg__team *team, const struct tg__source *scope)
     struct idler me = {.scope = scope, .next = team->idlers, .condition = PTHREAD_COND_INITIALIZER};
     team->idlers = &me;
     atomic_fetch_add(&team->idle, 1);
-    /* Who publishes work looks at `idle` next; so look at the work once more, now that we are in
-     * it. */
+    /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. */
     if (find_work(team, scope) != NULL) {
         team->idlers = me.next;
         atomic_fetch_sub(&team->idle, 1);
@@ -174,6 +173,7 @@ static void visit(struct tg__seat *seat, struct tg__source *source)
 #pragma omp taskgroup
         source->serve(source, seat);
     }
+    seat->serving = NULL; /* it may end now, and we may still run tasks of the user's own */
     tg__rounding_set(rounding);
 }
 
@@ -261,14 +261,20 @@ static void spawn_ticket(struct tg__seat *seat, struct tg__source *source)
     help(team, source);
 }
 
-void tg__team_call(struct tg__team *team, struct tg__source *source)
+/* Has somebody been called? Who keeps the source from being visited looks again when he leaves. */
+static bool call(struct tg__team *team, struct tg__source *source)
 {
     if (atomic_load(&team->idle) == 0 || !may_visit(source))
-        return; /* who keeps it from being visited looks again when he leaves */
+        return false;
     pthread_mutex_lock(&team->lock);
-    if (may_visit(source))
-        call_one(team, source);
+    bool called = may_visit(source) && call_one(team, source);
     pthread_mutex_unlock(&team->lock);
+    return called;
+}
+
+void tg__team_call(struct tg__team *team, struct tg__source *source)
+{
+    call(team, source);
 }
 
 void tg__team_unpin(struct tg__team *team, struct tg__source *source)
@@ -280,13 +286,9 @@ void tg__team_unpin(struct tg__team *team, struct tg__source *source)
 
 void tg__team_ask(struct tg__seat *seat, struct tg__source *source)
 {
-    struct tg__team *team = seat->team;
-    if (atomic_load(&team->idle) > 0) {
-        tg__team_call(team, source);
+    if (call(seat->team, source) || !seat->tickets || seat->home != source)
         return;
-    }
-    if (seat->home == source &&
-        atomic_load_explicit(&source->visitors, memory_order_relaxed) < source->most &&
+    if (atomic_load_explicit(&source->visitors, memory_order_relaxed) < source->most &&
         !atomic_exchange(&source->ticket_out, true))
         spawn_ticket(seat, source);
 }
@@ -317,6 +319,18 @@ void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *fram
 
 /* ---- running ---- */
 
+/* A system call on libgomp: asked once. */
+static int processors(void)
+{
+    static atomic_int known;
+    int count = atomic_load_explicit(&known, memory_order_relaxed);
+    if (count == 0) {
+        count = omp_get_num_procs();
+        atomic_store_explicit(&known, count, memory_order_relaxed);
+    }
+    return count;
+}
+
 static void open_team(struct tg__team *team, bool ours, int size)
 {
     *team = (struct tg__team){
@@ -325,7 +339,7 @@ static void open_team(struct tg__team *team, bool ours, int size)
         .size = size,
         .got = size,
         .cancellation = omp_get_cancellation() != 0,
-        .spins = size <= omp_get_num_procs() ? SPINS : 0,
+        .spins = size <= processors() ? SPINS : 0,
     };
 }
 
