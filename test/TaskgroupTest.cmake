@@ -1,0 +1,114 @@
+# What all test folders share: the libraries that tests link, the environment that sanitizers need, and
+#
+#   tg_add_check_test(<name> SOURCES <file>... LABELS <label>... [MATRIX])
+#
+# which makes one executable of the Check suites in the sources and registers it with ctest: once, or
+# with MATRIX once for each number of threads, with OpenMP's own cancellation off and on.
+
+# Check has a CMake package where it was built with CMake, and pkg-config's file everywhere.
+find_package(check CONFIG QUIET)
+if(NOT TARGET Check::check)
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(check REQUIRED IMPORTED_TARGET check)
+    add_library(Check::check ALIAS PkgConfig::check)
+endif()
+
+add_library(taskgroup_test INTERFACE)
+target_link_libraries(taskgroup_test INTERFACE
+    taskgroup::taskgroup Check::check OpenMP::OpenMP_C Threads::Threads)
+
+# More threads than processors is one of the cases that must work.
+set(TASKGROUP_TEST_THREADS 1 2 3 8)
+cmake_host_system_information(RESULT TASKGROUP_TEST_PROCESSORS QUERY NUMBER_OF_LOGICAL_CORES)
+
+# Generous, since the machine may be busy: what is caught here is a deadlock, not slowness. Check's own
+# limit, 4 s a test function, is the finer one and is multiplied below.
+set(TASKGROUP_TEST_TIMEOUT 120)
+if(TASKGROUP_SANITIZE)
+    set(TASKGROUP_TEST_TIMEOUT 600)
+endif()
+
+function(tg_add_check_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "MATRIX" "" "SOURCES;LABELS")
+    if(NOT arg_SOURCES OR NOT arg_LABELS OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "tg_add_check_test(${name}): SOURCES and LABELS, and nothing unknown")
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE taskgroup_test)
+    set(processors ${TASKGROUP_TEST_PROCESSORS})
+    if(NOT arg_MATRIX)
+        add_test(NAME ${name} COMMAND ${name})
+        set_tests_properties(${name} PROPERTIES PROCESSORS ${processors}
+            TIMEOUT ${TASKGROUP_TEST_TIMEOUT} LABELS "${arg_LABELS}")
+        return()
+    endif()
+    foreach(threads IN LISTS TASKGROUP_TEST_THREADS)
+        # ctest never starts what asks for more processors than it was given.
+        set(processors ${threads})
+        if(threads GREATER TASKGROUP_TEST_PROCESSORS)
+            set(processors ${TASKGROUP_TEST_PROCESSORS})
+        endif()
+        foreach(cancellation IN ITEMS false true) # libgomp takes the words only, never 0 and 1
+            set(case ${name}-${threads}-threads)
+            if(cancellation)
+                string(APPEND case -cancellation)
+            endif()
+            add_test(NAME ${case} COMMAND ${name})
+            set_tests_properties(${case} PROPERTIES PROCESSORS ${processors}
+                TIMEOUT ${TASKGROUP_TEST_TIMEOUT} LABELS "${arg_LABELS}"
+                ENVIRONMENT "OMP_NUM_THREADS=${threads};OMP_CANCELLATION=${cancellation}")
+        endforeach()
+    endforeach()
+endfunction()
+
+# The compilers of the other languages that users have: the C++ one of the same kind as ours (gcc-12:
+# g++-12, clang-19: clang++-19), any Fortran one. Empty if there is none; the project is C only.
+get_filename_component(folder "${CMAKE_C_COMPILER}" DIRECTORY)
+get_filename_component(name "${CMAKE_C_COMPILER}" NAME)
+string(REGEX REPLACE "^(.*)clang(.*)$" "\\1clang++\\2" name "${name}")
+string(REGEX REPLACE "^(.*)gcc(.*)$" "\\1g++\\2" name "${name}")
+string(REGEX REPLACE "^cc$" "c++" name "${name}")
+find_program(TASKGROUP_CXX_COMPILER NAMES "${name}" HINTS "${folder}" DOC "C++ compiler of the tests")
+find_program(TASKGROUP_FORTRAN_COMPILER NAMES gfortran flang flang-new DOC "Fortran compiler of the tests")
+mark_as_advanced(TASKGROUP_CXX_COMPILER TASKGROUP_FORTRAN_COMPILER)
+
+# The environment of every test in this build, also of those that other folders register by add_test():
+# ctest reads this file before it runs any. Who runs ctest can override each variable.
+set(environment "CK_TIMEOUT_MULTIPLIER=5")
+if(TASKGROUP_SANITIZE)
+    # A request for more memory than there is must answer NULL, as it does without sanitizers.
+    set(environment
+        "CK_TIMEOUT_MULTIPLIER=30"
+        "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1"
+        "UBSAN_OPTIONS=print_stacktrace=1")
+    if(TASKGROUP_SANITIZE MATCHES "thread")
+        # ThreadSanitizer does not see the hand-overs inside the OpenMP runtime. Archer, a tool that
+        # libomp loads, tells it; it lies beside libomp. libgomp has nothing like it.
+        get_filename_component(folder "${OpenMP_omp_LIBRARY}" DIRECTORY)
+        find_library(TASKGROUP_ARCHER archer HINTS "${folder}")
+        mark_as_advanced(TASKGROUP_ARCHER)
+        if(NOT OpenMP_omp_LIBRARY OR NOT TASKGROUP_ARCHER)
+            message(FATAL_ERROR "-fsanitize=thread needs clang with libomp and its libarcher")
+        endif()
+        list(APPEND environment
+            "OMP_TOOL_LIBRARIES=${TASKGROUP_ARCHER}"
+            "TSAN_OPTIONS=ignore_noninstrumented_modules=1:allocator_may_return_null=1:exitcode=66")
+        # Debian installs llvm-symbolizer beside clang, outside of the path that is searched.
+        get_filename_component(folder "${CMAKE_C_COMPILER}" REALPATH)
+        get_filename_component(folder "${folder}" DIRECTORY)
+        find_program(TASKGROUP_SYMBOLIZER llvm-symbolizer HINTS "${folder}")
+        mark_as_advanced(TASKGROUP_SYMBOLIZER)
+        if(TASKGROUP_SYMBOLIZER)
+            string(APPEND environment ":external_symbolizer_path=${TASKGROUP_SYMBOLIZER}")
+        endif()
+    endif()
+endif()
+set(script "")
+foreach(variable IN LISTS environment)
+    string(REGEX MATCH "^([^=]+)=(.*)$" variable "${variable}")
+    string(APPEND script
+        "if(NOT DEFINED ENV{${CMAKE_MATCH_1}})\n    set(ENV{${CMAKE_MATCH_1}} \"${CMAKE_MATCH_2}\")\nendif()\n")
+endforeach()
+file(WRITE "${PROJECT_BINARY_DIR}/test-environment.cmake" "${script}")
+set_property(DIRECTORY "${PROJECT_SOURCE_DIR}"
+    APPEND PROPERTY TEST_INCLUDE_FILES "${PROJECT_BINARY_DIR}/test-environment.cmake")
