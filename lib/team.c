@@ -254,8 +254,12 @@ static void help(struct tg__team *team, struct tg__source *source)
     rise(&seat);
 }
 
-static void spawn_ticket(struct tg__seat *seat, struct tg__source *source)
+/* From inside the source's home taskgroup; one at a time, each calls the next. */
+static void send_ticket(struct tg__seat *seat, struct tg__source *source)
 {
+    if (!seat->tickets || seat->home != source || atomic_load(&source->visitors) >= source->most ||
+        atomic_exchange(&source->ticket_out, true))
+        return;
     struct tg__team *team = seat->team;
 #pragma omp task default(none) firstprivate(team, source)
     help(team, source);
@@ -272,11 +276,6 @@ static bool call(struct tg__team *team, struct tg__source *source)
     return called;
 }
 
-void tg__team_call(struct tg__team *team, struct tg__source *source)
-{
-    call(team, source);
-}
-
 void tg__team_unpin(struct tg__team *team, struct tg__source *source)
 {
     pthread_mutex_lock(&team->lock);
@@ -286,11 +285,19 @@ void tg__team_unpin(struct tg__team *team, struct tg__source *source)
 
 void tg__team_ask(struct tg__seat *seat, struct tg__source *source)
 {
-    if (call(seat->team, source) || !seat->tickets || seat->home != source)
+    if (!call(seat->team, source))
+        send_ticket(seat, source);
+}
+
+void tg__team_call(struct tg__team *team, struct tg__source *source)
+{
+    if (call(team, source))
         return;
-    if (atomic_load_explicit(&source->visitors, memory_order_relaxed) < source->most &&
-        !atomic_exchange(&source->ticket_out, true))
-        spawn_ticket(seat, source);
+    /* In a task of this very source? With cancellation that task has a taskgroup of its own, whose
+       end a ticket would hold up; then it is sent when the task has ended. */
+    struct tg__seat *seat = seat_here();
+    if (seat != NULL && seat->serving == source && !seat->cancellation)
+        send_ticket(seat, source);
 }
 
 void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *frame)

@@ -32,7 +32,8 @@
  * behind another one while a thread of the team is free; tasks that wait for each other need as many threads.
  *
  * With one thread nothing starts while that thread is in a task. In a user's own region a thread
- * that is busy, or asleep in `taskwait` on libgomp, does not come to help.
+ * that is busy, or asleep in `taskwait` on libgomp, does not come to help; and with
+ * OMP_CANCELLATION=true what a running task adds there gets help only when that task has returned.
  */
 #include <taskgroup/task.h>
 
