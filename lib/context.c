@@ -13,6 +13,9 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler must be able to canc
 
 atomic_uint tg__context_epoch;
 
+static const tg_error timed_out = {
+    .status = TG_TIMED_OUT, .index = TG_NO_INDEX, .name = "", .message = "the deadline has passed"};
+
 /* Not snprintf: that is not async-signal-safe. */
 static void copy_text(char *to, size_t size, const char *from)
 {
@@ -141,10 +144,7 @@ tg_status tg__context_ask(tg_context *context)
         refresh(context, epoch);
     double until = atomic_load_explicit(&context->until, memory_order_relaxed);
     if (tg__context_settled(context) == TG_OK && until < (double)INFINITY && tg_time_now() >= until)
-        tg__context_stop(context, &(tg_error){.status = TG_TIMED_OUT,
-                                      .index = TG_NO_INDEX,
-                                      .name = "",
-                                      .message = "the deadline has passed"});
+        tg__context_stop(context, &timed_out);
     return tg__context_settled(context);
 }
 
@@ -227,10 +227,27 @@ void tg_context_destroy(tg_context *context)
         tg__context_drop(context);
 }
 
+/*
+ * What has stopped the context already, though nobody has asked it since: a cause above, or a
+ * deadline. Without locks, for a signal handler: contexts above are held, and a cause stays.
+ */
+static bool stop_by_older_cause(tg_context *context)
+{
+    double now = tg_time_now();
+    for (tg_context *c = context; c != NULL; c = c->parent) {
+        if (c != context && atomic_load_explicit(&c->state, memory_order_acquire) > 0)
+            return tg__context_stop(context, &c->cause);
+        if (atomic_load_explicit(&c->deadline, memory_order_relaxed) <= now)
+            return tg__context_stop(context, &timed_out);
+    }
+    return false;
+}
+
 tg_status tg_context_cancel(tg_context *context, int code, const char *reason)
 {
     if (context == NULL)
         return TG_INVALID; /* no message: this may be a signal handler */
+    stop_by_older_cause(context);
     tg__context_stop(context, &(tg_error){.status = TG_CANCELLED,
                                   .code = code,
                                   .index = TG_NO_INDEX,

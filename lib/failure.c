@@ -6,18 +6,22 @@
 #include <string.h>
 
 /* One block: the failure and its message. Names live as long as the group, and so does this. */
-static struct tg__failure *new_failure(
-    struct tg__failures *failures, const tg_error *error, bool required)
+static struct tg__failure *new_failure(const tg_error *error)
 {
     size_t length = strlen(error->message) + 1;
     struct tg__failure *failure = malloc(sizeof *failure + length);
     if (failure != NULL) {
         failure->error = *error;
         failure->error.message = memcpy(failure + 1, error->message, length);
-        return failure;
+        failure->next = NULL;
     }
-    if (!required || atomic_exchange(&failures->spare_taken, true))
-        return NULL;
+    return failure;
+}
+
+/* Under the lock. */
+static struct tg__failure *take_spare(struct tg__failures *failures, const tg_error *error)
+{
+    failures->spare_taken = true;
     snprintf(failures->spare_message, sizeof failures->spare_message, "%s", error->message);
     failures->spare.error = *error;
     failures->spare.error.message = failures->spare_message;
@@ -27,39 +31,25 @@ static struct tg__failure *new_failure(
 const struct tg__failure *tg__failures_add(
     struct tg__failures *failures, const tg_error *error, bool required)
 {
-    struct tg__failure *failure = new_failure(failures, error, required);
-    if (failure == NULL)
-        return NULL;
-    struct tg__failure *none = NULL;
-    bool first = required && atomic_compare_exchange_strong(&failures->first, &none, failure);
-    failure->next = atomic_load_explicit(&failures->newest, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(
-        &failures->newest, &failure->next, failure, memory_order_release, memory_order_relaxed))
-        ;
-    return first ? failure : NULL;
-}
-
-void tg__failures_settle(struct tg__failures *failures)
-{
-    struct tg__failure *newest =
-        atomic_exchange_explicit(&failures->newest, NULL, memory_order_acquire);
-    struct tg__failure *last = newest, *ordered = NULL;
-    while (newest != NULL) {
-        struct tg__failure *before = newest->next;
-        newest->next = ordered;
-        ordered = newest;
-        newest = before;
+    struct tg__failure *failure = new_failure(error);
+    tg__lock_take(&failures->lock);
+    bool first = required && failures->first == NULL;
+    if (failure == NULL && first && !failures->spare_taken)
+        failure = take_spare(failures, error);
+    if (failure != NULL) {
+        if (failures->tail != NULL)
+            failures->tail->next = failure;
+        else
+            failures->head = failure;
+        failures->tail = failure;
         failures->count++;
+        free(failures->by_index);
+        failures->by_index = NULL;
+        if (first)
+            failures->first = failure;
     }
-    if (ordered == NULL)
-        return;
-    if (failures->tail != NULL)
-        failures->tail->next = ordered;
-    else
-        failures->head = ordered;
-    failures->tail = last;
-    free(failures->by_index);
-    failures->by_index = NULL;
+    tg__lock_give(&failures->lock);
+    return first ? failure : NULL;
 }
 
 static int compare_index(const void *a, const void *b)
@@ -100,7 +90,6 @@ const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_
 
 void tg__failures_reset(struct tg__failures *failures)
 {
-    tg__failures_settle(failures);
     for (struct tg__failure *f = failures->head; f != NULL;) {
         struct tg__failure *next = f->next;
         if (f != &failures->spare)

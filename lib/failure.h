@@ -4,21 +4,21 @@
 /* The failures of a group's tasks: which came first, and all of them in order of completion. */
 #include <taskgroup/status.h>
 
-#include <stdatomic.h>
-#include <stdbool.h>
+#include "lock.h"
 
 struct tg__failure {
     tg_error error; /* first: an error that the user holds leads back to its failure */
     struct tg__failure *next;
 };
 
+/* Failures are rare, or the program has other worries: one lock. */
 struct tg__failures {
-    _Atomic(struct tg__failure *) first;  /* required, by completion */
-    _Atomic(struct tg__failure *) newest; /* of this run, linked to the one before */
-    struct tg__failure *head, *tail;      /* of all runs that are over, in order */
-    const struct tg__failure **by_index;  /* sorted when somebody asks; NULL: not yet */
-    size_t count;                         /* of the list */
-    atomic_bool spare_taken;
+    struct tg__lock lock;
+    const struct tg__failure *first;     /* required, by completion */
+    struct tg__failure *head, *tail;     /* all, by completion */
+    size_t count;                        /* of them */
+    const struct tg__failure **by_index; /* sorted when somebody asks; NULL: not yet */
+    bool spare_taken;
     struct tg__failure spare; /* so that running out of memory cannot lose the first */
     char spare_message[128];
 };
@@ -30,10 +30,7 @@ struct tg__failures {
 const struct tg__failure *tg__failures_add(
     struct tg__failures *failures, const tg_error *error, bool required);
 
-/* The run is over: brings its failures into order. */
-void tg__failures_settle(struct tg__failures *failures);
-
-/* The failure of the task with this index, of the runs that are over, or NULL. */
+/* The failure of the task with this index, or NULL. Between runs, one thread at a time. */
 const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index);
 
 /* Frees and forgets all. */

@@ -270,10 +270,9 @@ static tg_status prepare(tg_group *group)
 static tg_status conclude(tg_group *group)
 {
     struct tg__run *run = &group->run;
-    tg__failures_settle(&run->failures);
     size_t cancelled = atomic_load(&run->cancelled);
     size_t ended = atomic_load(&run->ok) + atomic_load(&run->failed) + cancelled;
-    const struct tg__failure *first = atomic_load(&run->failures.first);
+    const struct tg__failure *first = run->failures.first;
     tg_status cause = tg__context_noticed(&group->context);
     bool undone = group->settled > ended || cancelled > 0;
     bool from_outside = cause != TG_OK && undone && !atomic_load(&run->stopped_itself);

@@ -46,7 +46,7 @@ void *tg_group_result(tg_group *group, size_t index)
     struct tg__view task = {0};
     tg__lock_take(&group->lock); /* the first run gives the segments their slots */
     size_t count = tg__store_count(store);
-    if (index < count)
+    if (index < (group->running ? count : group->settled))
         tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
     tg__lock_give(&group->lock);
     if (index >= count)
@@ -71,7 +71,7 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
         return tg__refuse_null("tg_group_outcome", "outcome");
     if (outcome->size < sizeof outcome->size)
         return tg__refuse(TG_INVALID, "tg_group_outcome: outcome->size is %zu", outcome->size);
-    tg_outcome o = {.index = TG_NO_INDEX, .name = "", .message = ""};
+    tg_outcome o = {0};
     tg__answer_write(outcome, &o, sizeof o);
     if (group == NULL)
         return tg__refuse_null("tg_group_outcome", "group");
@@ -88,6 +88,7 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
             o.code = atomic_load_explicit(&task.cell->code, memory_order_relaxed);
         o.id = task.extra != NULL ? task.extra->id : 0;
         o.name = task.extra != NULL ? task.extra->name : "";
+        o.message = "";
         if (o.status != TG_OK && o.status < TG_NOT_RUN)
             o.message = tg_status_message(o.status);
         if (o.status == TG_FAILED && !group->running) {

@@ -69,15 +69,15 @@ static size_t take(struct tg__hand *hand, size_t want, size_t *first)
     }
 }
 
-/* The later half of a hand, rounded up: its owner goes on in order. */
-static size_t steal(struct tg__hand *hand, size_t *first)
+/* The later half of a hand, or more: its owner goes on in order, with whole bundles of `want`. */
+static size_t steal(struct tg__hand *hand, size_t want, size_t *first)
 {
     uint64_t has = atomic_load_explicit(&hand->indices, memory_order_acquire);
     for (;;) {
         size_t many = many_of(has);
-        size_t got = (many + 1) / 2;
-        if (got == 0)
+        if (many == 0)
             return 0;
+        size_t got = many - many / 2 / want * want;
         if (atomic_compare_exchange_weak_explicit(&hand->indices, &has,
                 pack(first_of(has), many - got), memory_order_acq_rel, memory_order_acquire)) {
             *first = first_of(has) + (many - got);
@@ -95,10 +95,11 @@ static size_t draw(struct tg__queue *queue, size_t want, size_t end, size_t *fir
             return 0;
         size_t left = end - at;
         size_t chunk = left / (4 * (size_t)queue->places);
-        size_t most = want > TG__HAND ? want : TG__HAND;
-        if (chunk < 1)
-            chunk = 1;
-        chunk = chunk > most ? most : chunk;
+        if (chunk > TG__HAND)
+            chunk = TG__HAND;
+        chunk = chunk / want * want; /* whole bundles */
+        if (chunk == 0)
+            chunk = want < left ? want : left;
         /* Compared and swapped, not added: the cursor never runs past tasks that come later. */
         if (atomic_compare_exchange_weak_explicit(
                 &queue->cursor, &at, at + chunk, memory_order_acq_rel, memory_order_relaxed)) {
@@ -116,7 +117,7 @@ size_t tg__queue_claim(struct tg__queue *queue, int place, size_t want, size_t e
         return got;
     got = draw(queue, want, end, first);
     for (int i = 1; got == 0 && i < queue->places; i++)
-        got = steal(&queue->hands[(place + i) % queue->places], first);
+        got = steal(&queue->hands[(place + i) % queue->places], want, first);
     if (got <= want)
         return got;
     /* Only the owner fills an empty hand. Published for whoever looks for work: sequentially
