@@ -111,9 +111,9 @@ void tg__store_reset(struct tg__store *store)
 {
     struct tg__spare spare = store->spare;
     struct tg__segment *first = NULL;
-    if (atomic_load_explicit(&store->segments, memory_order_relaxed) == 1)
+    if (atomic_load_explicit(&store->segments, memory_order_relaxed) == 1 &&
+        segment_at(store, 0)->records != NULL) {
         first = segment_at(store, 0);
-    if (first != NULL && first->records != NULL) {
         free_segment(spare.segment);
         spare.segment = first; /* else, next time, all records go into one segment */
     }

@@ -69,14 +69,16 @@ static void enlist(struct tg__team *team, struct tg__source *source)
 {
     source->next = team->live;
     team->live = source;
+    source->live = true;
 }
 
-static void delist(struct tg__team *team, const struct tg__source *source)
+static void delist(struct tg__team *team, struct tg__source *source)
 {
     struct tg__source **at = &team->live;
     while (*at != source)
         at = &(*at)->next;
     *at = source->next;
+    source->live = false;
 }
 
 static bool may_visit(struct tg__source *source)
@@ -243,7 +245,7 @@ static void help(struct tg__team *team, struct tg__source *source)
         .team = team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
     sit(&seat);
     pthread_mutex_lock(&team->lock);
-    while (may_visit(source)) {
+    while (source->live && may_visit(source)) { /* what comes after its end is for its next run */
         atomic_fetch_add(&source->visitors, 1);
         pthread_mutex_unlock(&team->lock);
         visit(&seat, source);

@@ -44,6 +44,7 @@ struct tg__source {
     /* The rest is team.c's. */
     struct tg__source *below; /* the source whose task we run in, or NULL */
     struct tg__source *next;  /* in the list of the team's live ones */
+    bool live;                /* in that list */
     atomic_int visitors;      /* who serves it, or holds it (pin) */
     atomic_bool ticket_out;   /* one has been spawned and has not started */
     tg__rounding rounding;    /* of the thread that runs it */
