@@ -309,11 +309,12 @@ tg_status tg_group_run(tg_group *group)
     double start = tg_time_now();
     tg_context *outer = tg_task_context(tg_task_current());
     tg__context_start(&group->context, outer, group->options.timeout);
-    group->threads = tg__team_run(&group->source, group->threads_asked, &group->team);
+    int threads = tg__team_run(&group->source, group->threads_asked, &group->team);
     tg__context_leave(&group->context);
-    group->wall = tg_time_now() - start;
 
     tg__lock_take(&group->lock);
+    group->threads = threads;
+    group->wall = tg_time_now() - start;
     group->answer = status = conclude(group);
     if (status != TG_OK)
         tg__queue_drop(&group->queue, group->settled);

@@ -24,7 +24,7 @@ struct tg__team {
     bool closing;
     bool ours;         /* the region was opened by us */
     int size;          /* threads asked for, or there: never fewer than there are */
-    int got;           /* threads there are */
+    atomic_int got;    /* threads there are */
     bool cancellation; /* OpenMP's own is on */
     int spins;         /* before an idler goes to sleep */
 };
@@ -365,8 +365,8 @@ static void close_team(struct tg__team *team)
 static void take_part(struct tg__team *team, struct tg__source *source)
 {
     struct tg__seat seat = {.team = team, .place = omp_get_thread_num(), .level = omp_get_level()};
+    atomic_store(&team->got, omp_get_num_threads()); /* each the same: tasks may start at once */
     if (seat.place == 0) {
-        team->got = omp_get_num_threads();
         seat.home = source;
         own(&seat, source);
         close_team(team);
