@@ -294,15 +294,18 @@ test_ignored_signal_stays_ignored() {
 
 test_file_vanishes() {
     make_endless_tree
+    echo e >endless/e
     start "$digest" --threads 1 endless
     rm endless/c
     rm endless/d
     mkfifo endless/d
+    ln -sf a endless/e
     truncate -s 0 endless/b
     finish 1
     [ "$(cut -c 33- out)" = "$(printf '  endless/a\n  endless/b')" ] || fail "not a and b"
     expect_error "digest: endless/c: cannot open: No such file or directory"
     expect_error "digest: endless/d: is not a regular file any more"
+    grep -q '^digest: endless/e: cannot open: ' err || fail "a symbolic link was followed"
 }
 
 test_lost_output() {
@@ -354,6 +357,8 @@ test_usage() {
         [ -s err ] || fail "'$arguments': no message"
     done
     expect_error "digest: no directory or file given"
+    expect 2 "$digest" --threads 0 tree
+    expect_error "digest: --threads takes a number from 1 to 4096, not '0'"
     expect 0 "$digest" --help
     grep -q '^Usage: digest ' out || fail "no help"
     expect_silence

@@ -427,6 +427,38 @@ START_TEST(a_failure_above_stops_the_groups_below)
 }
 END_TEST
 
+/* Each is above the other: the one by option, the other by running in its task. */
+static int run_what_is_above(tg_task *self, void *arg, void *result)
+{
+    tg_group *g = arg;
+
+    (void)self, (void)result;
+    tg_group_add(g, task_count, NULL);
+    return tg_group_run(g) == TG_OK ? 0 : 1;
+}
+
+static void run_in_a_circle(struct blame *blame)
+{
+    tg_group *above = tg_group_create(NULL);
+    tg_context *between = tg_context_create(TG_CONTEXT(.parent = tg_group_context(above)));
+    tg_group *g = tg_group_create(TG_GROUP(.context = between));
+
+    tg_group_add(g, run_what_is_above, above);
+    expect(blame, tg_group_run(g) == TG_OK);
+    tg_group_add(g, task_until_told, NULL);
+    tg_context_cancel(tg_group_context(above), 8, "from the circle");
+    expect(blame, tg_group_run(g) == TG_CANCELLED);
+    tg_group_destroy(above);
+    tg_group_destroy(g);
+    tg_context_destroy(between);
+}
+
+START_TEST(a_group_may_run_in_a_task_of_a_group_that_hangs_on_it)
+{
+    at_place(_i, run_in_a_circle);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("group_cancel");
@@ -448,5 +480,6 @@ int main(void)
     tcase_add_loop_test(above, what_a_group_hangs_on_cancels_it, 0, PLACES);
     tcase_add_loop_test(above, a_group_in_a_task_stops_with_the_tasks_group, 0, PLACES);
     tcase_add_loop_test(above, a_failure_above_stops_the_groups_below, 0, PLACES_WITH_A_TEAM);
+    tcase_add_loop_test(above, a_group_may_run_in_a_task_of_a_group_that_hangs_on_it, 0, PLACES);
     return run_suite(suite);
 }

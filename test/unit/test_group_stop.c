@@ -53,6 +53,50 @@ START_TEST(a_required_failure_stops_the_group_and_is_its_error)
 }
 END_TEST
 
+/* The first failure stops the group while the others are in flight: they are all started. */
+struct flight {
+    atomic_int started;
+    int needed;
+    struct blame *blame;
+};
+
+static int fail_when_all_fly(tg_task *self, void *arg, void *result)
+{
+    struct flight *flight = arg;
+
+    (void)self, (void)result;
+    atomic_fetch_add(&flight->started, 1);
+    wait_until(atomic_load(&flight->started) == flight->needed);
+    return 5;
+}
+
+/* One task on each thread: all are told, nothing else has started, nothing else starts. */
+static void fail_when_all_threads_fly(struct blame *blame)
+{
+    enum { COUNT = 3000 };
+    tg_group *g = tg_group_create(NULL);
+    struct flight flight = {.needed = (int)team_size()};
+    tg_report report;
+
+    tg_group_add(g, fail_when_all_fly, &flight);
+    for (int i = 1; i < COUNT; i++)
+        tg_group_add(g, task_until_told, &flight.started);
+    expect(blame, tg_group_run(g) == TG_FAILED);
+    report = report_of(g);
+    expect(blame, tg_group_error(g)->index == 0 && tg_group_error(g)->code == 5);
+    expect(blame, report.failed == 1 && report.ok == 0);
+    expect(blame, report.cancelled == team_size() - 1);
+    expect(blame, report.skipped == COUNT - team_size());
+    expect_exact_accounting(blame, g);
+    tg_group_destroy(g);
+}
+
+START_TEST(who_was_in_flight_and_is_told_is_cancelled_and_all_others_are_skipped)
+{
+    at_place(_i, fail_when_all_threads_fly);
+}
+END_TEST
+
 struct entry {
     atomic_int started;
     atomic_int told_at_once; /* claimed before the stop, started after it */
@@ -281,23 +325,6 @@ START_TEST(errors_come_in_order_of_completion_and_the_first_is_the_groups)
 }
 END_TEST
 
-/* The first failure stops the group while the others are in flight: they are all started. */
-struct flight {
-    atomic_int started;
-    int needed;
-    struct blame *blame;
-};
-
-static int fail_when_all_fly(tg_task *self, void *arg, void *result)
-{
-    struct flight *flight = arg;
-
-    (void)self, (void)result;
-    atomic_fetch_add(&flight->started, 1);
-    wait_until(atomic_load(&flight->started) == flight->needed);
-    return 5;
-}
-
 static int finish_when_told(tg_task *self, void *arg, void *result)
 {
     struct flight *flight = arg;
@@ -470,6 +497,9 @@ int main(void)
     TCase *raw = add_case(suite, "raw omp tasks");
 
     tcase_add_loop_test(required, a_required_failure_stops_the_group_and_is_its_error, 0, PLACES);
+    tcase_add_loop_test(required,
+        who_was_in_flight_and_is_told_is_cancelled_and_all_others_are_skipped, 0,
+        PLACES_WITH_A_TEAM);
     tcase_add_loop_test(
         required, after_the_stop_each_thread_starts_at_most_what_it_had_claimed, 0, PLACES);
     tcase_add_loop_test(
