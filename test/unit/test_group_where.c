@@ -77,21 +77,21 @@ START_TEST(tasks_that_a_task_adds_start_while_it_waits_for_them)
 }
 END_TEST
 
+static const int sizes[] = {1, 2, 3, 5, 64};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
 START_TEST(threads_overrides_omp_num_threads_in_serial_code)
 {
-    static const int sizes[] = {1, 2, 3, 5, 64};
+    struct meeting meeting = {.needed = sizes[_i]};
+    tg_group *g = tg_group_create(TG_GROUP(.threads = sizes[_i]));
+    tg_report report;
 
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        struct meeting meeting = {.needed = sizes[i]};
-        tg_group *g = tg_group_create(TG_GROUP(.threads = sizes[i]));
-        tg_report report;
-        tg_group_add_many(g, meet, (size_t)sizes[i], &meeting, 0, NULL);
-        assert_status(tg_group_run(g), TG_OK);
-        report = report_of(g);
-        ck_assert_int_eq(report.threads_asked, sizes[i]);
-        ck_assert_int_eq(report.threads, sizes[i]);
-        tg_group_destroy(g);
-    }
+    tg_group_add_many(g, meet, (size_t)sizes[_i], &meeting, 0, NULL);
+    assert_status(tg_group_run(g), TG_OK);
+    report = report_of(g);
+    ck_assert_int_eq(report.threads_asked, sizes[_i]);
+    ck_assert_int_eq(report.threads, sizes[_i]);
+    tg_group_destroy(g);
 }
 END_TEST
 
@@ -509,7 +509,7 @@ int main(void)
         team, as_many_tasks_as_threads_can_wait_for_each_other, 0, PLACES_WITH_A_TEAM);
     tcase_add_loop_test(
         team, tasks_that_a_task_adds_start_while_it_waits_for_them, 0, PLACES_WITH_A_TEAM);
-    tcase_add_test(team, threads_overrides_omp_num_threads_in_serial_code);
+    tcase_add_loop_test(team, threads_overrides_omp_num_threads_in_serial_code, 0, SIZES);
     tcase_add_loop_test(team, never_more_threads_serve_a_group_than_it_asked_for, 0, PLACES);
     tcase_add_loop_test(team, serial_code_gets_one_region_and_a_region_is_used_as_it_is, 0, PLACES);
     tcase_add_test(team, groups_of_all_sizes_of_team_follow_each_other);
