@@ -129,8 +129,10 @@ static void refresh(tg_context *context, unsigned epoch)
         stopped = look_up(context->parent, &cause, message, name, &until);
     if (!stopped && context->outer != NULL)
         stopped = look_up(context->outer, &cause, message, name, &until);
-    atomic_store_explicit(&context->until, until, memory_order_relaxed);
-    atomic_store_explicit(&context->seen, epoch, memory_order_relaxed);
+    if (!stopped) { /* else others would find it live until it is stopped below */
+        atomic_store_explicit(&context->until, until, memory_order_relaxed);
+        atomic_store_explicit(&context->seen, epoch, memory_order_relaxed);
+    }
     tg__lock_give(&context->lock);
     if (stopped)
         tg__context_stop(context, &cause);
