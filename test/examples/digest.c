@@ -253,13 +253,11 @@ static bool output_finish(void)
 /* Prints the checksums that there are, in order of the paths, and why the others are missing. */
 static void print_outcomes(const struct job *job, tg_group *group)
 {
-    const unsigned char *digests = tg_group_results(group);
-    size_t count = digests == NULL ? 0 : tg_group_count(group);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < tg_group_count(group); i++) {
         tg_outcome outcome = {.size = sizeof outcome};
         tg_group_outcome(group, i, &outcome);
         if (outcome.status == TG_OK)
-            print_digest(digests + i * job->digest_size, job->digest_size, job->files.paths[i]);
+            print_digest(tg_group_result(group, i), job->digest_size, job->files.paths[i]);
         else if (outcome.status == TG_FAILED)
             complain(job->files.paths[i], outcome.message);
     }
@@ -287,7 +285,7 @@ static int finish(const struct job *job, tg_group *group, tg_status status)
     tg_report report = {.size = sizeof report};
     tg_group_report(group, &report);
     switch (status) {
-    case TG_OK: /* required tasks only: optional ones may have failed */
+    case TG_OK: /* which is about required tasks: optional ones may have failed */
         print_outcomes(job, group);
         return report.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     case TG_FAILED: /* with --strict: the error says which task it was */
@@ -367,13 +365,18 @@ int main(int argc, char *argv[])
 
     struct job job = {.progress = {.shown = isatty(STDERR_FILENO), .drawing = ATOMIC_FLAG_INIT}};
     job.algorithm = EVP_MD_fetch(NULL, options.algorithm, NULL);
-    if (job.algorithm == NULL) {
-        fprintf(stderr, "digest: OpenSSL has no algorithm '%s'\n", options.algorithm);
+    int size = job.algorithm == NULL ? 0 : EVP_MD_get_size(job.algorithm);
+    if (size <= 0) {
+        fprintf(stderr, "digest: OpenSSL has no checksum '%s'\n", options.algorithm);
         return EXIT_USAGE;
     }
-    job.digest_size = (size_t)EVP_MD_get_size(job.algorithm);
+    job.digest_size = (size_t)size;
 
     tg_context *context = tg_context_create(NULL);
+    if (context == NULL) {
+        fprintf(stderr, "digest: %s\n", tg_error_last()->message);
+        return EXIT_FAILURE;
+    }
     signals_catch(context);
     exit_status = list_and_digest(&job, &options, context);
     signals_release();

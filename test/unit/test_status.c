@@ -232,11 +232,18 @@ START_TEST(a_null_handle_that_no_creator_answered_is_the_reason_itself)
     char message[512];
     size_t index;
 
+    ck_assert_ptr_null(tg_group_create(TG_GROUP(.threads = -3))); /* but not just before */
     assert_status(tg_group_find(g, 4711, &index), TG_INVALID);
     strcpy(message, tg_error_last()->message);
     assert_status(tg_group_run(NULL), TG_INVALID);
     ck_assert_str_ne(tg_error_last()->message, message);
     ck_assert_ptr_null(strstr(tg_error_last()->message, "4711"));
+    ck_assert_ptr_null(strstr(tg_error_last()->message, "-3"));
+    ck_assert_ptr_null(tg_group_create(TG_GROUP(.threads = -3)));
+    tg_group_add(g, task_fail_7, NULL);
+    assert_status(tg_group_run(g), TG_FAILED);
+    assert_status(tg_group_run(NULL), TG_INVALID);
+    ck_assert_ptr_null(strstr(tg_error_last()->message, "-3"));
     tg_group_destroy(g);
 }
 END_TEST
