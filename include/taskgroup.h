@@ -8,6 +8,7 @@
 #include <taskgroup/status.h>
 #include <taskgroup/version.h>
 #include <taskgroup/context.h>
+#include <taskgroup/limit.h>
 #include <taskgroup/task.h>
 #include <taskgroup/group.h>
 #include <taskgroup/combine.h>

@@ -16,6 +16,8 @@ static void *without_const(const void *arg)
     return (void *)(uintptr_t)arg;
 }
 
+/* ---- saying no ---- */
+
 /* Refuses an add, and remembers that if the batch is incomplete without it. */
 static tg_status refuse_add(tg_group *group, tg_status status, const char *format, ...)
 {
@@ -33,71 +35,6 @@ static tg_status refuse_add(tg_group *group, tg_status status, const char *forma
     return tg__refuse(status, "%s", text);
 }
 
-static tg_status read_task_options(
-    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
-{
-    const char *why;
-    tg_status status = tg__options_read(o, sizeof *o, options, &why);
-    if (status != TG_OK)
-        return refuse_add(group, status, "%s: options: %s", call, why);
-    if ((o->flags & ~(unsigned)TG_TASK_OPTIONAL) != 0)
-        return refuse_add(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
-    return TG_OK;
-}
-
-/* The rare members, in one block; NULL in `extra` if there are none. False: out of memory. */
-static bool make_extra(const tg_task_options *o, struct tg__extra **extra)
-{
-    *extra = NULL;
-    if (o->id == 0 && o->result == NULL && o->name == NULL)
-        return true;
-    const char *name = o->name != NULL ? o->name : "";
-    size_t size = strlen(name) + 1;
-    *extra = malloc(sizeof **extra + size);
-    if (*extra == NULL)
-        return false;
-    (*extra)->id = o->id;
-    (*extra)->result = o->result;
-    memcpy((*extra)->name, name, size);
-    return true;
-}
-
-/* May tasks be added? Under the lock. */
-static inline tg_status check_open(tg_group *group)
-{
-    return group->doomed || group->answer != TG_OK || tg__context_noticed(&group->context) != TG_OK
-               ? TG_CLOSED
-               : TG_OK;
-}
-
-static inline bool is_live(tg_group *group)
-{
-    return atomic_load_explicit(&group->team, memory_order_relaxed) != NULL;
-}
-
-/* While the group runs: gives the lock back, and calls somebody to work on what was added. */
-static void give_lock_and_call(tg_group *group, bool added)
-{
-    struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
-    const tg_task *task = tg_task_current();
-    bool inside = task != NULL && task->run == &group->run;
-    if (!inside)
-        tg__team_pin(&group->source); /* the run does not end before we have called */
-    tg__lock_give(&group->lock);
-    if (added)
-        tg__team_call(team, &group->source);
-    if (!inside)
-        tg__team_unpin(team, &group->source);
-}
-
-static inline void give_lock(tg_group *group, bool added)
-{
-    if (is_live(group))
-        give_lock_and_call(group, added);
-    else
-        tg__lock_give(&group->lock);
-}
-
 /* Says what an add of `many` tasks was refused for. */
 static tg_status explain(
     tg_group *group, tg_status status, const char *call, size_t many, uint64_t id)
@@ -107,14 +44,341 @@ static tg_status explain(
         return refuse_add(group, status, "%s: id %llu is taken", call, (unsigned long long)id);
     case TG_CLOSED:
         return refuse_add(group, status, "%s: the group has stopped", call);
+    case TG_CANCELLED:
+        return refuse_add(group, status, "%s: the group stopped while there was no room", call);
     case TG_FULL:
+        if (group->options.results == NULL)
+            return refuse_add(group, status, "%s: the queue of %ld is full", call,
+                group->options.queue > 0 ? group->options.queue : 0);
         return refuse_add(group, status, "%s: %zu more than the %zu slots of results", call, many,
             group->options.capacity);
     case TG_TOO_LARGE:
         return refuse_add(group, status, "%s: %zu tasks are too many", call, many);
+    case TG_NO_SYSTEM:
+        return refuse_add(group, status, "%s: the system has no thread left", call);
     default:
         return refuse_add(group, status, "%s: out of memory", call);
     }
+}
+
+static bool is_time(double seconds)
+{
+    return seconds >= 0; /* false for what is not a number */
+}
+
+/* Do the options make sense in this group? If not, says so. */
+static tg_status check_task_options(tg_group *group, const char *call, const tg_task_options *o)
+{
+    bool recycles = group->run.store.recycles;
+    if ((o->flags & ~(unsigned)TG_TASK_OPTIONAL) != 0)
+        return refuse_add(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
+    if (o->priority < -TG_PRIORITY_MOST || o->priority > TG_PRIORITY_MOST)
+        return refuse_add(group, TG_INVALID, "%s: priority is %d", call, o->priority);
+    if ((o->attempts < 0 && o->attempts != TG_ENDLESS) || o->attempts > TG_ATTEMPTS_MOST)
+        return refuse_add(group, TG_INVALID, "%s: attempts is %d", call, o->attempts);
+    if (!is_time(o->backoff) || !is_time(o->backoff_max))
+        return refuse_add(group, TG_INVALID, "%s: backoff is %g, backoff_max %g", call, o->backoff,
+            o->backoff_max);
+    if (!is_time(o->timeout) || !is_time(o->patience))
+        return refuse_add(
+            group, TG_INVALID, "%s: timeout is %g, patience %g", call, o->timeout, o->patience);
+    if (o->when_full < TG_FULL_WAIT || o->when_full > TG_FULL_RUN)
+        return refuse_add(group, TG_INVALID, "%s: when_full is %d", call, o->when_full);
+    if (o->weight > 0 && group->options.shared == NULL)
+        return refuse_add(
+            group, TG_INVALID, "%s: weight is %zu without a shared limit", call, o->weight);
+    if (o->weight > 0 && tg__limit_too_heavy(group->options.shared, o->weight))
+        return refuse_add(
+            group, TG_TOO_LARGE, "%s: weight %zu is more than the limit", call, o->weight);
+    if (o->priority != 0 && group->options.ahead != 0)
+        return refuse_add(
+            group, TG_INVALID, "%s: priority %d in a group with ahead", call, o->priority);
+    if (recycles && (o->id != 0 || o->result != NULL))
+        return refuse_add(group, TG_INVALID, "%s: an id (%llu) or a result with TG_GROUP_RECYCLE",
+            call, (unsigned long long)o->id);
+    if (o->attempts != 0 && o->backoff > 0 && !tg__waiter_start())
+        return explain(group, TG_NO_SYSTEM, call, 1, 0);
+    return TG_OK;
+}
+
+static tg_status read_task_options(
+    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
+{
+    const char *why;
+    tg_status status = tg__options_read(o, sizeof *o, options, &why);
+    if (status != TG_OK)
+        return refuse_add(group, status, "%s: options: %s", call, why);
+    return check_task_options(group, call, o);
+}
+
+/* ---- what goes in ---- */
+
+/* `count` tasks that are added by one call. */
+struct addition {
+    const char *call;
+    tg_task_fn *function;
+    void *items; /* the argument, or the first of them … */
+    size_t stride, count;
+    bool range; /* … of a loop */
+    tg_task_options o;
+    unsigned flags;
+    uint64_t key;              /* if it stands apart */
+    size_t first;              /* its index */
+    struct tg__extra *extra;   /* of one task or a range; NULL: none */
+    struct tg__extra **extras; /* of each of several that will be recycled; NULL: none */
+};
+
+static bool needs_extra(const tg_task_options *o)
+{
+    return o->id != 0 || o->result != NULL || o->name != NULL || o->weight != 0 || o->timeout > 0 ||
+           o->attempts != 0 || o->priority != 0 || o->copy != 0;
+}
+
+/* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of memory. */
+static struct tg__extra *new_extra(const tg_task_options *o, const void *from, size_t size)
+{
+    const char *name = o->name != NULL ? o->name : "";
+    size_t length = strlen(name) + 1, unit = _Alignof(max_align_t);
+    size_t head = (sizeof(struct tg__extra) + unit - 1) / unit * unit;
+    if (size > SIZE_MAX - head - length)
+        return NULL;
+    struct tg__extra *extra = malloc(head + size + length);
+    if (extra == NULL)
+        return NULL;
+    char *bytes = (char *)extra;
+    *extra = (struct tg__extra){
+        .id = o->id,
+        .result = o->result,
+        .name = memcpy(bytes + head + size, name, length),
+        .copy = size > 0 ? memcpy(bytes + head, from, size) : NULL,
+        .weight = o->weight,
+        .timeout = o->timeout,
+        .backoff = o->backoff,
+        .backoff_max = o->backoff_max,
+        .attempts = o->attempts,
+        .priority = o->priority,
+    };
+    return extra;
+}
+
+static void free_extras(struct addition *addition, size_t count)
+{
+    for (size_t i = 0; addition->extras != NULL && i < count; i++)
+        free(addition->extras[i]);
+    free(addition->extras);
+    free(addition->extra);
+}
+
+static bool make_extras(struct addition *a, bool each)
+{
+    const unsigned char *item = a->items;
+    if (!needs_extra(&a->o))
+        return true;
+    if (!each) {
+        a->extra = new_extra(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0);
+        if (a->extra != NULL && a->extra->copy != NULL)
+            a->items = a->extra->copy;
+        return a->extra != NULL;
+    }
+    a->extras = calloc(a->count, sizeof *a->extras);
+    if (a->extras == NULL)
+        return false;
+    for (size_t i = 0; i < a->count; i++, item += item != NULL ? a->stride : 0)
+        if ((a->extras[i] = new_extra(&a->o, item, a->o.copy)) == NULL) {
+            free_extras(a, i);
+            a->extras = NULL;
+            return false;
+        }
+    return true;
+}
+
+/* How the tasks are claimed and run. */
+static void classify(const tg_group *group, struct addition *a)
+{
+    bool optional = (a->o.flags & TG_TASK_OPTIONAL) != 0;
+    a->flags = a->o.flags;
+    a->key = tg__claim_key(group, a->o.priority, optional);
+    if (a->key != tg__claim_key(group, 0, false))
+        a->flags |= TG__APART;
+    if (a->o.timeout > 0 || a->o.attempts != 0)
+        a->flags |= TG__CAREFUL;
+}
+
+/* ---- putting it in; under the lock ---- */
+
+/* May tasks be added? */
+static inline tg_status check_open(tg_group *group)
+{
+    if (!group->doomed && group->answer == TG_OK &&
+        tg__context_noticed(&group->context) == TG_OK)
+        return TG_OK;
+    group->turned_away = group->running;
+    return TG_CLOSED;
+}
+
+/* Room in what these tasks may have to wait in: then no push, in the middle of a run, can fail. */
+static bool reserve(tg_group *group, const struct addition *a)
+{
+    bool again = a->o.attempts != 0;
+    if (((a->flags & TG__APART) != 0 || again) && !tg__claim_reserve(group, a->count))
+        return false;
+    return !again || tg__heap_reserve(&group->due, a->count);
+}
+
+static tg_status store(tg_group *group, const struct addition *a, unsigned flags)
+{
+    struct tg__store *to = &group->run.store;
+    bool live = tg__group_is_live(group);
+    if (a->range && !to->recycles)
+        return tg__store_add_range(
+            to, a->function, a->count, a->items, a->stride, flags, a->extra, live);
+    if (a->range)
+        return tg__store_add_each(
+            to, a->function, a->count, a->items, a->stride, flags, a->extras, live);
+    return tg__store_add(to, a->function, a->items, flags, a->extra, live);
+}
+
+static tg_status put(tg_group *group, struct addition *a, unsigned flags)
+{
+    size_t taken;
+    a->first = tg__store_count(&group->run.store);
+    if (a->o.id != 0 && tg__ids_find(&group->ids, a->o.id, &taken))
+        return TG_DUPLICATE;
+    if ((a->o.id != 0 && !tg__ids_reserve(&group->ids)) || !reserve(group, a))
+        return TG_NO_MEMORY;
+    tg_status status = store(group, a, flags);
+    if (status != TG_OK)
+        return status;
+    if (a->o.id != 0)
+        tg__ids_put(&group->ids, a->o.id, a->first);
+    if (group->options.shared != NULL && group->heaviest < (a->o.weight > 0 ? a->o.weight : 1))
+        group->heaviest = a->o.weight > 0 ? a->o.weight : 1;
+    if (a->o.attempts != 0 && group->watchable)
+        tg__group_watch(group);
+    return TG_OK;
+}
+
+/* Queued: somebody will claim it. */
+static tg_status queue_up(tg_group *group, struct addition *a)
+{
+    tg_status status = put(group, a, a->flags);
+    if (status != TG_OK)
+        return status;
+    if (group->options.queue != 0)
+        atomic_fetch_add(&group->outstanding, a->count);
+    for (size_t i = 0; (a->flags & TG__APART) != 0 && i < a->count; i++)
+        tg__claim_put(group, a->key, a->first + i);
+    return TG_OK;
+}
+
+/* Never to be started. */
+static tg_status drop(tg_group *group, struct addition *a)
+{
+    tg_status status = put(group, a, a->flags | TG__APART | TG__DROPPED);
+    if (status != TG_OK)
+        return status;
+    for (size_t i = a->first; i < a->first + a->count; i++) {
+        struct tg__view task;
+        tg__store_view(&group->run.store, tg__store_find(&group->run.store, i, NULL), i, &task);
+        atomic_store(&task.cell->state, TG__STATE(TG_SKIPPED));
+    }
+    atomic_fetch_add(&group->run.dropped, a->count);
+    return TG_OK;
+}
+
+/* For the calling thread to run. */
+static tg_status put_aside(tg_group *group, struct addition *a)
+{
+    tg_status status = put(group, a, a->flags | TG__APART);
+    if (status == TG_OK)
+        atomic_fetch_add(&group->outstanding, a->count);
+    return status;
+}
+
+/* ---- adding ---- */
+
+/* Is the calling thread in the group's body itself? */
+static bool in_body(const tg_group *group)
+{
+    const tg_task *current = tg__runner_current();
+    return current != NULL && current->kind == TG__BODY && current->run == &group->run;
+}
+
+/* Can the calling thread run what it adds? It has no place at a shared limit, and outside of the body
+   would have to fight for a slot with those who keep theirs. */
+static bool may_run_here(const tg_group *group)
+{
+    return group->options.shared == NULL &&
+           (in_body(group) || group->options.limit == TG_UNLIMITED);
+}
+
+/* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
+   be room now. */
+static tg_status add_to_full(tg_group *group, struct addition *a)
+{
+    int way = a->o.when_full;
+    if (way == TG_FULL_WAIT && tg__room_none(group)) {
+        way = TG_FULL_RUN; /* nobody else would */
+        if (group->options.shared != NULL && atomic_load(&group->outstanding) == 0) {
+            tg_status status = queue_up(group, a);
+            tg__lock_give(&group->lock);
+            return status;
+        }
+    }
+    if (way == TG_FULL_RUN && !may_run_here(group))
+        way = TG_FULL_WAIT;
+    struct tg__grip grip = tg__group_grip(group);
+    tg_status status = way == TG_FULL_REFUSE ? TG_FULL
+                       : way == TG_FULL_DROP ? drop(group, a)
+                       : way == TG_FULL_RUN  ? put_aside(group, a)
+                                             : TG_BUSY;
+    tg__lock_give(&group->lock);
+    if (status == TG_BUSY) {
+        tg__group_release(group, grip, 0);
+        status = tg__room_wait(group, a->o.patience);
+        return status == TG_OK ? TG_BUSY : status;
+    }
+    if (status == TG_OK && way == TG_FULL_RUN)
+        tg__room_run(group, a->first, a->count);
+    if (status == TG_OK && way == TG_FULL_DROP)
+        for (size_t i = a->first; i < a->first + a->count; i++)
+            tg__done_apart(group, i);
+    tg__group_release(group, grip, 0);
+    return status;
+}
+
+static tg_status try_to_add(tg_group *group, struct addition *a)
+{
+    tg__lock_take(&group->lock);
+    tg_status status = check_open(group);
+    if (status == TG_OK && tg__room_full(group))
+        return add_to_full(group, a);
+    if (status == TG_OK)
+        status = queue_up(group, a);
+    struct tg__grip grip = {NULL, false};
+    if (status == TG_OK && tg__group_is_live(group))
+        grip = tg__group_grip(group);
+    tg__lock_give(&group->lock);
+    tg__group_release(group, grip, 1);
+    return status;
+}
+
+static tg_status add(tg_group *group, struct addition *a)
+{
+    tg_status status;
+    bool each = a->range && group->run.store.recycles;
+    if (!make_extras(a, each))
+        return explain(group, TG_NO_MEMORY, a->call, a->count, 0);
+    classify(group, a);
+    do
+        status = try_to_add(group, a);
+    while (status == TG_BUSY);
+    if (status == TG_OK) {
+        free(a->extras); /* the array; what is in it is the store's */
+        return TG_OK;
+    }
+    free_extras(a, a->count);
+    return explain(group, status, a->call, a->count, a->o.id);
 }
 
 tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
@@ -123,99 +387,132 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
         return tg__refuse_null("tg_group_add", "group");
     if (function == NULL)
         return refuse_add(group, TG_INVALID, "tg_group_add: function is NULL");
+    if (group->options.queue != 0 || group->options.shared != NULL) {
+        struct addition a = {
+            .call = "tg_group_add", .function = function, .items = without_const(arg), .count = 1};
+        return add(group, &a);
+    }
     tg__lock_take(&group->lock);
     tg_status status = check_open(group);
+    bool live = tg__group_is_live(group);
     if (status == TG_OK)
-        status =
-            tg__store_add(&group->run.store, function, without_const(arg), 0, NULL, is_live(group));
-    give_lock(group, status == TG_OK);
-    return status == TG_OK ? TG_OK : explain(group, status, "tg_group_add", 1, 0);
-}
-
-/* Adds one task with an id, a name or a result of its own. Under the lock. */
-static tg_status put_with_extra(
-    tg_group *group, tg_task_fn *function, const void *arg, unsigned flags, struct tg__extra *extra)
-{
-    struct tg__store *store = &group->run.store;
-    size_t index = tg__store_count(store), taken;
-    if (extra->id != 0 && tg__ids_find(&group->ids, extra->id, &taken))
-        return TG_DUPLICATE;
-    if (extra->id != 0 && !tg__ids_reserve(&group->ids))
-        return TG_NO_MEMORY;
-    tg_status status =
-        tg__store_add(store, function, without_const(arg), flags, extra, is_live(group));
-    if (status == TG_OK && extra->id != 0)
-        tg__ids_put(&group->ids, extra->id, index);
-    return status;
+        status = tg__store_add(&group->run.store, function, without_const(arg), 0, NULL, live);
+    if (!live || status != TG_OK) {
+        tg__lock_give(&group->lock);
+        return status == TG_OK ? TG_OK : explain(group, status, "tg_group_add", 1, 0);
+    }
+    struct tg__grip grip = tg__group_grip(group);
+    tg__lock_give(&group->lock);
+    tg__group_release(group, grip, 1);
+    return TG_OK;
 }
 
 tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
     const tg_task_options *options, size_t *index)
 {
-    static const char call[] = "tg_group_add_with";
-    size_t unwanted;
-    if (index == NULL)
-        index = &unwanted;
-    *index = TG_NO_INDEX;
+    struct addition a = {
+        .call = "tg_group_add_with", .function = function, .items = without_const(arg), .count = 1};
+    if (index != NULL)
+        *index = TG_NO_INDEX;
     if (group == NULL)
-        return tg__refuse_null(call, "group");
+        return tg__refuse_null(a.call, "group");
     if (function == NULL)
-        return refuse_add(group, TG_INVALID, "%s: function is NULL", call);
-    tg_task_options o;
-    struct tg__extra *extra;
-    tg_status status = read_task_options(group, call, options, &o);
+        return refuse_add(group, TG_INVALID, "%s: function is NULL", a.call);
+    tg_status status = read_task_options(group, a.call, options, &a.o);
     if (status != TG_OK)
         return status;
-    if (!make_extra(&o, &extra))
-        return explain(group, TG_NO_MEMORY, call, 1, 0);
-
-    tg__lock_take(&group->lock);
-    size_t next = tg__store_count(&group->run.store);
-    status = check_open(group);
-    if (status == TG_OK)
-        status = extra != NULL ? put_with_extra(group, function, arg, o.flags, extra)
-                               : tg__store_add(&group->run.store, function, without_const(arg),
-                                     o.flags, NULL, is_live(group));
-    give_lock(group, status == TG_OK);
-    if (status == TG_OK) {
-        *index = next;
-        return TG_OK;
-    }
-    free(extra);
-    return explain(group, status, call, 1, o.id);
+    if (a.o.copy > 0 && arg == NULL)
+        return refuse_add(group, TG_INVALID, "%s: copy is %zu of a NULL arg", a.call, a.o.copy);
+    status = add(group, &a);
+    if (status == TG_OK && index != NULL)
+        *index = a.first;
+    return status;
 }
 
 tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count, const void *items,
     size_t stride, const tg_task_options *options)
 {
-    static const char call[] = "tg_group_add_many";
+    struct addition a = {.call = "tg_group_add_many",
+        .function = function,
+        .items = without_const(items),
+        .stride = stride,
+        .count = count,
+        .range = true};
     if (group == NULL)
-        return tg__refuse_null(call, "group");
+        return tg__refuse_null(a.call, "group");
     if (function == NULL)
-        return refuse_add(group, TG_INVALID, "%s: function is NULL", call);
-    tg_task_options o;
-    struct tg__extra *extra;
-    tg_status status = read_task_options(group, call, options, &o);
+        return refuse_add(group, TG_INVALID, "%s: function is NULL", a.call);
+    tg_status status = read_task_options(group, a.call, options, &a.o);
     if (status != TG_OK)
         return status;
-    if (o.id != 0 || o.result != NULL)
+    if (a.o.id != 0 || a.o.result != NULL)
         return refuse_add(group, TG_INVALID, "%s: an id (%llu) or a result for all tasks at once",
-            call, (unsigned long long)o.id);
+            a.call, (unsigned long long)a.o.id);
+    if (a.o.copy > 0 && (items == NULL || a.o.copy != stride))
+        return refuse_add(group, TG_INVALID, "%s: copy is %zu with a stride of %zu%s", a.call,
+            a.o.copy, stride, items == NULL ? " and items NULL" : "");
     if (items != NULL && stride != 0 && count > SIZE_MAX / stride)
-        return refuse_add(group, TG_TOO_LARGE, "%s: %zu items of %zu bytes", call, count, stride);
-    if (count == 0)
-        return TG_OK;
-    if (!make_extra(&o, &extra))
-        return explain(group, TG_NO_MEMORY, call, count, 0);
+        return refuse_add(group, TG_TOO_LARGE, "%s: %zu items of %zu bytes", a.call, count, stride);
+    return count > 0 ? add(group, &a) : TG_OK;
+}
 
-    tg__lock_take(&group->lock);
-    status = check_open(group);
+/* ---- holds ---- */
+
+static bool has_more_than_a_hold(const tg_task_options *o)
+{
+    return o->priority != 0 || o->attempts != 0 || o->backoff > 0 || o->backoff_max > 0 ||
+           o->timeout > 0 || o->weight != 0 || o->copy != 0 || o->when_full != TG_FULL_WAIT ||
+           o->patience > 0;
+}
+
+/* Under the lock. */
+static tg_status open_hold(tg_group *group, struct addition *a, tg_task *hold)
+{
+    tg_status status = check_open(group);
     if (status == TG_OK)
-        status = tg__store_add_range(&group->run.store, function, count, without_const(items),
-            stride, o.flags, extra, is_live(group));
-    give_lock(group, status == TG_OK);
+        status = put(group, a, a->o.flags | TG__APART);
+    if (status != TG_OK)
+        return status;
+    struct tg__view task;
+    tg__store_view(
+        &group->run.store, tg__store_find(&group->run.store, a->first, NULL), a->first, &task);
+    atomic_store(&task.cell->state, TG__STATE(TG_PENDING));
+    *hold = (tg_task){.run = &group->run, .index = a->first, .kind = TG__HOLD};
+    hold->next_hold = group->holds;
+    group->holds = hold;
+    group->open_holds++;
+    if (group->watchable)
+        tg__group_watch(group);
+    return TG_OK;
+}
+
+tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
+{
+    struct addition a = {.call = "tg_group_hold", .count = 1};
+    if (group == NULL) {
+        tg__refuse_null(a.call, "group");
+        return NULL;
+    }
+    tg_status status = read_task_options(group, a.call, options, &a.o);
+    if (status != TG_OK)
+        return NULL;
+    if (has_more_than_a_hold(&a.o)) {
+        refuse_add(group, TG_INVALID, "%s: options other than flags, id, name and result", a.call);
+        return NULL;
+    }
+    tg_task *hold = malloc(sizeof *hold);
+    status = hold == NULL || !make_extras(&a, false) ? TG_NO_MEMORY
+             : !tg__waiter_start()                   ? TG_NO_SYSTEM
+                                                     : TG_OK;
+    if (status == TG_OK) {
+        tg__lock_take(&group->lock);
+        status = open_hold(group, &a, hold);
+        tg__lock_give(&group->lock);
+    }
     if (status == TG_OK)
-        return TG_OK;
-    free(extra);
-    return explain(group, status, call, count, 0);
+        return hold;
+    free(hold);
+    free_extras(&a, 1);
+    explain(group, status, a.call, 1, a.o.id);
+    return NULL;
 }

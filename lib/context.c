@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
 #include "context.h"
 
 #include "options.h"
+#include "signals.h"
 #include "status.h"
+#include "waiter.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <taskgroup/version.h>
 
@@ -28,9 +32,11 @@ static void copy_text(char *to, size_t size, const char *from)
 void tg__context_init(tg_context *context, tg_context *parent, void (*release)(tg_context *))
 {
     if (parent != NULL)
-        atomic_fetch_add_explicit(&parent->holds, 1, memory_order_relaxed);
+        tg__context_hold(parent);
     context->parent = parent;
     context->outer = NULL;
+    context->hooks = NULL;
+    context->signals = 0;
     context->release = release;
     atomic_init(&context->holds, 1);
     atomic_init(&context->lock.taken, false);
@@ -75,8 +81,10 @@ bool tg__context_stop(tg_context *context, const tg_error *cause)
     context->cause = *cause;
     context->cause.message = context->message;
     context->cause.name = context->name;
+    context->cause.backtrace = "";
     atomic_store_explicit(&context->state, (int)cause->status, memory_order_release);
-    atomic_fetch_add_explicit(&tg__context_epoch, 1, memory_order_acq_rel);
+    atomic_fetch_add(&tg__context_epoch, 1);
+    tg__waiter_nudge();
     return true;
 }
 
@@ -154,7 +162,8 @@ tg_status tg__context_ask(tg_context *context)
 static void tell_children(tg_context *context)
 {
     if (atomic_load_explicit(&context->holds, memory_order_relaxed) > 1)
-        atomic_fetch_add_explicit(&tg__context_epoch, 1, memory_order_acq_rel);
+        atomic_fetch_add(&tg__context_epoch, 1);
+    tg__waiter_nudge();
 }
 
 /* Is `above` reached from `context`? */
@@ -205,28 +214,14 @@ static void free_context(tg_context *context)
     free(context);
 }
 
-tg_context *tg_context_create(const tg_context_options *options)
+tg_context *tg__context_new(tg_context *parent, double deadline)
 {
-    tg_context_options o;
-    const char *why;
-    tg_status status = tg__options_read(&o, sizeof o, options, &why);
-    if (status != TG_OK)
-        return tg__refuse_create(status, "tg_context_create: options: %s", why);
-    if (!(o.timeout >= 0))
-        return tg__refuse_create(TG_INVALID, "tg_context_create: timeout is %g", o.timeout);
     tg_context *context = malloc(sizeof *context);
     if (context == NULL)
-        return tg__refuse_create(TG_NO_MEMORY, "tg_context_create: out of memory");
-    tg__context_init(context, o.parent, free_context);
-    if (o.timeout > 0)
-        atomic_store(&context->deadline, tg_time_now() + o.timeout);
+        return NULL;
+    tg__context_init(context, parent, free_context);
+    atomic_store(&context->deadline, deadline);
     return context;
-}
-
-void tg_context_destroy(tg_context *context)
-{
-    if (context != NULL && context->release == free_context) /* a group's goes with its group */
-        tg__context_drop(context);
 }
 
 /*
@@ -243,6 +238,57 @@ static bool stop_by_older_cause(tg_context *context)
             return tg__context_stop(context, &timed_out);
     }
     return false;
+}
+
+static const unsigned known_signals =
+    TG_SIGNAL_INT | TG_SIGNAL_TERM | TG_SIGNAL_USR1 | TG_SIGNAL_USR2;
+
+static bool stop_by_signal(void *object, int number)
+{
+    tg_context *context = object;
+    int state = atomic_load(&context->state); /* never waits for WRITING: that may be below us */
+    if (state != 0 || stop_by_older_cause(context))
+        return state == WRITING;
+    tg_context_cancel(context, number,
+        number == SIGINT    ? "stopped by SIGINT"
+        : number == SIGTERM ? "stopped by SIGTERM"
+        : number == SIGUSR1 ? "stopped by SIGUSR1"
+                            : "stopped by SIGUSR2");
+    return true;
+}
+
+tg_context *tg_context_create(const tg_context_options *options)
+{
+    tg_context_options o;
+    const char *why;
+    tg_status status = tg__options_read(&o, sizeof o, options, &why);
+    if (status != TG_OK)
+        return tg__refuse_create(status, "tg_context_create: options: %s", why);
+    if (!(o.timeout >= 0))
+        return tg__refuse_create(TG_INVALID, "tg_context_create: timeout is %g", o.timeout);
+    if ((o.signals & ~known_signals) != 0)
+        return tg__refuse_create(
+            TG_UNSUPPORTED, "tg_context_create: signals 0x%x are unknown", o.signals);
+    tg_context *context =
+        tg__context_new(o.parent, o.timeout > 0 ? tg_time_now() + o.timeout : (double)INFINITY);
+    if (context == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "tg_context_create: out of memory");
+    if (o.signals != 0 && !tg__signals_bind(context, o.signals, stop_by_signal)) {
+        tg__context_drop(context);
+        return tg__refuse_create(
+            TG_NO_SYSTEM, "tg_context_create: signals 0x%x cannot be bound", o.signals);
+    }
+    context->signals = o.signals;
+    return context;
+}
+
+void tg_context_destroy(tg_context *context)
+{
+    if (context == NULL || context->release != free_context) /* a group's goes with its group */
+        return;
+    if (context->signals != 0)
+        tg__signals_unbind(context, context->signals);
+    tg__context_drop(context);
 }
 
 tg_status tg_context_cancel(tg_context *context, int code, const char *reason)

@@ -5,7 +5,7 @@
  * Cancel scopes. A cancel marks one node and advances a global epoch; it takes no lock, so a signal
  * handler may do it. Everybody below finds out by himself: a context remembers at which epoch it
  * last walked up the tree, and while the epoch stands still, asking costs a few loads, however
- * deep.
+ * deep. Who waits instead of asking has a hook (hook.h).
  */
 #include <taskgroup/context.h>
 
@@ -24,6 +24,9 @@ struct tg_context {
     struct tg__lock lock;    /* guards `outer` and, against reset, the cause while it is copied */
     atomic_size_t holds;     /* its owner's, and one for each child */
     void (*release)(tg_context *); /* frees the memory that it is part of */
+    tg_hook *hooks;                /* these two are hook.c's, under its lock */
+    tg_context *watched_next;
+    unsigned signals; /* that it is bound to */
     tg_error cause;
     char message[128], name[64];
 };
@@ -62,6 +65,9 @@ static inline tg_status tg__context_noticed(tg_context *context)
  * hold. */
 void tg__context_init(tg_context *context, tg_context *parent, void (*release)(tg_context *));
 
+/* A context in a block of its own, below `parent`, with a deadline or INFINITY. NULL: out of memory. */
+tg_context *tg__context_new(tg_context *parent, double deadline);
+
 /* Stops it with this cause, if it is the first; texts are copied, and cut. Async-signal-safe. */
 bool tg__context_stop(tg_context *context, const tg_error *cause);
 
@@ -73,6 +79,12 @@ void tg__context_leave(tg_context *context);
 
 /* As new; what hangs below and has noticed the cancel stays cancelled. */
 void tg__context_reset(tg_context *context);
+
+/* Takes a hold. */
+static inline void tg__context_hold(tg_context *context)
+{
+    atomic_fetch_add_explicit(&context->holds, 1, memory_order_relaxed);
+}
 
 /* Gives a hold back. */
 void tg__context_drop(tg_context *context);

@@ -5,14 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One block: the failure and its message. Names live as long as the group, and so does this. */
+/* One block with all texts. */
 static struct tg__failure *new_failure(const tg_error *error)
 {
-    size_t length = strlen(error->message) + 1;
-    struct tg__failure *failure = malloc(sizeof *failure + length);
+    size_t message = strlen(error->message) + 1, trace = strlen(error->backtrace) + 1;
+    size_t name = strlen(error->name) + 1;
+    struct tg__failure *failure = malloc(sizeof *failure + message + trace + name);
     if (failure != NULL) {
+        char *text = (char *)(failure + 1);
         failure->error = *error;
-        failure->error.message = memcpy(failure + 1, error->message, length);
+        failure->error.message = memcpy(text, error->message, message);
+        failure->error.backtrace = memcpy(text + message, error->backtrace, trace);
+        failure->error.name = memcpy(text + message + trace, error->name, name);
         failure->next = NULL;
     }
     return failure;
@@ -25,6 +29,8 @@ static struct tg__failure *take_spare(struct tg__failures *failures, const tg_er
     snprintf(failures->spare_message, sizeof failures->spare_message, "%s", error->message);
     failures->spare.error = *error;
     failures->spare.error.message = failures->spare_message;
+    failures->spare.error.backtrace = "";
+    failures->spare.error.name = "";
     return &failures->spare;
 }
 
@@ -34,6 +40,10 @@ const struct tg__failure *tg__failures_add(
     struct tg__failure *failure = new_failure(error);
     tg__lock_take(&failures->lock);
     bool first = required && failures->first == NULL;
+    if (failures->most > 0 && failures->count >= failures->most && !first) {
+        free(failure);
+        failure = NULL;
+    }
     if (failure == NULL && first && !failures->spare_taken)
         failure = take_spare(failures, error);
     if (failure != NULL) {
@@ -41,6 +51,7 @@ const struct tg__failure *tg__failures_add(
             failures->tail->next = failure;
         else
             failures->head = failure;
+        failure->previous = failures->tail;
         failures->tail = failure;
         failures->count++;
         free(failures->by_index);
@@ -88,8 +99,19 @@ const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_
     return found != NULL ? *found : NULL;
 }
 
+const struct tg__failure *tg__failures_find_late(struct tg__failures *failures, size_t index)
+{
+    tg__lock_take(&failures->lock);
+    const struct tg__failure *f = failures->tail;
+    while (f != NULL && f->error.index != index)
+        f = f->previous;
+    tg__lock_give(&failures->lock);
+    return f;
+}
+
 void tg__failures_reset(struct tg__failures *failures)
 {
+    size_t most = failures->most;
     for (struct tg__failure *f = failures->head; f != NULL;) {
         struct tg__failure *next = f->next;
         if (f != &failures->spare)
@@ -98,4 +120,5 @@ void tg__failures_reset(struct tg__failures *failures)
     }
     free(failures->by_index);
     memset(failures, 0, sizeof *failures);
+    failures->most = most;
 }

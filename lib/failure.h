@@ -8,7 +8,7 @@
 
 struct tg__failure {
     tg_error error; /* first: an error that the user holds leads back to its failure */
-    struct tg__failure *next;
+    struct tg__failure *next, *previous;
 };
 
 /* Failures are rare, or the program has other worries: one lock. */
@@ -17,6 +17,7 @@ struct tg__failures {
     const struct tg__failure *first;     /* required, by completion */
     struct tg__failure *head, *tail;     /* all, by completion */
     size_t count;                        /* of them */
+    size_t most;                         /* that are kept, beside the first; 0: all */
     const struct tg__failure **by_index; /* sorted when somebody asks; NULL: not yet */
     bool spare_taken;
     struct tg__failure spare; /* so that running out of memory cannot lose the first */
@@ -32,6 +33,9 @@ const struct tg__failure *tg__failures_add(
 
 /* The failure of the task with this index, or NULL. Between runs, one thread at a time. */
 const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index);
+
+/* The same while tasks still fail: from the last one back. */
+const struct tg__failure *tg__failures_find_late(struct tg__failures *failures, size_t index);
 
 /* Frees and forgets all. */
 void tg__failures_reset(struct tg__failures *failures);

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_GROUP_H
 #define TG_LIB_GROUP_H
-/* What a group is made of. group.c writes it, outcome.c reads it for the user. */
+/*
+ * What a group is made of, and what its files do for each other. group.c makes it, add.c and hold.c
+ * fill it, run.c runs it, claim.c says what is next, delay.c, done.c and room.c look after tasks
+ * that wait, callbacks, and producers that wait; outcome.c and report.c read it for the user.
+ */
 #include <taskgroup/group.h>
 
 #include "context.h"
+#include "heap.h"
+#include "hook.h"
 #include "ids.h"
 #include "limit.h"
 #include "lock.h"
 #include "queue.h"
 #include "runner.h"
+#include "slots.h"
 #include "team.h"
+#include "waiter.h"
+
+#include <pthread.h>
 
 struct tg_group {
     tg_context context; /* first: its memory is the group's, until the last child is gone */
@@ -19,18 +29,57 @@ struct tg_group {
     struct tg__lock lock; /* guards adding, and what follows up to the next blank line */
     struct tg__ids ids;
     bool running;
-    bool doomed;    /* destroyed while running */
-    tg_status lost; /* an add was refused: so is the run */
-    size_t settled; /* tasks that the runs so far have dealt with */
-    tg_error error; /* the last run's answer, if it is not a task's failure */
+    bool doomed;         /* destroyed while running */
+    bool watchable;      /* from before a run until it has ended */
+    bool watched;        /* the hook is set: somebody looks after a group that sleeps */
+    bool turned_away;    /* an add came too late for the run: it is incomplete */
+    tg_status lost;      /* an add was refused: so is the run */
+    size_t settled;      /* tasks that the runs so far have dealt with */
+    struct tg__heap due; /* tasks that wait for their time */
+    tg_task *holds;      /* all since the last reset */
+    size_t open_holds;
+    size_t heaviest; /* weight of a task so far */
+    tg_error error;  /* the last run's answer, if it is not a task's failure */
     char error_text[160];
 
     struct tg__run run;
     struct tg__queue queue;
-    struct tg__limit limit;
+    struct tg__slots slots;
     struct tg__source source;
     struct tg__team *_Atomic team; /* while it runs; cleared under the lock */
     atomic_long grain;             /* tasks a bundle, as measured by who served last */
+
+    /* claim.c */
+    atomic_bool in_turn; /* claims are made one at a time */
+    struct tg__lock turn;
+    struct tg__heap ready; /* tasks that the cursor passes by; under `turn` */
+    atomic_size_t ready_count;
+    struct tg__claimant claimant; /* at the shared limit */
+
+    /* delay.c */
+    struct tg__alarm alarm;
+    tg_hook hook;
+
+    /* room.c */
+    atomic_size_t outstanding; /* added and not ended, if the queue is bounded */
+    atomic_bool in_body, body_waits;
+    double patience;      /* of the body: until when it waits */
+    atomic_int producers; /* that wait at the gate */
+    pthread_mutex_t gate;
+    pthread_cond_t room;
+
+    /* done.c */
+    atomic_bool delivering;
+    atomic_size_t delivered; /* in order: indices below */
+    atomic_size_t finished;  /* else: the last that has ended and waits, its index + 1; or 0 */
+    atomic_size_t backlog;   /* of those: how many */
+
+    size_t *order; /* of the successes, by completion; NULL: not asked for yet */
+    size_t order_count;
+
+    tg_scope_fn *body; /* of a scope, or NULL */
+    void *body_user;
+    bool reports; /* to stderr */
 
     tg_status answer;             /* of the last run */
     const tg_error *answer_error; /* NULL: TG_OK */
@@ -38,5 +87,127 @@ struct tg_group {
     int threads_asked, threads;
     double wall;
 };
+
+static inline bool tg__group_is_live(tg_group *group)
+{
+    return atomic_load_explicit(&group->team, memory_order_relaxed) != NULL;
+}
+
+/* ---- group.c ---- */
+
+void tg__group_free(tg_group *group);
+
+/* ---- run.c ---- */
+
+/* What the team, the limit and the waiter call. */
+void tg__group_init_run(tg_group *group);
+
+/* Under the lock, of a watchable group: sees to it that a cancel or a deadline is noticed while it
+ * sleeps. The waiter must have been started. */
+void tg__group_watch(tg_group *group);
+
+/* From any thread, without a lock: who runs the group looks again, whether it waits or has ended. */
+void tg__group_poke(tg_group *group);
+
+/* Under the lock, of a live group: the run does not end before the release, which wakes up to
+ * `many` threads for what has been published meanwhile. */
+struct tg__grip {
+    struct tg__team *team; /* NULL: it was not live */
+    bool inside;           /* we are in one of its tasks, which holds it */
+};
+struct tg__grip tg__group_grip(tg_group *group);
+void tg__group_release(tg_group *group, struct tg__grip grip, size_t many);
+
+/* One `omp task` for these, in the calling thread. */
+void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, size_t many);
+
+/* ---- claim.c ---- */
+
+size_t tg__claim_in_turn(tg_group *group, tg_task *self, int place, size_t want, size_t *first);
+
+/*
+ * Up to `want` tasks for the server at `place`: their number, 0 if there are none now. What they
+ * take of the shared limit is in `self`, and says whether the cursor gave them.
+ */
+static inline size_t tg__claim(
+    tg_group *group, tg_task *self, int place, size_t want, size_t *first)
+{
+    self->apart = false;
+    return atomic_load_explicit(&group->in_turn, memory_order_acquire)
+               ? tg__claim_in_turn(group, self, place, want, first)
+               : tg__queue_claim(
+                     &group->queue, place, want, tg__store_count(&group->run.store), true, first);
+}
+
+/* Could somebody claim something? */
+bool tg__claimable(tg_group *group);
+
+/* Is something left that nobody has claimed, now or later? */
+bool tg__claim_left(tg_group *group);
+
+/* The order among tasks that the cursor passes by. */
+uint64_t tg__claim_key(const tg_group *group, int priority, bool optional);
+
+/* Room for `many` of them must have been reserved, with the group's lock held. */
+bool tg__claim_reserve(tg_group *group, size_t many);
+void tg__claim_put(tg_group *group, uint64_t key, size_t index);
+
+/* ---- delay.c ---- */
+
+/* tg__run.again: the task waits `delay` seconds, and then is ready. */
+void tg__delay_put(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+
+/* Under the lock: nobody waits any more. */
+void tg__delay_drop(tg_group *group);
+
+void tg__delay_ring(struct tg__alarm *alarm);
+
+/* ---- room.c ---- */
+
+/* Under the lock: is the queue full for who adds now? */
+bool tg__room_full(tg_group *group);
+
+/* With one thread, which is in the body, and no queue there is never any. */
+bool tg__room_none(tg_group *group);
+
+/* Waits for room, `patience` seconds at most (0: for ever): TG_OK, TG_FULL or TG_CANCELLED. */
+tg_status tg__room_wait(tg_group *group, double patience);
+
+/* Waits for a slot, and runs these tasks in the calling thread. */
+void tg__room_run(tg_group *group, size_t first, size_t many);
+
+/* A task has ended, or all is over: who waits looks again. */
+void tg__room_made(tg_group *group);
+
+/* ---- done.c ---- */
+
+/* tg__run.ended: on_done is due for this task, and there is room for another one. */
+void tg__done_ended(struct tg__run *run, const struct tg__view *task, size_t index);
+
+/* tg__run.passed, where records are recycled. */
+void tg__done_passed(struct tg__run *run, size_t index);
+
+/* The same for what has ended while the group does not run: on_done is called in the next run. */
+void tg__done_early(tg_group *group, const struct tg__view *task, size_t index);
+
+/* The same for what had no place in the queue: a hold, or a task that was dropped when it was added. */
+void tg__done_apart(tg_group *group, size_t index);
+
+/* The run is over: on_done for all that were never started. */
+void tg__done_rest(tg_group *group, size_t from);
+
+/* ---- outcome.c ---- */
+
+/* Under the lock, or while nobody else can change it. `over`: what is untouched was skipped. */
+void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *outcome);
+
+/* ---- report.c ---- */
+
+void tg__report_print(tg_group *group);
+
+/* ---- run.c, for body and on_done ---- */
+
+/* Stops the group because something that is not a task has failed. */
+void tg__group_call_off(tg_group *group, int code, const char *message);
 
 #endif

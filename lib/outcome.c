@@ -5,7 +5,7 @@
 #include "options.h"
 #include "status.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 size_t tg_group_count(const tg_group *group)
 {
@@ -32,7 +32,7 @@ void *tg_group_results(tg_group *group)
             status == TG_BUSY         ? "the group is running"
             : status == TG_NO_MEMORY  ? "out of memory"
             : store->result_size == 0 ? "result_size is 0"
-                                      : "the group has not run yet");
+                                      : "the group is empty, or has not run yet");
     return results;
 }
 
@@ -46,8 +46,11 @@ void *tg_group_result(tg_group *group, size_t index)
     struct tg__view task = {0};
     tg__lock_take(&group->lock); /* the first run gives the segments their slots */
     size_t count = tg__store_count(store);
-    if (index < (group->running ? count : group->settled))
-        tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    struct tg__segment *segment = index < (group->running ? count : group->settled)
+                                      ? tg__store_find(store, index, NULL)
+                                      : NULL;
+    if (segment != NULL)
+        tg__store_view(store, segment, index, &task);
     tg__lock_give(&group->lock);
     if (index >= count)
         tg__refuse(TG_INVALID, "tg_group_result: index %zu of %zu tasks", index, count);
@@ -65,40 +68,61 @@ static tg_status status_of(const struct tg__cell *cell, bool settled)
     return settled ? TG_SKIPPED : TG_NOT_RUN;
 }
 
+void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
+{
+    struct tg__view task;
+    struct tg__run *run = &group->run;
+    tg__store_view(&run->store, tg__store_find(&run->store, index, NULL), index, &task);
+    *o = (tg_outcome){.size = sizeof *o, .index = index, .arg = task.arg, .result = task.result};
+    o->status = status_of(task.cell, over);
+    bool has_ended = o->status < TG_NOT_RUN;
+    if (has_ended)
+        o->code = atomic_load_explicit(&task.cell->code, memory_order_relaxed);
+    o->id = task.extra != NULL ? task.extra->id : 0;
+    o->name = task.extra != NULL ? task.extra->name : "";
+    o->message = has_ended && o->status != TG_OK ? tg_status_message(o->status) : "";
+    o->attempts = atomic_load_explicit(&task.cell->attempts, memory_order_relaxed);
+    if (o->attempts == 0 && task.function != NULL && o->status != TG_SKIPPED &&
+        o->status != TG_NOT_RUN)
+        o->attempts = 1; /* not counted on the short way */
+    bool times = group->reports || (group->options.flags & TG_GROUP_TIMES) != 0;
+    if (times && has_ended && o->status != TG_SKIPPED) {
+        o->rank = task.note->rank;
+        o->start = task.note->start;
+        o->end = task.note->end;
+    }
+    if (o->status != TG_FAILED && o->status != TG_TIMED_OUT && o->status != TG_CRASHED)
+        return;
+    const struct tg__failure *failure = group->running
+                                            ? tg__failures_find_late(&run->failures, index)
+                                            : tg__failures_find(&run->failures, index);
+    if (failure != NULL) {
+        o->message = failure->error.message;
+        o->signal = failure->error.signal;
+    }
+}
+
 tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
 {
     if (outcome == NULL)
         return tg__refuse_null("tg_group_outcome", "outcome");
     if (outcome->size < sizeof outcome->size)
         return tg__refuse(TG_INVALID, "tg_group_outcome: outcome->size is %zu", outcome->size);
-    tg_outcome o = {0};
+    tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
     tg__answer_write(outcome, &o, sizeof o);
     if (group == NULL)
         return tg__refuse_null("tg_group_outcome", "group");
 
+    struct tg__store *store = &group->run.store;
     tg__lock_take(&group->lock);
-    size_t count = tg__store_count(&group->run.store);
-    if (index < count) {
-        struct tg__view task;
-        tg__store_view(
-            &group->run.store, tg__store_find(&group->run.store, index, NULL), index, &task);
-        o.index = index;
-        o.status = status_of(task.cell, index < group->settled && !group->running);
-        if (o.status < TG_NOT_RUN)
-            o.code = atomic_load_explicit(&task.cell->code, memory_order_relaxed);
-        o.id = task.extra != NULL ? task.extra->id : 0;
-        o.name = task.extra != NULL ? task.extra->name : "";
-        o.message = "";
-        if (o.status != TG_OK && o.status < TG_NOT_RUN)
-            o.message = tg_status_message(o.status);
-        if (o.status == TG_FAILED && !group->running) {
-            const struct tg__failure *failure = tg__failures_find(&group->run.failures, index);
-            o.message = failure != NULL ? failure->error.message : o.message;
-        }
-    }
+    size_t count = tg__store_count(store);
+    bool kept = index < count && tg__store_find(store, index, NULL) != NULL;
+    if (kept)
+        tg__outcome_fill(group, index, index < group->settled && !group->running, &o);
     tg__lock_give(&group->lock);
-    if (index >= count)
-        return tg__refuse(TG_INVALID, "tg_group_outcome: index %zu of %zu tasks", index, count);
+    if (!kept)
+        return tg__refuse(TG_INVALID, "tg_group_outcome: index %zu of %zu tasks%s", index, count,
+            index < count ? " was recycled" : "");
     tg__answer_write(outcome, &o, sizeof o);
     return TG_OK;
 }
@@ -134,27 +158,71 @@ const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
     return next != NULL ? &next->error : NULL;
 }
 
-tg_status tg_group_report(tg_group *group, tg_report *report)
+/* The rank of a task's end if it succeeded, else 0. */
+static size_t success_rank(tg_group *group, size_t index)
 {
-    if (report == NULL)
-        return tg__refuse_null("tg_group_report", "report");
-    if (report->size < sizeof report->size)
-        return tg__refuse(TG_INVALID, "tg_group_report: report->size is %zu", report->size);
-    tg_report r = {0};
-    tg__answer_write(report, &r, sizeof r);
+    struct tg__store *store = &group->run.store;
+    struct tg__segment *segment = tg__store_find(store, index, NULL);
+    struct tg__view task;
+    if (segment == NULL)
+        return 0; /* recycled */
+    tg__store_view(store, segment, index, &task);
+    return task.note != NULL && status_of(task.cell, true) == TG_OK ? task.note->rank : 0;
+}
+
+/* The successes in order of completion. False: out of memory. Under the lock, between runs. */
+static bool build_order(tg_group *group)
+{
+    size_t ranks = atomic_load(&group->run.ranks), count = 0;
+    if (group->order != NULL)
+        return true;
+    group->order = malloc((ranks + 1) * sizeof *group->order);
+    if (group->order == NULL)
+        return false;
+    for (size_t r = 0; r <= ranks; r++)
+        group->order[r] = TG_NO_INDEX;
+    for (size_t i = 0; i < group->settled; i++)
+        if (success_rank(group, i) > 0)
+            group->order[success_rank(group, i) - 1] = i;
+    for (size_t r = 0; r < ranks; r++) /* without the places of those that did not succeed */
+        if (group->order[r] != TG_NO_INDEX)
+            group->order[count++] = group->order[r];
+    group->order_count = count;
+    return true;
+}
+
+/* The same one without memory, by looking at all of them as often as it takes. */
+static size_t search(tg_group *group, size_t rank)
+{
+    size_t found = TG_NO_INDEX, above = 0;
+    for (size_t r = 0; r <= rank; r++) {
+        size_t least = SIZE_MAX;
+        for (size_t i = 0; i < group->settled; i++) {
+            size_t own = success_rank(group, i);
+            if (own > above && own < least) {
+                least = own;
+                found = i;
+            }
+        }
+        if (least == SIZE_MAX)
+            return TG_NO_INDEX;
+        above = least;
+    }
+    return found;
+}
+
+size_t tg_group_success(tg_group *group, size_t rank)
+{
+    size_t index = TG_NO_INDEX;
     if (group == NULL)
-        return tg__refuse_null("tg_group_report", "group");
+        return index;
     tg__lock_take(&group->lock);
-    r.added = tg__store_count(&group->run.store);
-    r.ok = atomic_load(&group->run.ok);
-    r.failed = atomic_load(&group->run.failed);
-    r.cancelled = atomic_load(&group->run.cancelled);
-    r.skipped = group->skipped;
-    r.not_run = r.added - group->settled;
-    r.threads_asked = group->threads_asked;
-    r.threads = group->threads;
-    r.wall = group->wall;
+    if (group->running || !group->run.store.noted)
+        ;
+    else if (!build_order(group))
+        index = search(group, rank);
+    else if (rank < group->order_count)
+        index = group->order[rank];
     tg__lock_give(&group->lock);
-    tg__answer_write(report, &r, sizeof r);
-    return TG_OK;
+    return index;
 }

@@ -87,14 +87,14 @@ static size_t steal(struct tg__hand *hand, size_t want, size_t *first)
 }
 
 /* A chunk from the cursor: shorter towards the end, so that there is something for everybody. */
-static size_t draw(struct tg__queue *queue, size_t want, size_t end, size_t *first)
+static size_t draw(struct tg__queue *queue, size_t want, size_t end, bool ahead, size_t *first)
 {
     size_t at = atomic_load_explicit(&queue->cursor, memory_order_relaxed);
     for (;;) {
         if (at >= end)
             return 0;
         size_t left = end - at;
-        size_t chunk = left / (4 * (size_t)queue->places);
+        size_t chunk = ahead ? left / (4 * (size_t)queue->places) : 0;
         if (chunk > TG__HAND)
             chunk = TG__HAND;
         chunk = chunk / want * want; /* whole bundles */
@@ -109,13 +109,14 @@ static size_t draw(struct tg__queue *queue, size_t want, size_t end, size_t *fir
     }
 }
 
-size_t tg__queue_claim(struct tg__queue *queue, int place, size_t want, size_t end, size_t *first)
+size_t tg__queue_claim(
+    struct tg__queue *queue, int place, size_t want, size_t end, bool ahead, size_t *first)
 {
     struct tg__hand *own = &queue->hands[place];
     size_t got = take(own, want, first);
     if (got > 0)
         return got;
-    got = draw(queue, want, end, first);
+    got = draw(queue, want, end, ahead, first);
     for (int i = 1; got == 0 && i < queue->places; i++)
         got = steal(&queue->hands[(place + i) % queue->places], want, first);
     if (got <= want)

@@ -39,9 +39,16 @@ void tg__queue_reset(struct tg__queue *queue);
 
 /*
  * Up to `want` (1 … TG__CLAIM_MOST) consecutive indices below `end` for the thread at `place`:
- * their number, 0 if there are none left.
+ * their number, 0 if there are none left. `ahead`: it may take a hand; else the order is exact.
  */
-size_t tg__queue_claim(struct tg__queue *queue, int place, size_t want, size_t end, size_t *first);
+size_t tg__queue_claim(
+    struct tg__queue *queue, int place, size_t want, size_t end, bool ahead, size_t *first);
+
+/* What would be claimed next, if nobody has a hand: an index, not below `end` if there is none. */
+static inline size_t tg__queue_next(const struct tg__queue *queue)
+{
+    return atomic_load_explicit(&queue->cursor, memory_order_acquire);
+}
 
 /* Is there anything to claim? */
 bool tg__queue_any(const struct tg__queue *queue, size_t end);

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner.h"
 
-#include "status.h"
-
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* initial-exec: one load instead of a call, also in a shared library. It is one pointer. */
 static _Thread_local tg_task *current __attribute__((tls_model("initial-exec")));
 
+tg_task *tg__runner_current(void)
+{
+    return current;
+}
+
 void tg__runner_enter(tg_task *self, struct tg__run *run)
 {
-    *self = (tg_task){.run = run, .under = current};
-    current = self;
+    tg__runner_pretend(self, run, TG__SERVER);
+    if (run->guarded)
+        self->stack = tg__guard_stack_new();
 }
 
 static void merge(atomic_size_t *total, size_t part)
@@ -25,37 +27,96 @@ static void merge(atomic_size_t *total, size_t part)
 
 void tg__runner_leave(tg_task *self)
 {
-    current = self->under;
+    tg__runner_stop_pretending(self);
+    tg__guard_stack_free(self->stack);
     merge(&self->run->ok, self->ok);
     merge(&self->run->failed, self->failed);
     merge(&self->run->cancelled, self->cancelled);
 }
 
-static void forget_message(tg_task *self)
+void tg__runner_pretend(tg_task *self, struct tg__run *run, enum tg__kind kind)
+{
+    *self = (tg_task){.run = run, .under = current, .index = TG_NO_INDEX, .kind = kind};
+    current = self;
+}
+
+void tg__runner_stop_pretending(tg_task *self)
+{
+    current = self->under;
+}
+
+struct tg__pause tg__runner_pause(void)
+{
+    struct tg__pause pause = {NULL, NULL};
+    if (current != NULL) {
+        pause.landing = current->landing;
+        current->landing = NULL;
+        pause.armed = tg__guard_arm(NULL);
+    }
+    return pause;
+}
+
+void tg__runner_resume(struct tg__pause pause)
+{
+    if (current != NULL) {
+        current->landing = pause.landing;
+        tg__guard_arm(pause.armed);
+    }
+}
+
+tg_task *tg__runner_inside(const struct tg__run *run)
+{
+    tg_task *task = current;
+    while (task != NULL && task->run != run)
+        task = task->run->above;
+    return task;
+}
+
+tg_context *tg__runner_context(const tg_task *self)
+{
+    return self->own != NULL ? self->own : self->run->shield ? NULL : self->run->context;
+}
+
+void tg__runner_forget_message(tg_task *self)
 {
     free(self->message);
-    self->message = NULL;
+    free(self->trace);
+    self->message = self->trace = NULL;
     self->message_lost = false;
 }
 
-/* The task failed, and nobody had told it to stop. True: and so the group stops. */
-static bool record_failure(tg_task *self, const struct tg__view *task, int code)
+/* What is said of a task that has said nothing itself. */
+static const char *message_of(const tg_task *self, char text[64], tg_status status, int code)
+{
+    if (self->message != NULL)
+        return self->message;
+    if (self->message_lost)
+        return "out of memory: the task's message was lost";
+    if (status == TG_TIMED_OUT)
+        snprintf(
+            text, 64, "task %zu was not done within %g s", self->index, self->until - self->start);
+    else if (status == TG_CRASHED)
+        snprintf(text, 64, "task %zu crashed with signal %d", self->index, self->landing->signal);
+    else
+        snprintf(text, 64, "task %zu returned %d", self->index, code);
+    return text;
+}
+
+bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status status, int code)
 {
     char text[64];
-    const char *message = self->message;
-    if (message == NULL && self->message_lost)
-        message = "out of memory: the task's message was lost";
-    if (message == NULL) {
-        snprintf(text, sizeof text, "task %zu returned %d", self->index, code);
-        message = text;
-    }
+    bool crashed = status == TG_CRASHED;
     tg_error error = {
-        .status = TG_FAILED,
+        .status = status,
         .code = code,
         .index = self->index,
         .id = task->extra != NULL ? task->extra->id : 0,
         .name = task->extra != NULL ? task->extra->name : "",
-        .message = message,
+        .message = message_of(self, text, status, code),
+        .signal = crashed ? self->landing->signal : 0,
+        .attempts = self->attempt > 0 ? self->attempt : 1,
+        .address = crashed ? self->landing->address : NULL,
+        .backtrace = self->trace != NULL ? self->trace : "",
     };
     struct tg__run *run = self->run;
     bool required = (task->flags & TG_TASK_OPTIONAL) == 0;
@@ -66,115 +127,101 @@ static bool record_failure(tg_task *self, const struct tg__view *task, int code)
     return true;
 }
 
-static bool end_badly(tg_task *self, const struct tg__view *task, int code)
+bool tg__runner_succeed(struct tg__run *run)
 {
-    bool stops = false;
+    if (run->need == 0 || atomic_fetch_add(&run->successes, 1) + 1 != run->need)
+        return false;
+    const tg_error cause = {.status = TG_CANCELLED,
+        .index = TG_NO_INDEX,
+        .name = "",
+        .message = "enough tasks have succeeded",
+        .backtrace = ""};
+    if (!tg__context_stop(run->context, &cause))
+        return false;
+    atomic_store(&run->enough, true);
+    return true;
+}
+
+static void end_badly(tg_task *self, const struct tg__view *task, int code)
+{
     tg_status status = self->told ? TG_CANCELLED : TG_FAILED;
     if (self->told) {
         self->cancelled++;
     } else {
         self->failed++;
-        stops = record_failure(self, task, code);
+        self->stops |= tg__runner_fail(self, task, status, code);
     }
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
     atomic_store_explicit(&task->cell->state, TG__STATE(status), memory_order_release);
-    return stops;
 }
 
-bool tg__runner_run(tg_task *self, size_t first, size_t many)
+/* The short way. */
+static inline void call(tg_task *self, const struct tg__view *task)
+{
+    atomic_store_explicit(&task->cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
+    int code = task->function(self, task->arg, task->result);
+    if (code == 0) {
+        self->ok++;
+        atomic_store_explicit(&task->cell->state, TG__STATE(TG_OK), memory_order_release);
+    } else {
+        end_badly(self, task, code);
+    }
+}
+
+static inline bool is_careful(const struct tg__run *run, const struct tg__view *task)
+{
+    return run->careful || (task->flags & (TG__APART | TG__CAREFUL)) != 0;
+}
+
+/* Not inlined: what is kept in registers here would not survive the landing of its caller. */
+__attribute__((noinline)) static void go_on(tg_task *self)
 {
     struct tg__run *run = self->run;
-    struct tg__segment *segment = self->segment;
-    bool stops = false;
-    for (size_t i = first; i < first + many; i++) {
+    struct tg__view task;
+    while (self->next < self->end) {
         if (tg__context_status(run->context) != TG_OK) {
             self->over = true;
             break;
         }
-        struct tg__view task;
-        segment = tg__store_find(&run->store, i, segment);
-        tg__store_view(&run->store, segment, i, &task);
-        self->index = i;
+        self->index = self->next++;
+        self->segment = tg__store_find(&run->store, self->index, self->segment);
+        tg__store_view(&run->store, self->segment, self->index, &task);
         self->told = false;
-        atomic_store_explicit(&task.cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
-        int code = task.function(self, task.arg, task.result);
-        if (code == 0) {
-            self->ok++;
-            atomic_store_explicit(&task.cell->state, TG__STATE(TG_OK), memory_order_release);
-        } else if (end_badly(self, &task, code)) {
-            stops = true;
-        }
+        if (is_careful(run, &task))
+            tg__careful_run(self, &task);
+        else
+            call(self, &task);
         if (self->message != NULL || self->message_lost)
-            forget_message(self);
+            tg__runner_forget_message(self);
     }
-    self->segment = segment;
-    return stops;
 }
 
-tg_task *tg_task_current(void)
+/* The task has given up, or crashed. */
+static void come_back(tg_task *self)
 {
-    return current;
+    struct tg__view task;
+    self->segment = tg__store_find(&self->run->store, self->index, self->segment);
+    tg__store_view(&self->run->store, self->segment, self->index, &task);
+    self->trace = tg__trace_text(self->landing);
+    if (is_careful(self->run, &task))
+        tg__careful_land(self, &task);
+    else
+        end_badly(self, &task, self->code);
+    tg__runner_forget_message(self);
+    self->landing->signal = 0;
 }
 
-tg_status tg_task_check(tg_task *self)
+bool tg__runner_run(tg_task *self, size_t first, size_t many)
 {
-    if (self == NULL)
-        return tg__refuse_null("tg_task_check", "self");
-    tg_status status = tg__context_status(self->run->context);
-    if (status != TG_OK)
-        self->told = true;
-    return status;
-}
-
-size_t tg_task_index(const tg_task *self)
-{
-    return self != NULL ? self->index : TG_NO_INDEX;
-}
-
-tg_group *tg_task_group(const tg_task *self)
-{
-    return self != NULL ? self->run->group : NULL;
-}
-
-tg_context *tg_task_context(const tg_task *self)
-{
-    return self != NULL ? self->run->context : NULL;
-}
-
-/* Takes over `message`; NULL: there was no memory for it. */
-static void say(tg_task *self, char *message)
-{
-    forget_message(self);
-    self->message = message;
-    self->message_lost = message == NULL;
-}
-
-int tg_task_fail(tg_task *self, int code, const char *format, ...)
-{
-    if (self != NULL && format != NULL) {
-        va_list args;
-        va_start(args, format);
-        int length = vsnprintf(NULL, 0, format, args);
-        va_end(args);
-        char *message = length >= 0 ? malloc((size_t)length + 1) : NULL;
-        if (message != NULL) {
-            va_start(args, format);
-            vsnprintf(message, (size_t)length + 1, format, args);
-            va_end(args);
-        }
-        say(self, message);
-    }
-    return code != 0 ? code : -1;
-}
-
-int tg_task_fail_text(tg_task *self, int code, const char *message)
-{
-    if (self != NULL && message != NULL) {
-        size_t size = strlen(message) + 1;
-        char *copy = malloc(size);
-        if (copy != NULL)
-            memcpy(copy, message, size);
-        say(self, copy);
-    }
-    return code != 0 ? code : -1;
+    struct tg__landing landing;
+    landing.signal = 0;
+    self->landing = &landing;
+    self->next = first;
+    self->end = first + many;
+    self->stops = false;
+    if (tg__landed(&landing))
+        come_back(self);
+    go_on(self);
+    self->landing = NULL;
+    return self->stops;
 }

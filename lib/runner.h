@@ -1,43 +1,119 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_RUNNER_H
 #define TG_LIB_RUNNER_H
-/* One task from start to finish: look whether it may start, call its function, record what came. */
+/*
+ * One task from start to finish: look whether it may start, call its function, record what came.
+ * Most tasks go the short way (runner.c). What has a timeout, attempts, a guard, times, or an end that
+ * somebody waits for goes the long one (careful.c).
+ */
 #include "context.h"
 #include "failure.h"
+#include "fault.h"
+#include "limit.h"
 #include "store.h"
 
 /* What the tasks of a group share. */
 struct tg__run {
     tg_group *group;
-    tg_context *context;        /* stopped: nothing starts any more */
-    bool keep_going;            /* a required failure does not stop it */
-    atomic_bool stopped_itself; /* one did, and was the first cause */
+    tg_context *context; /* stopped: nothing starts any more */
+    bool keep_going;     /* a required failure does not stop it */
+    bool careful;        /* every task goes the long way */
+    bool shield;         /* tasks are not told that it has stopped */
+    bool guarded;        /* crashes end the task only */
+    bool ranks_later;    /* ranks are given in the order of on_done */
+    size_t need;         /* successes that are enough, or 0 */
+    tg_task *above;      /* the task that the run happens in, or NULL */
+    /* Told by the long way: the task waits `delay` seconds for its next attempt … */
+    void (*again)(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+    /* … or has ended. */
+    void (*ended)(struct tg__run *run, const struct tg__view *task, size_t index);
+    /* The cursor has come by a task that stands apart; NULL where nobody wants to know. */
+    void (*passed)(struct tg__run *run, size_t index);
+    /* Who was the first to stop it: a failure, the success that was enough, a body or on_done. */
+    atomic_bool stopped_itself, enough, called_off;
     struct tg__store store;
     struct tg__failures failures;
-    atomic_size_t ok, failed, cancelled; /* tasks that have ended */
+    atomic_size_t ok, failed, timed_out, crashed, cancelled, dropped; /* tasks that have ended */
+    atomic_size_t attempts;         /* starts of tasks that may be tried again */
+    atomic_size_t ranks, successes; /* given */
+    struct tg__times {
+        struct tg__lock lock;
+        double busy, longest;
+        size_t longest_index;
+    } times;
 };
 
-/* The task that a thread is in. One for as long as the thread serves the group: it becomes task
- * after task. */
+enum tg__kind { TG__SERVER, TG__BODY, TG__CALLBACK, TG__HOLD };
+
+/*
+ * The task that a thread is in: one for as long as the thread serves the group, it becomes task after
+ * task. Also stands for the body of a scope, for on_done, and for a hold (which is in no thread).
+ */
 struct tg_task {
     struct tg__run *run;
     tg_task *under;              /* the task below on this thread's stack, or NULL */
     struct tg__segment *segment; /* of the last one: the next is most likely there too */
-    size_t index;
-    char *message;                /* what it said when it failed, or NULL */
-    bool message_lost;            /* there was no memory for it */
-    bool told;                    /* that it must stop */
-    bool over;                    /* the group has stopped: there is no next task */
-    size_t ok, failed, cancelled; /* so far, on this thread */
+    size_t index;                /* of the task, or TG_NO_INDEX */
+    size_t next, end;            /* of the bundle: what comes after it */
+    char *message;               /* what it said when it failed, or NULL */
+    char *trace;                 /* from where it gave up, or NULL */
+    int code;                    /* with which it gave up */
+    enum tg__kind kind;
+    bool message_lost; /* there was no memory for it */
+    bool told;         /* that it must stop */
+    bool apart;        /* the bundle was not claimed from the cursor */
+    bool stops;        /* a task of the bundle has stopped the group */
+    bool over;         /* the group has stopped: there is no next task */
+    int attempt;
+    size_t ok, failed, cancelled; /* so far, on this thread; of the short way */
+    struct tg__landing *landing;  /* where it comes back; NULL: nowhere, now */
+    void *stack;                  /* the alternate signal stack that we have made, or NULL */
+    double start, until;          /* of this attempt; INFINITY: no timeout */
+    tg_context *own;              /* of a task with a timeout, or NULL */
+    struct tg__holding holding;   /* of the group's shared limit */
+    tg_task *next_hold;           /* holds: of the same group */
 };
 
 void tg__runner_enter(tg_task *self, struct tg__run *run);
 void tg__runner_leave(tg_task *self);
+
+/* What is no task but is called as if it were one. */
+void tg__runner_pretend(tg_task *self, struct tg__run *run, enum tg__kind kind);
+void tg__runner_stop_pretending(tg_task *self);
+
+/* The innermost of this thread, whatever it is; NULL: none. */
+tg_task *tg__runner_current(void);
+
+/* While the current task is in a run of ours it cannot come back over it: no landing. */
+struct tg__pause {
+    struct tg__landing *landing, *armed;
+};
+struct tg__pause tg__runner_pause(void);
+void tg__runner_resume(struct tg__pause pause);
+
+/* Is the calling thread in something of the group's: a task, or a task of a group that runs in one? */
+tg_task *tg__runner_inside(const struct tg__run *run);
 
 /*
  * Runs the tasks `first` … `first + many - 1` one after another, until the group has stopped. True:
  * one of them has stopped it.
  */
 bool tg__runner_run(tg_task *self, size_t first, size_t many);
+
+/* The context that tells the task to stop, or NULL. */
+tg_context *tg__runner_context(const tg_task *self);
+
+/* ---- for careful.c and hold.c ---- */
+
+void tg__careful_run(tg_task *self, const struct tg__view *task);
+/* It has come back by a landing. */
+void tg__careful_land(tg_task *self, const struct tg__view *task);
+
+/* A task has failed as `status` says. True: and so the group stops. */
+bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status status, int code);
+void tg__runner_forget_message(tg_task *self);
+
+/* A task has succeeded. True: that was enough, and so the group stops. */
+bool tg__runner_succeed(struct tg__run *run);
 
 #endif

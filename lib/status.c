@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_SIZE = 512, NAME_SIZE = 64 };
+enum { MESSAGE_SIZE = 512, NAME_SIZE = 64, TRACE_SIZE = 1024 };
 
 static _Thread_local struct {
     tg_error error;
     bool creator; /* said by a creator, and nothing else has been said since */
     char name[NAME_SIZE];
     char message[MESSAGE_SIZE];
+    char trace[TRACE_SIZE];
 } last;
 
 const char *tg_status_name(tg_status status)
@@ -42,7 +43,10 @@ const char *tg_status_message(tg_status status)
 const tg_error *tg_error_last(void)
 {
     if (last.error.message == NULL)
-        last.error = (tg_error){.index = TG_NO_INDEX, .name = last.name, .message = last.message};
+        last.error = (tg_error){.index = TG_NO_INDEX,
+            .name = last.name,
+            .message = last.message,
+            .backtrace = last.trace};
     return &last.error;
 }
 
@@ -50,8 +54,12 @@ static void set_last(tg_status status, bool creator, const char *format, va_list
 {
     vsnprintf(last.message, sizeof last.message, format, args);
     last.name[0] = '\0';
-    last.error = (tg_error){
-        .status = status, .index = TG_NO_INDEX, .name = last.name, .message = last.message};
+    last.trace[0] = '\0';
+    last.error = (tg_error){.status = status,
+        .index = TG_NO_INDEX,
+        .name = last.name,
+        .message = last.message,
+        .backtrace = last.trace};
     last.creator = creator;
 }
 
@@ -84,7 +92,9 @@ tg_status tg__error_publish(const tg_error *error)
 {
     snprintf(last.message, sizeof last.message, "%s", error->message);
     snprintf(last.name, sizeof last.name, "%s", error->name);
+    snprintf(last.trace, sizeof last.trace, "%s", error->backtrace);
     last.error = *error;
+    last.error.backtrace = last.trace;
     last.error.name = last.name;
     last.error.message = last.message;
     last.creator = false;

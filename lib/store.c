@@ -66,6 +66,7 @@ static void strip(struct tg__segment *segment, size_t count)
     for (size_t i = 0; extras != NULL && i < used(segment, count); i++)
         free(extras[i]);
     free(extras);
+    free(segment->notes);
     tg__block_free(segment->own_results, segment->own_results_size);
     free(segment->extra);
 }
@@ -82,6 +83,8 @@ static size_t clear(struct tg__store *store, const struct tg__segment *kept)
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed), records = 0;
     for (size_t s = atomic_load_explicit(&store->segments, memory_order_relaxed); s-- > 0;) {
         struct tg__segment *segment = segment_at(store, s);
+        if (segment == NULL)
+            continue; /* recycled */
         records += segment->records != NULL ? used(segment, count) : 0;
         strip(segment, count);
         if (segment != kept)
@@ -90,6 +93,12 @@ static size_t clear(struct tg__store *store, const struct tg__segment *kept)
     for (unsigned p = 1; p < TG__STORE_PAGES; p++)
         free(store->page[p]);
     free(store->gathered);
+    while (store->free != NULL) {
+        struct tg__segment *segment = store->free;
+        store->free = (struct tg__segment *)segment->items;
+        strip(segment, segment->first);
+        free_segment(segment);
+    }
     return records;
 }
 
@@ -111,7 +120,7 @@ void tg__store_reset(struct tg__store *store)
 {
     struct tg__spare spare = store->spare;
     struct tg__segment *first = NULL;
-    if (atomic_load_explicit(&store->segments, memory_order_relaxed) == 1 &&
+    if (atomic_load_explicit(&store->segments, memory_order_relaxed) == 1 && !store->recycles &&
         segment_at(store, 0)->records != NULL) {
         first = segment_at(store, 0);
         free_segment(spare.segment);
@@ -125,8 +134,10 @@ void tg__store_reset(struct tg__store *store)
         spare.dirty = count < spare.base_slots ? count : spare.base_slots;
     }
     size_t records = clear(store, first);
-    bool own = store->base_is_own;
+    bool own = store->base_is_own, recycles = store->recycles, noted = store->noted;
     tg__store_init(store, store->result_size, own ? NULL : store->base, store->capacity);
+    store->recycles = recycles;
+    store->noted = noted;
     if (records > store->next_size)
         store->next_size = records;
     store->spare = spare;
@@ -135,9 +146,9 @@ void tg__store_reset(struct tg__store *store)
 /* Gives a new segment its slots, as far as they are known. */
 static tg_status give_slots(struct tg__store *store, struct tg__segment *segment)
 {
-    if (store->base == NULL || store->result_size == 0)
-        return TG_OK; /* when the first run starts, or never */
-    if (segment->first < store->base_slots) {
+    if (store->result_size == 0 || (store->base == NULL && !store->recycles))
+        return TG_OK; /* never, or when the first run starts */
+    if (store->base != NULL && segment->first < store->base_slots) {
         size_t left = store->base_slots - segment->first;
         if (segment->records != NULL)
             cut(segment, left); /* the records after it get a segment of their own */
@@ -169,6 +180,13 @@ static tg_status append(struct tg__store *store, struct tg__segment *segment)
     tg_status status = give_slots(store, segment);
     if (status != TG_OK)
         return status;
+    if (store->noted) {
+        segment->notes = calloc(size_of(segment), sizeof *segment->notes);
+        if (segment->notes == NULL) {
+            tg__block_free(segment->own_results, segment->own_results_size);
+            return TG_NO_MEMORY;
+        }
+    }
     *slot = segment;
     store->last = segment;
     atomic_store_explicit(&store->segments, number + 1, memory_order_release);
@@ -185,12 +203,42 @@ static tg_status check_room(const struct tg__store *store, size_t count, size_t 
     return TG_OK;
 }
 
+/* A recycled segment takes its place again, with all that hangs on it. */
+static void reuse(struct tg__store *store, size_t count)
+{
+    struct tg__segment *segment = store->free;
+    size_t number = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    unsigned page;
+    struct tg__segment **slot = place(store, number, &page);
+    store->free = (struct tg__segment *)segment->items;
+    segment->items = NULL;
+    segment->first = count;
+    segment->gone = segment->apart = 0;
+    *slot = segment;
+    store->last = segment;
+    atomic_store_explicit(&store->segments, number + 1, memory_order_release);
+}
+
+/* Is there a page for one segment more? */
+static bool has_page(const struct tg__store *store)
+{
+    unsigned page;
+    return place(store, atomic_load_explicit(&store->segments, memory_order_relaxed), &page) !=
+           NULL;
+}
+
 /* A new last segment, of records. */
 static tg_status grow(struct tg__store *store, size_t count)
 {
     tg_status status = check_room(store, count, 1);
     if (status != TG_OK)
         return status;
+    if (store->free != NULL && has_page(store)) {
+        reuse(store, count);
+        return TG_OK;
+    }
+    if (store->recycles)
+        store->next_size = TG__STORE_RECYCLED;
     size_t size = sizeof(struct tg__segment) + store->next_size * sizeof(struct tg__record);
     struct tg__segment *new = store->spare.segment;
     store->spare.segment = NULL;
@@ -235,12 +283,52 @@ static void publish(struct tg__store *store, size_t count, bool live)
         atomic_store_explicit(&store->count, count, memory_order_release);
 }
 
+static inline void write_record(
+    struct tg__record *record, tg_task_fn *function, void *arg, unsigned flags)
+{
+    atomic_init(&record->cell.state, 0);
+    atomic_init(&record->cell.attempts, 0);
+    atomic_init(&record->cell.code, 0);
+    record->cell.flags = (unsigned char)flags;
+    record->function = function;
+    record->arg = arg;
+}
+
+/* The segment that has room for the record number `count`; NULL: none. */
+static inline struct tg__segment *tail(const struct tg__store *store, size_t count)
+{
+    struct tg__segment *segment = store->last;
+    if (store->recycles) { /* it may have been made by an add that then failed */
+        size_t number = count / TG__STORE_RECYCLED;
+        return number < atomic_load_explicit(&store->segments, memory_order_relaxed)
+                   ? segment_at(store, number)
+                   : NULL;
+    }
+    return segment != NULL && segment->records != NULL && count - segment->first < size_of(segment)
+               ? segment
+               : NULL;
+}
+
+/* Extras that were put beyond the `count` tasks that stay are their maker's again. */
+static void withdraw(struct tg__store *store, size_t count)
+{
+    for (size_t s = atomic_load_explicit(&store->segments, memory_order_relaxed); s-- > 0;) {
+        struct tg__segment *segment = segment_at(store, s);
+        if (segment == NULL || segment->first + size_of(segment) <= count)
+            return;
+        struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
+        size_t from = segment->first < count ? count - segment->first : 0;
+        if (extras != NULL)
+            memset(extras + from, 0, (size_of(segment) - from) * sizeof(struct tg__extra *));
+    }
+}
+
 tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg, unsigned flags,
     struct tg__extra *extra, bool live)
 {
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
-    struct tg__segment *segment = store->last;
-    if (segment == NULL || segment->records == NULL || count - segment->first >= size_of(segment)) {
+    struct tg__segment *segment = tail(store, count);
+    if (segment == NULL) {
         tg_status status = grow(store, count);
         if (status != TG_OK)
             return status;
@@ -248,14 +336,65 @@ tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg
     }
     if (extra != NULL && !put_extra(segment, count - segment->first, extra))
         return TG_NO_MEMORY;
-    struct tg__record *record = &segment->records[count - segment->first];
-    atomic_init(&record->cell.state, 0);
-    atomic_init(&record->cell.code, 0);
-    record->cell.flags = (unsigned char)flags;
-    record->function = function;
-    record->arg = arg;
+    write_record(&segment->records[count - segment->first], function, arg, flags);
+    segment->apart += (flags & TG__APART) != 0;
     publish(store, count + 1, live);
     return TG_OK;
+}
+
+tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size_t many,
+    void *items, size_t stride, unsigned flags, struct tg__extra *const *extras, bool live)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    tg_status status = check_room(store, count, many);
+    unsigned char *item = items;
+    for (size_t i = count; i < count + many && status == TG_OK;
+        i++, item += item != NULL ? stride : 0) {
+        struct tg__segment *segment = tail(store, i);
+        if (segment == NULL) {
+            if ((status = grow(store, i)) != TG_OK)
+                break; /* what has been written is not published, and is written again */
+            segment = store->last;
+        }
+        struct tg__extra *extra = extras != NULL ? extras[i - count] : NULL;
+        if (extra != NULL && !put_extra(segment, i - segment->first, extra)) {
+            status = TG_NO_MEMORY;
+            break;
+        }
+        void *arg = extra != NULL && extra->copy != NULL ? extra->copy : (void *)item;
+        write_record(&segment->records[i - segment->first], function, arg, flags);
+    }
+    if (status == TG_OK && (flags & TG__APART) != 0)
+        for (size_t i = count; i < count + many; i++)
+            segment_at(store, i / TG__STORE_RECYCLED)->apart++;
+    if (status == TG_OK)
+        publish(store, count + many, live);
+    else
+        withdraw(store, count);
+    return status;
+}
+
+void tg__store_release(struct tg__store *store, size_t index)
+{
+    size_t number = index / TG__STORE_RECYCLED;
+    unsigned page;
+    struct tg__segment **slot = place(store, number, &page), *segment = *slot;
+    if (++segment->gone < TG__STORE_RECYCLED + segment->apart)
+        return;
+    struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
+    for (size_t i = 0; extras != NULL && i < TG__STORE_RECYCLED; i++) {
+        free(extras[i]);
+        extras[i] = NULL;
+    }
+    if (segment->own_results != NULL)
+        memset(segment->own_results, 0, segment->own_results_size);
+    if (segment->notes != NULL)
+        memset(segment->notes, 0, TG__STORE_RECYCLED * sizeof *segment->notes);
+    *slot = NULL;
+    if (store->last == segment)
+        store->last = NULL;
+    segment->items = (unsigned char *)store->free;
+    store->free = segment;
 }
 
 tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t many,
@@ -296,7 +435,7 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
 tg_status tg__store_open(struct tg__store *store)
 {
     store->gathered_count = 0;
-    if (store->result_size == 0 || store->base != NULL)
+    if (store->result_size == 0 || store->base != NULL || store->recycles)
         return TG_OK;
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
     size_t slots = count > store->capacity ? count : store->capacity;
@@ -351,6 +490,8 @@ void *tg__store_results(struct tg__store *store)
 struct tg__segment *tg__store_find(
     const struct tg__store *store, size_t index, struct tg__segment *hint)
 {
+    if (store->recycles) /* the hint may be a task's of another index by now */
+        return segment_at(store, index / TG__STORE_RECYCLED);
     if (hint != NULL && index - hint->first < size_of(hint))
         return hint;
     size_t low = 0, high = atomic_load_explicit(&store->segments, memory_order_acquire);

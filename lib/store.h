@@ -9,6 +9,9 @@
  * Result slots: the caller's array; or one contiguous block, made when the first run starts and so
  * as large as the group then is (or `capacity`); for tasks that come later, a block of each
  * segment.
+ *
+ * A store that *recycles* has records only, in segments of one size; each has its own result slots,
+ * and is used again when all of its tasks are gone.
  */
 #include <taskgroup/task.h>
 
@@ -18,8 +21,14 @@
 /* What is known of every task. State: 0 is untouched, else TG__STATE(status). */
 struct tg__cell {
     atomic_uchar state;
-    unsigned char flags;
-    atomic_int code; /* valid once the state is final */
+    unsigned char flags;    /* TG_TASK_OPTIONAL, and those below */
+    atomic_ushort attempts; /* counted for careful tasks only, up to 65535 */
+    atomic_int code;        /* valid once the state is final */
+};
+enum {
+    TG__APART = 1u << 4,   /* the cursor passes it by: it is claimed otherwise, or never */
+    TG__CAREFUL = 1u << 5, /* takes the long way through the runner */
+    TG__DROPPED = 1u << 6  /* skipped when it was added */
 };
 #define TG__STATE(status) ((unsigned char)((status) + 1))
 #define TG__STATUS(state) ((tg_status)((state) - 1))
@@ -28,7 +37,18 @@ struct tg__cell {
 struct tg__extra {
     uint64_t id;
     void *result;
-    char name[]; /* "" if none */
+    const char *name; /* "" if none; in the same block, as is … */
+    void *copy;       /* … the copied argument, or NULL */
+    size_t weight;
+    double timeout, backoff, backoff_max;
+    int attempts, priority;
+};
+
+/* What is kept of a task where somebody asks for it. */
+struct tg__note {
+    double start, end;
+    size_t rank; /* of its end, from 1 on; 0: none yet */
+    size_t next; /* the one that ended before it and waits for on_done too: its index + 1, or 0 */
 };
 
 struct tg__record {
@@ -47,6 +67,8 @@ struct tg__segment {
     void *own_results;       /* to be freed with the segment, or NULL */
     size_t own_results_size; /* bytes */
     _Atomic(struct tg__extra **) extras; /* of the records, if any has one */
+    struct tg__note *notes;              /* NULL: not kept */
+    size_t gone, apart;                  /* see tg__store_release() */
     struct tg__record *records;          /* NULL: a range, which is … */
     struct tg__cell *cells;
     tg_task_fn *function;
@@ -56,7 +78,7 @@ struct tg__segment {
     unsigned char flags;
 };
 
-enum { TG__STORE_PAGES = 40, TG__STORE_FIRST_PAGE = 8 };
+enum { TG__STORE_PAGES = 40, TG__STORE_FIRST_PAGE = 8, TG__STORE_RECYCLED = 1024 };
 
 struct tg__store {
     atomic_size_t count;                        /* tasks, published */
@@ -69,7 +91,9 @@ struct tg__store {
         unsigned char *base;         /* for result slots, or NULL */
         size_t base_slots, dirty;    /* the first `dirty` are not zero */
     } spare;
-    size_t next_size; /* records of the next segment */
+    struct tg__segment *free; /* recycled, not in use */
+    bool recycles, noted;     /* set once, after init */
+    size_t next_size;         /* records of the next segment */
     size_t result_size;
     unsigned char *base; /* the contiguous slots; NULL before the first run */
     size_t base_slots;
@@ -85,6 +109,7 @@ struct tg__view {
     tg_task_fn *function;
     void *arg, *result;
     struct tg__extra *extra;
+    struct tg__note *note; /* or NULL */
     unsigned flags;
 };
 
@@ -106,13 +131,26 @@ tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg
 tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t count,
     void *items, size_t stride, unsigned flags, struct tg__extra *extra, bool live);
 
+/*
+ * The same as records, each with the extra of its own that `extras` (or NULL) has. All or none: then
+ * the extras are still the caller's.
+ */
+tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size_t count,
+    void *items, size_t stride, unsigned flags, struct tg__extra *const *extras, bool live);
+
+/*
+ * Where tasks are recycled: nobody asks for this one any more. To be called twice for one that stands
+ * apart: when it has ended, and when the cursor has come by. Serialised as adding is.
+ */
+void tg__store_release(struct tg__store *store, size_t index);
+
 /* Before a run: every task gets its slot. TG_OK, TG_TOO_LARGE or TG_NO_MEMORY (nothing changed). */
 tg_status tg__store_open(struct tg__store *store);
 
 /* All slots in one piece; NULL if there is no memory for a copy, or if there are none. */
 void *tg__store_results(struct tg__store *store);
 
-/* The segment of a task that has been added; `hint` (or NULL) is tried first. */
+/* The segment of a task that has been added; `hint` (or NULL) is tried first. NULL: recycled. */
 struct tg__segment *tg__store_find(
     const struct tg__store *store, size_t index, struct tg__segment *hint);
 
@@ -132,6 +170,7 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
         view->function = segment->function;
         view->arg = segment->items != NULL ? segment->items + at * segment->stride : (void *)NULL;
         view->extra = segment->extra;
+        view->note = segment->notes != NULL ? &segment->notes[at] : NULL;
         view->flags = segment->flags;
         return;
     }
@@ -139,6 +178,7 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
     view->cell = &record->cell;
     view->function = record->function;
     view->arg = record->arg;
+    view->note = segment->notes != NULL ? &segment->notes[at] : NULL;
     view->flags = record->cell.flags;
     struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_acquire);
     view->extra = extras != NULL ? extras[at] : NULL;

@@ -10,6 +10,7 @@
 /* A thread with nothing to serve. On its own stack; in the team's list until somebody calls it. */
 struct idler {
     const struct tg__source *scope; /* it serves this and what is below; NULL: all of the team */
+    struct tg__source *invited;     /* by who has called it: serve this first */
     struct idler *next;
     atomic_bool called;
     bool asleep; /* in the condition, no longer spinning */
@@ -22,11 +23,12 @@ struct tg__team {
     struct idler *idlers;
     atomic_int idle; /* of them: so that a server sees at a glance that nobody waits */
     bool closing;
-    bool ours;         /* the region was opened by us */
-    int size;          /* threads asked for, or there: never fewer than there are */
-    atomic_int got;    /* threads there are */
-    bool cancellation; /* OpenMP's own is on */
-    int spins;         /* before an idler goes to sleep */
+    bool ours;      /* the region was opened by us */
+    int size;       /* threads asked for, or there: never fewer than there are */
+    atomic_int got; /* threads there are */
+    bool
+        cancellation; /* OpenMP's own is on, and the region ours: a user's tasks are never dropped */
+    int spins;        /* before an idler goes to sleep */
 };
 
 /* About 20 µs: as long as a sleep and a wake-up take. */
@@ -51,7 +53,7 @@ static void rise(struct tg__seat *seat)
 }
 
 /* The seat from which a run joins its team; a task's own parallel region is a team of its own. */
-static struct tg__seat *seat_here(void)
+struct tg__seat *tg__team_seat(void)
 {
     return seated != NULL && seated->level == omp_get_level() ? seated : NULL;
 }
@@ -81,9 +83,14 @@ static void delist(struct tg__team *team, struct tg__source *source)
     source->live = false;
 }
 
+static int serving(struct tg__source *source)
+{
+    return atomic_load(&source->visitors) - atomic_load(&source->pins);
+}
+
 static bool may_visit(struct tg__source *source)
 {
-    return atomic_load(&source->visitors) < source->most && source->claimable(source);
+    return serving(source) < source->most && source->claimable(source);
 }
 
 /* The innermost source in scope that has something to do: others wait for it. */
@@ -95,11 +102,21 @@ static struct tg__source *find_work(const struct tg__team *team, const struct tg
     return source;
 }
 
+/* The one that the thread was called for, if it is still there and needs somebody. */
+static struct tg__source *find_invited(const struct tg__team *team, struct tg__source *invited)
+{
+    struct tg__source *source = team->live;
+    while (source != NULL && source != invited)
+        source = source->next;
+    return source != NULL && may_visit(source) ? source : NULL;
+}
+
 /* It goes as soon as it gets the lock; until then its stack stays as it is. */
-static void wake(struct tg__team *team, struct idler **at)
+static void wake(struct tg__team *team, struct idler **at, struct tg__source *invited)
 {
     struct idler *idler = *at;
     *at = idler->next;
+    idler->invited = invited;
     atomic_fetch_sub(&team->idle, 1);
     atomic_store_explicit(&idler->called, true, memory_order_release);
     if (idler->asleep)
@@ -107,11 +124,11 @@ static void wake(struct tg__team *team, struct idler **at)
 }
 
 /* Calls one idler that may serve `source`, if there is one. */
-static bool call_one(struct tg__team *team, const struct tg__source *source)
+static bool call_one(struct tg__team *team, struct tg__source *source)
 {
     for (struct idler **at = &team->idlers; *at != NULL; at = &(*at)->next)
         if (covers((*at)->scope, source)) {
-            wake(team, at);
+            wake(team, at, source);
             return true;
         }
     return false;
@@ -122,7 +139,7 @@ static void call_owner(struct tg__team *team, const struct tg__source *source)
 {
     for (struct idler **at = &team->idlers; *at != NULL; at = &(*at)->next)
         if ((*at)->scope == source) {
-            wake(team, at);
+            wake(team, at, NULL);
             return;
         }
 }
@@ -139,8 +156,8 @@ static void depart(struct tg__team *team, struct tg__source *source)
         call_one(team, source);
 }
 
-/* Waits to be called; the lock is free meanwhile. */
-static void wait_for_call(struct tg__team *team, const struct tg__source *scope)
+/* Waits to be called, and answers for what (or NULL); the lock is free meanwhile. */
+static struct tg__source *wait_for_call(struct tg__team *team, const struct tg__source *scope)
 {
     struct idler me = {.scope = scope, .next = team->idlers, .condition = PTHREAD_COND_INITIALIZER};
     team->idlers = &me;
@@ -149,7 +166,7 @@ static void wait_for_call(struct tg__team *team, const struct tg__source *scope)
     if (find_work(team, scope) != NULL) {
         team->idlers = me.next;
         atomic_fetch_sub(&team->idle, 1);
-        return;
+        return NULL;
     }
     pthread_mutex_unlock(&team->lock);
     for (int i = 0; i < team->spins && !atomic_load_explicit(&me.called, memory_order_acquire); i++)
@@ -159,6 +176,7 @@ static void wait_for_call(struct tg__team *team, const struct tg__source *scope)
     while (!atomic_load_explicit(&me.called, memory_order_acquire))
         pthread_cond_wait(&me.condition, &team->lock);
     pthread_cond_destroy(&me.condition);
+    return me.invited;
 }
 
 /* ---- serving ---- */
@@ -168,6 +186,7 @@ static void visit(struct tg__seat *seat, struct tg__source *source)
 {
     tg__rounding rounding = tg__rounding_get();
     tg__rounding_set(source->rounding);
+    struct tg__source *served = seat->serving; /* in the body of a scope: that */
     seat->serving = source;
     if (seat->home == source) {
         source->serve(source, seat);
@@ -175,34 +194,45 @@ static void visit(struct tg__seat *seat, struct tg__source *source)
 #pragma omp taskgroup
         source->serve(source, seat);
     }
-    seat->serving = NULL; /* it may end now, and we may still run tasks of the user's own */
+    seat->serving = served; /* it may end now, and we may still run tasks of the user's own */
     tg__rounding_set(rounding);
 }
 
-/* Serves what is in scope as long as there is something to do now. Under the lock. */
-static void serve_all(struct tg__seat *seat, const struct tg__source *scope)
+/* Under the lock, which is free meanwhile. */
+static void go_and_visit(struct tg__seat *seat, struct tg__source *source)
 {
     struct tg__team *team = seat->team;
-    struct tg__source *source;
-    while ((source = find_work(team, scope)) != NULL) {
-        atomic_fetch_add(&source->visitors, 1);
-        pthread_mutex_unlock(&team->lock);
-        visit(seat, source);
-        pthread_mutex_lock(&team->lock);
-        depart(team, source);
-    }
+    atomic_fetch_add(&source->visitors, 1);
+    pthread_mutex_unlock(&team->lock);
+    visit(seat, source);
+    pthread_mutex_lock(&team->lock);
+    depart(team, source);
+}
+
+/* Serves what is in scope as long as there is something to do now, what it was called for first.
+   Under the lock. */
+static void serve_all(
+    struct tg__seat *seat, const struct tg__source *scope, struct tg__source *invited)
+{
+    struct tg__team *team = seat->team;
+    struct tg__source *source = invited != NULL ? find_invited(team, invited) : NULL;
+    if (source == NULL)
+        source = find_work(team, scope);
+    for (; source != NULL; source = find_work(team, scope))
+        go_and_visit(seat, source);
 }
 
 /* A helper in a region of ours: serves everything until the region closes. */
 static void attend(struct tg__seat *seat)
 {
     struct tg__team *team = seat->team;
+    struct tg__source *invited = NULL;
     pthread_mutex_lock(&team->lock);
     for (;;) {
-        serve_all(seat, NULL);
+        serve_all(seat, NULL, invited);
         if (team->closing)
             break;
-        wait_for_call(team, NULL);
+        invited = wait_for_call(team, NULL);
     }
     pthread_mutex_unlock(&team->lock);
 }
@@ -211,15 +241,33 @@ static void attend(struct tg__seat *seat)
 static void run_to_end(struct tg__seat *seat, struct tg__source *source)
 {
     struct tg__team *team = seat->team;
+    struct tg__source *invited = NULL;
     pthread_mutex_lock(&team->lock);
     for (;;) {
-        serve_all(seat, source);
+        serve_all(seat, source, invited);
         if (source->end(source))
             break;
-        wait_for_call(team, source);
+        invited = wait_for_call(team, source);
     }
     delist(team, source);
     pthread_mutex_unlock(&team->lock);
+}
+
+/* The body's own raw tasks must not be dropped by a cancel of the taskgroup that we stand in. */
+static void run_body(struct tg__seat *seat, struct tg__source *source)
+{
+    seat->serving = source;
+    if (source->claimable(source)) /* added before */
+        tg__team_share(seat, source);
+    if (seat->cancellation) {
+        seat->home = NULL;
+#pragma omp taskgroup
+        source->body(source);
+        seat->home = source;
+    } else {
+        source->body(source);
+    }
+    seat->serving = NULL;
 }
 
 /* Only the join is left to the runtime, and only after the source has ended: what is still in the
@@ -228,7 +276,11 @@ static void own(struct tg__seat *seat, struct tg__source *source)
 {
     sit(seat);
 #pragma omp taskgroup
-    run_to_end(seat, source);
+    {
+        if (source->body != NULL)
+            run_body(seat, source);
+        run_to_end(seat, source);
+    }
     rise(seat);
 }
 
@@ -239,19 +291,14 @@ static void help(struct tg__team *team, struct tg__source *source)
     atomic_store(&source->ticket_out, false);
     /* On the stack of a server: run inside spawn_ticket(), or where a task of the region waits. No
        task of ours starts there. */
-    if (seat_here() != NULL)
+    if (tg__team_seat() != NULL)
         return;
     struct tg__seat seat = {
         .team = team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
     sit(&seat);
     pthread_mutex_lock(&team->lock);
-    while (source->live && may_visit(source)) { /* what comes after its end is for its next run */
-        atomic_fetch_add(&source->visitors, 1);
-        pthread_mutex_unlock(&team->lock);
-        visit(&seat, source);
-        pthread_mutex_lock(&team->lock);
-        depart(team, source);
-    }
+    while (source->live && may_visit(source)) /* what comes after its end is for its next run */
+        go_and_visit(&seat, source);
     pthread_mutex_unlock(&team->lock);
     rise(&seat);
 }
@@ -259,7 +306,7 @@ static void help(struct tg__team *team, struct tg__source *source)
 /* From inside the source's home taskgroup; one at a time, each calls the next. */
 static void send_ticket(struct tg__seat *seat, struct tg__source *source)
 {
-    if (!seat->tickets || seat->home != source || atomic_load(&source->visitors) >= source->most ||
+    if (!seat->tickets || seat->home != source || serving(source) >= source->most ||
         atomic_exchange(&source->ticket_out, true))
         return;
     struct tg__team *team = seat->team;
@@ -281,6 +328,7 @@ static bool call(struct tg__team *team, struct tg__source *source)
 void tg__team_unpin(struct tg__team *team, struct tg__source *source)
 {
     pthread_mutex_lock(&team->lock);
+    atomic_fetch_sub(&source->pins, 1);
     depart(team, source);
     pthread_mutex_unlock(&team->lock);
 }
@@ -291,20 +339,48 @@ void tg__team_ask(struct tg__seat *seat, struct tg__source *source)
         send_ticket(seat, source);
 }
 
-void tg__team_call(struct tg__team *team, struct tg__source *source)
+bool tg__team_call(struct tg__team *team, struct tg__source *source)
 {
     if (call(team, source))
-        return;
-    /* In a task of this very source? With cancellation that task has a taskgroup of its own, whose
-       end a ticket would hold up; then it is sent when the task has ended. */
-    struct tg__seat *seat = seat_here();
-    if (seat != NULL && seat->serving == source && !seat->cancellation)
+        return true;
+    struct tg__seat *seat = tg__team_seat();
+    if (seat != NULL && seat->serving == source) /* in a task of this very source, or its body */
         send_ticket(seat, source);
+    return false;
+}
+
+void tg__team_call_owner(struct tg__team *team, const struct tg__source *source)
+{
+    pthread_mutex_lock(&team->lock);
+    call_owner(team, source);
+    pthread_mutex_unlock(&team->lock);
+}
+
+void tg__team_wait(struct tg__source *source, bool (*enough)(struct tg__source *source))
+{
+    struct tg__seat *seat = tg__team_seat();
+    struct tg__team *team = seat->team;
+    struct tg__source *invited = NULL;
+    pthread_mutex_lock(&team->lock);
+    while (!enough(source)) {
+        struct tg__source *next = invited != NULL ? find_invited(team, invited) : NULL;
+        if (next == NULL)
+            next = find_work(team, source);
+        invited = NULL;
+        if (next != NULL) {
+            seat->once = true;
+            go_and_visit(seat, next);
+            seat->once = false;
+        } else {
+            invited = wait_for_call(team, source);
+        }
+    }
+    pthread_mutex_unlock(&team->lock);
 }
 
 void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *frame)
 {
-    bool cancellation = seat->cancellation;
+    bool cancellation = seat != NULL && seat->cancellation;
     bool ran = false;
 #pragma omp task if (0) default(none) shared(ran) firstprivate(body, frame, cancellation)
     {
@@ -347,7 +423,7 @@ static void open_team(struct tg__team *team, bool ours, int size)
         .ours = ours,
         .size = size,
         .got = size,
-        .cancellation = omp_get_cancellation() != 0,
+        .cancellation = ours && omp_get_cancellation() != 0,
         .spins = size <= processors() ? SPINS : 0,
     };
 }
@@ -357,7 +433,7 @@ static void close_team(struct tg__team *team)
     pthread_mutex_lock(&team->lock);
     team->closing = true;
     while (team->idlers != NULL)
-        wake(team, &team->idlers);
+        wake(team, &team->idlers, NULL);
     pthread_mutex_unlock(&team->lock);
 }
 
@@ -410,18 +486,19 @@ static int run_below(
     struct tg__team *team = under->team;
     struct tg__seat seat = {
         .team = team, .home = source, .place = under->place, .level = under->level};
+    atomic_store(started, team); /* first: who serves it may be called */
     pthread_mutex_lock(&team->lock);
     enlist(team, source);
     pthread_mutex_unlock(&team->lock);
-    atomic_store(started, team);
     own(&seat, source);
     return team->got;
 }
 
 int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started)
 {
-    struct tg__seat *seat = seat_here();
+    struct tg__seat *seat = tg__team_seat();
     atomic_store(&source->visitors, 0);
+    atomic_store(&source->pins, 0);
     atomic_store(&source->ticket_out, false);
     source->rounding = tg__rounding_get();
     source->below = seat != NULL ? seat->serving : NULL;
@@ -434,7 +511,7 @@ int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomi
 
 int tg__team_places(int threads)
 {
-    const struct tg__seat *seat = seat_here();
+    const struct tg__seat *seat = tg__team_seat();
     if (seat != NULL)
         return seat->team->size;
     if (omp_get_level() > 0)

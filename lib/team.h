@@ -29,7 +29,8 @@ struct tg__seat {
     struct tg__source *serving; /* whose tasks it runs now */
     const atomic_int *idle;     /* threads of the team that wait for work */
     bool tickets;               /* help comes by tickets */
-    bool cancellation;          /* OpenMP's own is on */
+    bool cancellation;          /* OpenMP's own is on, and the region ours */
+    bool once;                  /* serves one bundle and comes back */
 };
 
 struct tg__source {
@@ -39,16 +40,22 @@ struct tg__source {
     void (*serve)(struct tg__source *source, struct tg__seat *seat);
     /* Ends it, unless somebody visits it or something is left. Called under the team's lock. */
     bool (*end)(struct tg__source *source);
+    /* What the thread that runs it does first, while others serve already; NULL: nothing. */
+    void (*body)(struct tg__source *source);
 
     int most; /* threads that may serve it at once */
     /* The rest is team.c's. */
     struct tg__source *below; /* the source whose task we run in, or NULL */
     struct tg__source *next;  /* in the list of the team's live ones */
     bool live;                /* in that list */
-    atomic_int visitors;      /* who serves it, or holds it (pin) */
+    atomic_int visitors;      /* who serves it, or holds it … */
+    atomic_int pins;          /* … of them, the latter: never more than there are */
     atomic_bool ticket_out;   /* one has been spawned and has not started */
     tg__rounding rounding;    /* of the thread that runs it */
 };
+
+/* The seat from which the calling thread serves; NULL: it does not. */
+struct tg__seat *tg__team_seat(void);
 
 /* For the next run from here: how many places the team can have, `threads` asked for (0: the
  * default). */
@@ -62,15 +69,25 @@ int tg__team_places(int threads);
 int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started);
 
 /*
- * For who adds work to a live source: wakes somebody who may serve it. The source must be pinned,
- * or the caller in one of its tasks. Unpin is the last touch of source and team.
+ * For who adds work to a live source: wakes somebody who may serve it, if somebody waits. The source
+ * must be pinned, or the caller in one of its tasks. Unpin is the last touch of source and team.
  */
-void tg__team_call(struct tg__team *team, struct tg__source *source);
+bool tg__team_call(struct tg__team *team, struct tg__source *source);
 static inline void tg__team_pin(struct tg__source *source)
 {
     atomic_fetch_add(&source->visitors, 1);
+    atomic_fetch_add(&source->pins, 1);
 }
 void tg__team_unpin(struct tg__team *team, struct tg__source *source);
+
+/* The same for the thread that runs the source: it waits for something else than work. */
+void tg__team_call_owner(struct tg__team *team, const struct tg__source *source);
+
+/*
+ * In the body of `source`: serves it and what is below, bundle by bundle, and sleeps when there is
+ * nothing to do, until `enough(source)`. Who makes that true calls the owner.
+ */
+void tg__team_wait(struct tg__source *source, bool (*enough)(struct tg__source *source));
 
 /* For a server that leaves work behind in the source while it runs a task: the same, or a ticket. */
 void tg__team_ask(struct tg__seat *seat, struct tg__source *source);
@@ -81,7 +98,7 @@ static inline void tg__team_share(struct tg__seat *seat, struct tg__source *sour
 }
 
 /*
- * One `omp task`, undeferred, around `body(frame)`. Where OpenMP's cancellation is on, a body that
+ * One `omp task`, undeferred, around `body(frame)`; `seat` is NULL for a thread of no team of ours. Where OpenMP's cancellation is on, a body that
  * answers true cancels the taskgroup around it: the tickets that are still queued go away.
  */
 void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *frame);

@@ -12,29 +12,53 @@
  *    that is there: the caller serves its group, threads that wait at a barrier come and help;
  *  - inside a task of another group it shares that group's team.
  *
- * What happens to                the task         tasks in flight    queued tasks  the run answers
- *  a required task fails         FAILED           finish, see check  SKIPPED       FAILED, its error
- *  an optional task fails        FAILED           go on              go on         as the others say
- *  one fails, KEEP_GOING         FAILED           go on              go on         FAILED, the first's error
- *  the context is cancelled      -                finish, see check  SKIPPED       CANCELLED, the cause
- *  the deadline passes           -                finish, see check  SKIPPED       TIMED_OUT
- *  all had ended OK before that  -                -                  -             OK
- * A task in flight that finishes with 0 is OK, its result is valid, whenever that was; one that asked
- * tg_task_check(), was told to stop and returns other than 0 is CANCELLED, and never replaces the
- * error that stopped the group. "Stopped" means that no task starts any more: the check is one
- * atomic flag, looked at before each start, so it does not depend on OMP_CANCELLATION; where that is
- * on, `omp cancel taskgroup` drops the calls for help that are still queued in the runtime.
+ * What happens to …                   the task     in flight         queued     the run answers
+ *  a required task fails              FAILED       finish, see it    SKIPPED    FAILED, its error
+ *  an optional task fails             FAILED       go on             go on      as the others say
+ *  one fails, KEEP_GOING              FAILED       go on             go on      FAILED, the first's error
+ *  one that may be tried again fails  (PENDING)    go on             go on      as its last attempt says
+ *  a task is past its own timeout     TIMED_OUT    as for FAILED     as for …   TIMED_OUT, its error
+ *  a task calls tg_task_abort()       FAILED       as for FAILED     as for …   FAILED, with a backtrace
+ *  a task crashes, GUARD              CRASHED      as for FAILED     as for …   CRASHED, with a backtrace
+ *  a task crashes, no guard           the program's own handler, by default its end
+ *  `.need` tasks have succeeded       -            finish, see it    SKIPPED    OK
+ *  all ended, fewer succeeded         -            -                 -          FEWER, the last failure
+ *  the context is cancelled           -            finish, see it    SKIPPED    CANCELLED, the cause
+ *  the deadline passes                -            finish, see it    SKIPPED    TIMED_OUT
+ *  all had ended OK before that       -            -                 -          OK
+ *  on_done or a scope's body fails    -            finish, see it    SKIPPED    FAILED, its code
+ * "Finish, see it": tg_task_check() tells them, hooks fire; nobody is interrupted. One that finishes with
+ * 0 is OK and its result is valid, whenever that was; one that was told to stop and returns other
+ * than 0 is CANCELLED, and never replaces the error that stopped the group. Results of tasks that
+ * have ended stay, the failing one's own too; slots of skipped ones are zero (in the caller's array:
+ * untouched). Tasks that wait for their next attempt are CANCELLED when the group stops.
  *
- * Exact accounting: once a run is over, ok + failed + cancelled + skipped == added, always.
+ * "Stopped" means that no task starts any more: the check is one atomic flag, looked at before each
+ * start, so it does not depend on OMP_CANCELLATION; where that is on, `omp cancel taskgroup` is
+ * issued too, in regions of ours.
  *
- * Order: tasks start in the order of adding, exactly so with one thread or a limit of 1, else
- * within (threads × 32) places. They end in any order. With grainsize 1 a task never waits
- * behind another one while a thread of the team is free; tasks that wait for each other need as many threads.
+ * Exact accounting: once a run is over, ok + failed + timed_out + crashed + cancelled + skipped +
+ * dropped == added, always.
+ *
+ * Order: tasks start in the order of adding, exactly so with one thread, a limit of 1, a shared
+ * limit or priorities, else within (threads × 32) places. They end in any order. With grainsize 1 a
+ * task never waits behind another one while a thread of the team is free; tasks that wait for each
+ * other need as many threads.
  *
  * With one thread nothing starts while that thread is in a task. In a user's own region a thread
- * that is busy, or asleep in `taskwait` on libgomp, does not come to help; and with
- * OMP_CANCELLATION=true what a running task adds there gets help only when that task has returned.
+ * that is busy, or asleep in `taskwait` on libgomp, does not come to help.
+ *
+ * Crashes. With TG_GROUP_GUARD a signal that a task's own code raises on its own thread ends that
+ * task: its frames are left as by longjmp(). While such a group runs, handlers of ours stand in
+ * place of the program's, which still get every other signal of the kind; threads that have no alternate
+ * signal stack have one of ours. Groups that run inside a guarded task are guarded too, so the innermost
+ * task ends and the groups around it go on. Not guarded: bodies of scopes, callbacks, hooks. What a
+ * guard cannot promise: what the task held stays held (locks, memory, files), what it was writing is half
+ * written, the heap may be damaged if it crashed in malloc(); destructors of C++ frames do not run, and
+ * a crash inside an OpenMP construct of the task's own leaves that runtime in an undefined state. Use
+ * it to save the other tasks' results, not to go on as if nothing had happened.
  */
+#include <taskgroup/limit.h>
 #include <taskgroup/task.h>
 
 TG_BEGIN_DECLS
@@ -42,8 +66,47 @@ TG_BEGIN_DECLS
 /** Flags of a group. */
 enum {
     /** A required failure stops nothing: every task runs, every error is kept. */
-    TG_GROUP_KEEP_GOING = 1u << 0
+    TG_GROUP_KEEP_GOING = 1u << 0,
+    /** Of tasks with the same priority, required ones start before optional ones. */
+    TG_GROUP_REQUIRED_FIRST = 1u << 1,
+    /** on_done is called in the order of adding: an ordered stream (see `ahead`). */
+    TG_GROUP_IN_ORDER = 1u << 2,
+    /** A task's record is used again when it has ended: memory stays flat, however many are added
+        during a scope. What became of a task can then only be read in on_done, its result too; of
+        failures that are not the run's own the first 1000 are kept; ids and caller's results are refused.
+        A long stream also wants `.queue`, with TG_GROUP_IN_ORDER `.ahead`, and usually `.copy`. */
+    TG_GROUP_RECYCLE = 1u << 3,
+    /** Tasks are not told when the group stops: those that have started finish undisturbed. */
+    TG_GROUP_SHIELD = 1u << 4,
+    /** Tasks that crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, stack overflow) end as
+        TG_CRASHED, see "Crashes" above. */
+    TG_GROUP_GUARD = 1u << 5,
+    /** Start, end and rank of each task, and the report's busy time, are kept: some 60 ns a task. */
+    TG_GROUP_TIMES = 1u << 6
 };
+
+/** No place in the queue: an add finds room only if a thread can take the task at once. */
+#define TG_QUEUE_NONE (-1L)
+
+/**
+ * Called once for every task when it has ended, skipped ones too: to free its argument, to use its
+ * result, to show progress. One call at a time, by whichever thread comes; in order of ending, or of adding
+ * with TG_GROUP_IN_ORDER. It may add tasks. It is not inside a task.
+ *
+ * @param group   the group; @param outcome what became of the task, valid during the call.
+ * @param user    tg_group_options.user.
+ * @return 0; anything else stops the group, which then fails with that code.
+ */
+typedef int tg_done_fn(tg_group *group, const tg_outcome *outcome, void *user);
+
+/**
+ * The body of a scope: adds tasks that start while it goes on. tg_task_current(), tg_task_check()
+ * and tg_task_fail() work in it as in a task.
+ *
+ * @param group the group; @param user as given to tg_group_scope().
+ * @return 0; anything else stops the group, which then fails with that code.
+ */
+typedef int tg_scope_fn(tg_group *group, void *user);
 
 /** No bound on the tasks in flight: the default. */
 #define TG_UNLIMITED 0L
@@ -66,6 +129,16 @@ typedef struct tg_group_options {
         results; /**< the caller's own array of `capacity` slots, which must outlive the runs; NULL: the group's */
     size_t
         capacity; /**< slots of `results` (then required, and a bound); else slots to keep in one piece from the start */
+    tg_limit *shared; /**< a budget shared with other groups, beside `limit`; NULL: none */
+    long
+        queue; /**< tasks that wait at most while the group runs, before add finds it full; 0: no bound; TG_QUEUE_NONE */
+    size_t
+        need; /**< successes that are enough: the group then stops, and is OK; fewer: TG_FEWER. 0: all */
+    size_t
+        ahead; /**< with TG_GROUP_IN_ORDER: tasks that may be started before the oldest one's on_done, which must then be
+                  in order of adding: priorities and TG_GROUP_REQUIRED_FIRST are refused; 0: no bound */
+    tg_done_fn *on_done; /**< called for every task; NULL: nothing */
+    void *user;          /**< for on_done */
 } tg_group_options;
 
 #ifndef __cplusplus
@@ -73,19 +146,29 @@ typedef struct tg_group_options {
 #define TG_GROUP(...) (&(const tg_group_options){.size = sizeof(tg_group_options), __VA_ARGS__})
 #endif
 
-/** How a group stands, in numbers. Set `size` first: `tg_report r = {sizeof r};` */
+/** How a group stands, in numbers. Set `size` first: `tg_report r = {.size = sizeof r};` */
 typedef struct tg_report {
     size_t size; /**< bytes of this struct, as the caller's headers have it */
     size_t
-        added; /**< tasks in the group; the sum of the next five, exactly, when it is not running */
-    size_t ok; /**< returned 0 */
+        added; /**< tasks in the group: the sum of the eight counts that follow, exactly, when it is not running */
+    size_t ok;         /**< returned 0 */
     size_t failed;     /**< returned other than 0 without having been told to stop */
     size_t cancelled;  /**< told to stop, and returned other than 0 */
     size_t skipped;    /**< never started, and never will */
-    size_t not_run;    /**< added after the last run */
+    size_t not_run;    /**< added after the last run, or while it runs: not started yet */
     int threads_asked; /**< threads of the last run: asked for … */
     int threads;       /**< … and got from OpenMP (0 before the first run) */
     double wall;       /**< seconds that the last run took */
+    size_t timed_out;  /**< past their own time */
+    size_t crashed;    /**< caught by the guard */
+    size_t dropped;    /**< never started, because the queue was full and they were added so */
+    size_t
+        pending; /**< while it runs: started and not ended, holds, and waiting for the next attempt. Not part of the sum */
+    size_t attempts;      /**< starts of tasks that are tried again */
+    double busy;          /**< seconds that tasks took, all added up; with TG_GROUP_TIMES */
+    double efficiency;    /**< busy / (wall × threads), 0 to 1; with TG_GROUP_TIMES */
+    double longest;       /**< seconds of the task that took longest; with TG_GROUP_TIMES … */
+    size_t longest_index; /**< … and which one, or TG_NO_INDEX */
 } tg_report;
 
 /**
@@ -93,7 +176,9 @@ typedef struct tg_report {
  *
  * @param options NULL for all defaults: required tasks, no results, all threads, stop at the first failure.
  * @return the group, to be given back with tg_group_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (negative or not-a-number values, `results` without `capacity` or `result_size`),
+ *         TG_INVALID (negative or not-a-number values, `results` without `capacity` or `result_size`,
+ *         TG_GROUP_IN_ORDER without on_done, `ahead` without TG_GROUP_IN_ORDER or with
+ *         TG_GROUP_REQUIRED_FIRST, TG_GROUP_RECYCLE with `results`),
  *         TG_TOO_LARGE (capacity × result_size overflows), TG_UNSUPPORTED (unknown flags, or options of
  *         a newer version that use what is new) or TG_NO_MEMORY.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
@@ -114,7 +199,7 @@ TG_API void tg_group_destroy(tg_group *group);
  * Makes the group as new: no tasks, results, errors or cancel. Options stay, and memory for as many tasks.
  *
  * @param group the group.
- * @return TG_OK; TG_BUSY while it runs; TG_INVALID for NULL.
+ * @return TG_OK; TG_BUSY while it runs or a hold is open; TG_INVALID for NULL.
  * Context: anywhere but signal handlers. Thread safety: safe against a run; not against readers. Since: 0.1.
  */
 TG_API tg_status tg_group_reset(tg_group *group);
@@ -128,13 +213,19 @@ TG_API tg_status tg_group_reset(tg_group *group);
  * remembered: after TG_INVALID, TG_TOO_LARGE or TG_NO_MEMORY the next run refuses with that status,
  * so a batch never runs incompletely and add needs no check.
  *
+ * With `.queue`, while the group runs: who finds the queue full waits for room (the body of a scope
+ * runs tasks meanwhile, another thread only waits), or what tg_task_options.when_full says. Tasks of
+ * the group itself and on_done never wait and may exceed the bound, since they are what makes room. Holds
+ * take no place in the queue; tasks that wait for their next attempt keep theirs.
+ *
  * @param group    the group.
  * @param function the task's function.
  * @param arg      handed to it; const so that const input needs no cast.
  * @return TG_OK; TG_INVALID (group or function NULL); TG_FULL (the caller's result array has no slot left);
- *         TG_CLOSED (the group has failed, was cancelled or is being destroyed);
- *         TG_TOO_LARGE; TG_NO_MEMORY.
- * Context: anywhere but signal handlers. Never blocks, never runs a task. Thread safety: safe. Since: 0.1.
+ *         TG_CLOSED (the group has failed, is known to be cancelled, or is being destroyed);
+ *         TG_CANCELLED (it stopped while the call waited for room); TG_TOO_LARGE; TG_NO_MEMORY.
+ * Context: anywhere but signal handlers. Blocks, or runs tasks, only with `.queue`. Thread safety: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg);
 
@@ -145,8 +236,12 @@ TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void 
  * @param options  NULL: as tg_group_add().
  * @param index    out: the task's index, TG_NO_INDEX on failure; NULL: not wanted.
  * @return as tg_group_add(); TG_DUPLICATE (the id is taken: not remembered, the batch is complete);
- *         TG_UNSUPPORTED (unknown flags; remembered like TG_INVALID).
- * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.1.
+ *         TG_INVALID also for options that make no sense (a negative or not-a-number time, a priority out of
+ *         bounds, a weight without shared limit, an id or a `result` with TG_GROUP_RECYCLE); TG_TOO_LARGE also
+ *         for a weight beyond the shared limit's budget; TG_FULL with TG_FULL_REFUSE or after `.patience`;
+ *         TG_UNSUPPORTED (unknown flags); TG_NO_SYSTEM (attempts with a backoff, and no waiter thread
+ *         could be made). All but FULL and DUPLICATE are remembered like TG_INVALID.
+ * Context: as tg_group_add(). Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
     const tg_task_options *options, size_t *index);
@@ -160,9 +255,11 @@ TG_API tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const 
  * @param count    how many; 0 adds nothing.
  * @param items    the first argument; NULL: each gets NULL (see tg_task_index()).
  * @param stride   bytes from one argument to the next; 0: all get `items`.
- * @param options  flags and name hold for each; an id or a result is refused. NULL: defaults.
- * @return as tg_group_add_with(): all are added or none.
- * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.1.
+ * @param options  hold for each; an id or a result is refused; with `.copy`, which must be the stride,
+ *                 all items are copied. NULL: defaults.
+ * @return as tg_group_add_with(): all are added or none. With a bounded queue they are added when there
+ *         is room for one.
+ * Context: as tg_group_add(). Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count,
     const void *items, size_t stride, const tg_task_options *options);
@@ -176,10 +273,12 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
  *
  * @param group the group.
  * @return TG_OK: every required task is OK (look at tg_group_error_next() for optional ones);
- *         TG_FAILED: a required task failed; TG_CANCELLED, TG_TIMED_OUT: stopped from outside, and
- *         something was left undone; TG_BUSY: it runs already; TG_INVALID (NULL, or an add was);
- *         TG_NO_MEMORY, TG_TOO_LARGE, TG_UNSUPPORTED: nothing ran, either because of a lost add or
- *         because there is no room for the results (then run may be tried again).
+ *         TG_FAILED, TG_CRASHED, TG_TIMED_OUT with an index in the error: what the first required
+ *         failure was; TG_CANCELLED, TG_TIMED_OUT without one: stopped from outside, and
+ *         something was left undone; TG_FEWER: `.need` was not reached; TG_BUSY: it runs already;
+ *         TG_INVALID (NULL, an add was, or a task weighs more than the task around the run holds);
+ *         TG_NO_MEMORY, TG_TOO_LARGE, TG_UNSUPPORTED, TG_NO_SYSTEM: nothing ran, either because of a
+ *         lost add or because there is no room for the results (then run may be tried again).
  * Context: serial code, a parallel region (one thread, or each its own group), an `omp task`, a
  * task of another group; not a signal handler. A group's own task that runs it is answered TG_BUSY.
  * Thread safety: safe. Since: 0.1.
@@ -194,6 +293,44 @@ TG_API tg_status tg_group_run(tg_group *group);
  * Context: anywhere. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_context *tg_group_context(tg_group *group);
+
+/**
+ * Runs the group with a body that adds tasks meanwhile: they start as soon as a thread and a slot
+ * are free, not when somebody waits. When the body has returned, the thread that called it
+ * works too. Returns, as tg_group_run() does, when all tasks have ended.
+ *
+ * With one thread, tasks start when the body waits: in an add to a full queue, or at its end.
+ *
+ * @param group the group; tasks may have been added before.
+ * @param body  called once, on the calling thread; @param user handed to it.
+ * @return as tg_group_run(); TG_FAILED also if the body returned other than 0; TG_INVALID if it is NULL.
+ * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
+ */
+TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
+
+/**
+ * Keeps the group open for something that is done elsewhere: a task without a function, which ends
+ * when somebody calls tg_task_complete() on it. It has an index, a name, an id and a result slot; takes
+ * no thread and no slot of a limit. A run returns only when all holds are completed, also a cancelled one:
+ * a hook (tg_context_hook()) tells who works on it to give up, and then it is CANCELLED. Who
+ * destroys a group that never ran must know that nobody will complete its holds any more.
+ *
+ * @param group   the group. May be running.
+ * @param options flags, id, name and result; NULL: defaults.
+ * @return the hold, valid until the group is reset or destroyed; NULL (see tg_error_last()) as
+ *         tg_group_add_with(), or with TG_NO_SYSTEM.
+ * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.1.
+ */
+TG_API TG_NODISCARD tg_task *tg_group_hold(tg_group *group, const tg_task_options *options);
+
+/**
+ * The task that succeeded as number `rank`, in order of completion. Needs `.need` or TG_GROUP_TIMES.
+ *
+ * @param group the group; @param rank 0 for the first success, 1, 2 …
+ * @return the task's index; TG_NO_INDEX if there were not so many, or completion was not recorded.
+ * Context: anywhere but signal handlers, when the group is not running. Thread safety: safe. Since: 0.1.
+ */
+TG_API size_t tg_group_success(tg_group *group, size_t rank);
 
 /**
  * How many tasks were added.
@@ -237,8 +374,9 @@ TG_API void *tg_group_result(tg_group *group, size_t index);
  *
  * @param group   the group.
  * @param index   the task's index.
- * @param outcome out: filled up to `outcome->size` bytes; zeroed (but for size) on failure.
- * @return TG_OK; TG_INVALID (NULL, a size of 0, index out of range).
+ * @param outcome out: filled up to `outcome->size` bytes; on failure its status is TG_NOT_RUN, its index
+ *                TG_NO_INDEX, and all else empty.
+ * @return TG_OK; TG_INVALID (NULL, a size of 0, index out of range, or a record that was recycled).
  * Context: anywhere but signal handlers, also while it runs. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome);
@@ -268,6 +406,7 @@ TG_API const tg_error *tg_group_error(tg_group *group);
  * All failures of tasks, required and optional, one after another, in order of completion:
  * `for (const tg_error *e = NULL; (e = tg_group_error_next(g, e)) != NULL;)`.
  *
+ * A failure is what ended as FAILED, TIMED_OUT or CRASHED; of a task that was tried again, its last.
  * A failure for whose message there was no memory is missing here; tg_group_outcome() has its
  * status and code, the report counts it, and tg_group_error() is never lost.
  *
@@ -282,8 +421,11 @@ TG_API const tg_error *tg_group_error_next(tg_group *group, const tg_error *prev
  * How the group stands, in numbers.
  *
  * @param group  the group.
- * @param report out: filled up to `report->size` bytes. While the group runs only `added` and
- *               `threads_asked` are of use, and the rest is that of the runs before.
+ * With TASKGROUP_REPORT=1 in the environment when a group is made, it keeps times, and prints its
+ * report as one line to stderr at the end of each run.
+ *
+ * @param report out: filled up to `report->size` bytes. While the group runs counts are as of some moment
+ *               during the call, which looks at each task, and times are those of the runs before.
  * @return TG_OK; TG_INVALID (NULL, a size of 0).
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */

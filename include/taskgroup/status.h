@@ -7,12 +7,13 @@
  *
  * How errors work, everywhere in this library:
  *  - A call that can fail returns a `tg_status`; TG_OK is 0. A creator returns a handle or NULL.
- *  - On a failure nothing has changed, and out-parameters are zeroed.
+ *  - On a failure nothing has changed, and out-parameters say nothing: zero, TG_NO_INDEX, TG_NOT_RUN.
  *  - The why of the calling thread's last answer other than TG_OK is tg_error_last(): a sentence
  *    that names the value that was wrong.
  *  - Every call accepts a NULL handle and answers TG_INVALID. If the handle is NULL because its
  *    creator failed just before, tg_error_last() still tells why *that* failed; so a program may
- *    create, add and run, and look only at the end.
+ *    create, add and run, and look only at the end. (A NULL inside options means "none": a
+ *    context or a limit that could not be made must be noticed by the caller.)
  *  - The `int` that a task function returned is the user's *code*. The library looks only at
  *    whether it is zero, and hands it back untouched beside the status.
  */
@@ -30,18 +31,23 @@ TG_BEGIN_DECLS
 #define TG_STATUS_TABLE(X)                                              \
     X(OK, 0, "ended well")                                              \
     X(FAILED, 1, "the task's function returned a code other than 0")    \
+    X(CRASHED, 2, "crashed, in a group with a guard")                   \
     X(TIMED_OUT, 3, "a deadline has passed")                            \
     X(CANCELLED, 4, "was told to stop")                                 \
     X(SKIPPED, 5, "never started, because the group ended before")      \
+    X(FEWER, 6, "fewer tasks succeeded than were needed")               \
     X(NOT_RUN, 16, "has not started yet")                               \
     X(RUNNING, 17, "is running now")                                    \
+    X(PENDING, 18, "waits: for a completion, or for its next attempt")  \
     X(FULL, 32, "there is no room for one more")                        \
     X(BUSY, 33, "cannot be done while the group runs")                  \
     X(CLOSED, 34, "the group takes no more tasks until it is reset")    \
+    X(DONE, 35, "has been completed already")                           \
     X(INVALID, 48, "an argument makes no sense")                        \
     X(DUPLICATE, 49, "a task with this id is in the group already")     \
     X(TOO_LARGE, 50, "a count or a size exceeds what can be addressed") \
     X(NO_MEMORY, 51, "out of memory")                                   \
+    X(NO_SYSTEM, 52, "the system has no thread or signal slot left")    \
     X(UNSUPPORTED, 53, "this version of the library does not know what was asked for")
 
 /** What a call answers, and what became of a task. Never compare with anything but the names. */
@@ -64,7 +70,11 @@ typedef struct tg_error {
     size_t index;     /**< the task's index in its group, or TG_NO_INDEX */
     uint64_t id;      /**< the task's id as the caller gave it, or 0 */
     const char *name; /**< the task's name as the caller gave it, or "" */
-    const char *message; /**< a sentence without a full stop: what, and which value */
+    const char *message;   /**< a sentence without a full stop: what, and which value */
+    int signal;            /**< the signal that a crashed task was caught with, or 0 */
+    int attempts;          /**< how often the task was started; 0 if the error is not a task's */
+    const void *address;   /**< what a crashed task touched (si_addr), or NULL */
+    const char *backtrace; /**< of tg_task_abort() and of crashes: a line a frame; else "" */
 } tg_error;
 
 /**

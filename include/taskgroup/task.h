@@ -6,7 +6,8 @@
  * One task: its function, its options, what it can ask and say while it runs, what became of it.
  *
  * A `tg_task *self` belongs to the call of the task function that it was passed to: use it on that
- * thread, until the function returns. Using it elsewhere is undefined.
+ * thread, until the function returns. Using it elsewhere is undefined. The handle that
+ * tg_group_hold() answers is for any thread, until its group is reset or destroyed.
  */
 #include <taskgroup/context.h>
 
@@ -32,6 +33,22 @@ enum {
     TG_TASK_OPTIONAL = 1u << 0
 };
 
+/** What an add does that finds a group's bounded queue full (tg_group_options.queue). */
+enum {
+    TG_FULL_WAIT = 0, /**< wait until there is room; the body of a scope runs tasks meanwhile */
+    TG_FULL_REFUSE,   /**< answer TG_FULL */
+    TG_FULL_DROP, /**< answer TG_OK, and never start the task: it is skipped, and counted as dropped */
+    TG_FULL_RUN /**< run it in the calling thread, before add returns; as TG_FULL_WAIT with a shared limit,
+                     and for other threads than the body's also with `limit` */
+};
+
+/** `.attempts` without end: until it succeeds, or is told to stop. */
+#define TG_ENDLESS (-1)
+/** Bound of `.attempts`. */
+#define TG_ATTEMPTS_MOST 65535
+/** Bounds of `.priority`. */
+#define TG_PRIORITY_MOST 1000
+
 /** Options of a task. Zero is the default everywhere; write them as `TG_TASK(.name = "mesh")`. */
 typedef struct tg_task_options {
     size_t size;      /**< bytes of this struct, as the caller's headers have it */
@@ -40,6 +57,20 @@ typedef struct tg_task_options {
     const char *name; /**< for messages; copied; NULL: none */
     void *
         result; /**< where the result goes instead of the group's array; must outlive the run; NULL: the array */
+    int priority; /**< -TG_PRIORITY_MOST … TG_PRIORITY_MOST; higher starts earlier; 0 in the order of adding */
+    int attempts; /**< how often it is started at most until it succeeds; 0: once; TG_ENDLESS (counted up to
+                       TG_ATTEMPTS_MOST) */
+    double
+        backoff; /**< seconds before the second attempt; doubles with each, and varies by a quarter; 0: none */
+    double backoff_max; /**< seconds that the backoff grows to at most; 0: 3600 */
+    double
+        timeout; /**< seconds from the start of each attempt until the task is timed out; 0: never */
+    size_t weight; /**< what it takes of the group's shared limit; 0: 1 */
+    size_t
+        copy; /**< bytes of `arg` that are copied when it is added; the task gets the copy. 0: the pointer itself */
+    int when_full; /**< TG_FULL_… */
+    double
+        patience; /**< seconds that TG_FULL_WAIT waits at most, then TG_FULL; 0: as long as it takes */
 } tg_task_options;
 
 #ifndef __cplusplus
@@ -47,16 +78,24 @@ typedef struct tg_task_options {
 #define TG_TASK(...) (&(const tg_task_options){.size = sizeof(tg_task_options), __VA_ARGS__})
 #endif
 
-/** What became of a task. Set `size` first: `tg_outcome o = {sizeof o};` */
+/** What became of a task. Set `size` first: `tg_outcome o = {.size = sizeof o};` */
 typedef struct tg_outcome {
     size_t size; /**< bytes of this struct, as the caller's headers have it */
     tg_status
-        status; /**< OK, FAILED, CANCELLED or SKIPPED once the run is over; else NOT_RUN or RUNNING */
+        status; /**< OK, FAILED, CRASHED, TIMED_OUT, CANCELLED or SKIPPED once the run is over; else NOT_RUN, RUNNING or PENDING */
     int code;   /**< what the function returned; 0 if it did not */
     size_t index;        /**< the task's index, 0 for the first that was added */
     uint64_t id;         /**< the caller's id, or 0 */
     const char *name;    /**< the task's name, or "" */
     const char *message; /**< why it is not OK, or ""; valid until reset or destroy of the group */
+    void *arg;           /**< what its function was given */
+    void *result;        /**< its result slot, or NULL */
+    int attempts;        /**< how often it was started */
+    int signal;          /**< what a crashed task was caught with, or 0 */
+    size_t
+        rank; /**< 1 for the task that ended first, 2, 3 …; 0: skipped, or not kept (see TG_GROUP_TIMES) */
+    double start; /**< when its last attempt started, on tg_time_now()'s clock; 0: not kept */
+    double end;   /**< when it ended; 0: not kept */
 } tg_outcome;
 
 /**
@@ -69,7 +108,8 @@ TG_API tg_task *tg_task_current(void);
 
 /**
  * Must I stop? True once the group has stopped (a required task failed, it was cancelled, its time
- * is up), or anything above it has. Cheap enough for an inner loop: a few loads, and a clock read
+ * is up), or anything above it has, or the task's own time is up. In a group with TG_GROUP_SHIELD only
+ * the latter. Cheap enough for an inner loop: a few loads, and a clock read
  * (25 ns) if there is a deadline.
  *
  * A task that was told so and then returns other than 0 ends as TG_CANCELLED, not as TG_FAILED; one
@@ -100,11 +140,13 @@ TG_API size_t tg_task_index(const tg_task *self);
 TG_API tg_group *tg_task_group(const tg_task *self);
 
 /**
- * The context of the task's group: a parent for contexts of its own, or a handle to hand to code
- * that only wants to ask tg_context_check().
+ * The context that tells the task to stop: a parent for contexts of its own, a place for a hook, or a
+ * handle for code that only wants to ask tg_context_check(). It is the group's; a task with a
+ * timeout has one of its own, below that, for each attempt.
  *
  * @param self the running task.
- * @return the context, valid as long as the group; NULL for NULL.
+ * @return the context, valid until the task has ended; NULL for NULL, and in a group with TG_GROUP_SHIELD
+ *         for a task without timeout.
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
  */
 TG_API tg_context *tg_task_context(const tg_task *self);
@@ -131,6 +173,55 @@ TG_API int tg_task_fail(tg_task *self, int code, const char *format, ...) TG_PRI
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
  */
 TG_API int tg_task_fail_text(tg_task *self, int code, const char *message);
+
+/**
+ * How often the task has been started, this time included.
+ *
+ * @param self the running task.
+ * @return 1 in the first attempt, 2 in the second …; 0 for NULL.
+ * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
+ */
+TG_API int tg_task_attempt(const tg_task *self);
+
+/**
+ * Gives the calling thread's innermost task up, from any depth of calls: for error handlers that have
+ * no way back. The task ends as with `return tg_task_fail(self, code, …)`, and the error also has a
+ * backtrace of this call. The frames between are left as by longjmp(): what they hold stays held.
+ *
+ * Outside of a task (also in the body of a scope, in a callback, in a hook, and in a thread of a
+ * parallel region that the task has opened itself) it prints the message to stderr and calls abort().
+ *
+ * @param code    the task's code; 0 is turned into -1.
+ * @param format  as printf's.
+ * Context: inside a task, not across C++ frames with destructors nor out of an OpenMP construct of
+ * the user's. Thread safety: the task's own thread. Since: 0.1.
+ */
+#ifdef __cplusplus
+[[noreturn]]
+#else
+_Noreturn
+#endif
+TG_API void tg_task_abort(int code, const char *format, ...) TG_PRINTF(2, 3);
+
+/** The same without a format, for Fortran. @param code as above; @param message a text or NULL. */
+#ifdef __cplusplus
+[[noreturn]]
+#else
+_Noreturn
+#endif
+TG_API void tg_task_abort_text(int code, const char *message);
+
+/**
+ * Completes what tg_group_hold() opened: with success if `code` is 0, else as a failure.
+ *
+ * @param task    the hold.
+ * @param code    as a task function's.
+ * @param message why, if `code` is not 0; copied; NULL: none.
+ * @return TG_OK; TG_DONE: it was completed before (nothing changed); TG_INVALID: NULL, or the task is
+ *         not a hold.
+ * Context: anywhere but signal handlers, on any thread. Thread safety: safe. Since: 0.1.
+ */
+TG_API tg_status tg_task_complete(tg_task *task, int code, const char *message);
 
 TG_END_DECLS
 #endif

@@ -31,7 +31,7 @@ TG_API int tg_version_number(void);
  */
 TG_API const char *tg_version_string(void);
 
-/** What tg_info_read() tells. Set `size` to `sizeof(tg_info)` first: `tg_info i = {sizeof i};` */
+/** What tg_info_read() tells. Set `size` to `sizeof(tg_info)` first: `tg_info i = {.size = sizeof i};` */
 typedef struct tg_info {
     size_t size;         /**< bytes of this struct, as the caller's headers have it */
     int version;         /**< as tg_version_number() */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TASKGROUP_LIMIT_H
+#define TASKGROUP_LIMIT_H
+/**
+ * @file limit.h
+ * A budget that tasks of one or several groups share: slots, megabytes, licences.
+ *
+ * A task takes its weight (tg_task_options.weight, 1 by default) when it starts and gives it back
+ * when it has ended: what is in use never exceeds the budget. Groups that find too little left are
+ * served first come, first served, so that a heavy task is not starved by light ones.
+ *
+ * A task that runs a group on the same limit lends it what it holds, for as long as it waits: one
+ * task of the inner group can always go on, so nesting never deadlocks. For that an inner task must
+ * not weigh more than the outer one; the run refuses it otherwise.
+ */
+#include <taskgroup/status.h>
+
+TG_BEGIN_DECLS
+
+typedef struct tg_limit tg_limit;
+
+/**
+ * Makes a limit, for tg_group_options.shared.
+ *
+ * @param budget what may be in use at once, in the unit of the tasks' weights; at least 1.
+ * @return the limit, to be given back with tg_limit_destroy(); NULL (see tg_error_last()) with
+ *         TG_INVALID (budget 0) or TG_NO_MEMORY.
+ * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ */
+TG_API TG_NODISCARD tg_limit *tg_limit_create(size_t budget);
+
+/**
+ * Gives the caller's hold on a limit back. Groups that use it keep it as long as they live.
+ *
+ * @param limit NULL is harmless.
+ * Context: anywhere but signal handlers. Thread safety: safe, once per limit. Since: 0.1.
+ */
+TG_API void tg_limit_destroy(tg_limit *limit);
+
+/**
+ * Changes the budget, also while tasks run. If more is in use than the new budget nothing starts
+ * until enough was given back; a task that is heavier than the new budget then runs alone.
+ *
+ * @param limit the limit; @param budget the new budget, at least 1.
+ * @return TG_OK; TG_INVALID (NULL, or budget 0).
+ * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ */
+TG_API tg_status tg_limit_resize(tg_limit *limit, size_t budget);
+
+/**
+ * How much is in use now.
+ *
+ * @param limit the limit.
+ * @return the sum of the weights of the tasks in flight; 0 for NULL.
+ * Context: anywhere but signal handlers. Thread safety: safe; old as soon as it is answered. Since: 0.1.
+ */
+TG_API size_t tg_limit_used(tg_limit *limit);
+
+TG_END_DECLS
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* The long way of a task: timeouts, attempts, guard, times, and who waits for its end. */
+#include "runner.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <taskgroup/version.h>
+
+/* The factor of a backoff, 0.75 to 1.25: different for each task and attempt, the same in each run.
+   (The mixer of SplitMix64, Sebastiano Vigna, public domain.) */
+static double jitter(size_t index, int attempt)
+{
+    uint64_t x = (uint64_t)index * 0x9E3779B97F4A7C15u + (uint64_t)attempt;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return 0.75 + 0.5 * (double)((x ^ (x >> 31)) >> 11) * 0x1p-53;
+}
+
+static double backoff(const struct tg__extra *extra, size_t index, int attempt)
+{
+    if (extra->backoff <= 0)
+        return 0;
+    double delay = extra->backoff, most = extra->backoff_max > 0 ? extra->backoff_max : 3600;
+    for (int i = 1; i < attempt && delay < most; i++)
+        delay *= 2;
+    return (delay < most ? delay : most) * jitter(index, attempt);
+}
+
+/* ---- starting ---- */
+
+static int count_attempt(const struct tg__view *task)
+{
+    unsigned short attempts = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
+    if (attempts < 0xffff)
+        attempts++;
+    atomic_store_explicit(&task->cell->attempts, attempts, memory_order_relaxed);
+    return attempts;
+}
+
+/* The attempt's own deadline, and a context that has it. False: no memory for that. */
+static bool start_clock(tg_task *self, const struct tg__view *task)
+{
+    double timeout = task->extra != NULL ? task->extra->timeout : 0;
+    self->start = timeout > 0 || task->note != NULL ? tg_time_now() : 0;
+    self->until = (double)INFINITY;
+    if (timeout <= 0)
+        return true;
+    self->until = self->start + timeout;
+    self->own = tg__context_new(self->run->shield ? NULL : self->run->context, self->until);
+    return self->own != NULL;
+}
+
+/* ---- ending ---- */
+
+static atomic_size_t *tally(struct tg__run *run, tg_status status)
+{
+    switch (status) {
+    case TG_OK:
+        return &run->ok;
+    case TG_TIMED_OUT:
+        return &run->timed_out;
+    case TG_CRASHED:
+        return &run->crashed;
+    case TG_CANCELLED:
+        return &run->cancelled;
+    default:
+        return &run->failed;
+    }
+}
+
+/* Was told by its group first: that is why it stopped, whatever its own clock says. */
+static tg_status status_of(const tg_task *self, int code, double now)
+{
+    if (self->landing->signal != 0)
+        return TG_CRASHED;
+    if (code != 0 && self->told)
+        return TG_CANCELLED;
+    if (now > self->until)
+        return TG_TIMED_OUT;
+    return code == 0 ? TG_OK : TG_FAILED;
+}
+
+/* Has it another attempt? */
+static bool try_again(tg_task *self, const struct tg__view *task, tg_status status, int code)
+{
+    const struct tg__extra *extra = task->extra;
+    if (status == TG_OK || status == TG_CANCELLED || extra == NULL ||
+        (extra->attempts != TG_ENDLESS && self->attempt >= extra->attempts) ||
+        tg__context_status(self->run->context) != TG_OK)
+        return false;
+    atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
+    atomic_store_explicit(&task->cell->state, TG__STATE(TG_PENDING), memory_order_release);
+    self->run->again(self->run, task, self->index, backoff(extra, self->index, self->attempt));
+    return true;
+}
+
+static void keep_times(tg_task *self, struct tg__note *note, double now)
+{
+    struct tg__times *times = &self->run->times;
+    note->start = self->start;
+    note->end = now;
+    if (!self->run->ranks_later)
+        note->rank = 1 + atomic_fetch_add_explicit(&self->run->ranks, 1, memory_order_relaxed);
+    tg__lock_take(&times->lock);
+    times->busy += now - self->start;
+    if (now - self->start > times->longest || times->longest_index == TG_NO_INDEX) {
+        times->longest = now - self->start;
+        times->longest_index = self->index;
+    }
+    tg__lock_give(&times->lock);
+}
+
+static void end(tg_task *self, const struct tg__view *task, int code)
+{
+    struct tg__run *run = self->run;
+    double now =
+        task->note != NULL || self->until < (double)INFINITY ? tg_time_now() : -(double)INFINITY;
+    tg_status status = status_of(self, code, now);
+    if (self->own != NULL) {
+        tg__context_drop(self->own);
+        self->own = NULL;
+    }
+    if (try_again(self, task, status, code))
+        return;
+    if (task->note != NULL)
+        keep_times(self, task->note, now);
+    atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
+    if (status != TG_OK && status != TG_CANCELLED)
+        self->stops |= tg__runner_fail(self, task, status, code);
+    atomic_fetch_add_explicit(tally(run, status), 1, memory_order_relaxed);
+    atomic_store(&task->cell->state, TG__STATE(status)); /* on_done looks at it beside a flag */
+    if (status == TG_OK)
+        self->stops |= tg__runner_succeed(run);
+    if (run->ended != NULL)
+        run->ended(run, task, self->index);
+}
+
+void tg__careful_run(tg_task *self, const struct tg__view *task)
+{
+    if ((task->flags & TG__APART) != 0 && !self->apart) {
+        if (self->run->passed != NULL)
+            self->run->passed(self->run, self->index);
+        return; /* claimed otherwise, or by nobody */
+    }
+    self->attempt = count_attempt(task);
+    if (task->extra != NULL && task->extra->attempts != 0)
+        atomic_fetch_add_explicit(&self->run->attempts, 1, memory_order_relaxed);
+    atomic_store_explicit(&task->cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
+    if (!start_clock(self, task)) {
+        self->message_lost = true;
+        end(self, task, ENOMEM);
+        return;
+    }
+    if (self->run->guarded)
+        tg__guard_arm(self->landing);
+    int code = task->function(self, task->arg, task->result);
+    if (self->run->guarded)
+        tg__guard_arm(NULL);
+    end(self, task, code);
+}
+
+void tg__careful_land(tg_task *self, const struct tg__view *task)
+{
+    tg__guard_arm(NULL);
+    end(self, task, self->landing->signal != 0 ? 0 : self->code);
+}

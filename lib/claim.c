@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is next. Most groups claim from the queue alone. Where the order of start must be exact, or
+ * a claim needs something first (weights, a look-ahead), claims are made one at a time: from `ready`
+ * what comes before the tasks in order of adding, then these, then the rest of `ready`.
+ */
+#include "group.h"
+
+/* Tasks in order of adding have this key: priority 0, required. */
+static const uint64_t key_of_cursor = (uint64_t)TG_PRIORITY_MOST << 1;
+
+uint64_t tg__claim_key(const tg_group *group, int priority, bool optional)
+{
+    bool later = optional && (group->options.flags & TG_GROUP_REQUIRED_FIRST) != 0;
+    return (uint64_t)(TG_PRIORITY_MOST - priority) << 1 | later;
+}
+
+bool tg__claim_reserve(tg_group *group, size_t many)
+{
+    tg__lock_take(&group->turn);
+    bool reserved = tg__heap_reserve(&group->ready, many);
+    tg__lock_give(&group->turn);
+    return reserved;
+}
+
+void tg__claim_put(tg_group *group, uint64_t key, size_t index)
+{
+    tg__lock_take(&group->turn);
+    tg__heap_push(&group->ready, key, index);
+    atomic_store(&group->in_turn, true);
+    atomic_store(&group->ready_count, group->ready.count); /* published: looks for sleepers next */
+    tg__lock_give(&group->turn);
+}
+
+/* Indices below this one may be claimed in order. */
+static size_t end_of(tg_group *group)
+{
+    size_t count = tg__store_count(&group->run.store), ahead = group->options.ahead;
+    if (ahead == 0)
+        return count;
+    size_t delivered = atomic_load(&group->delivered);
+    return count - delivered > ahead ? delivered + ahead : count;
+}
+
+bool tg__claim_left(tg_group *group)
+{
+    return tg__queue_any(&group->queue, tg__store_count(&group->run.store)) ||
+           atomic_load(&group->ready_count) > 0;
+}
+
+bool tg__claimable(tg_group *group)
+{
+    return (group->slots.most == TG_UNLIMITED || tg__slots_free(&group->slots)) &&
+           !atomic_load(&group->claimant.blocked) &&
+           (tg__queue_any(&group->queue, end_of(group)) || atomic_load(&group->ready_count) > 0) &&
+           tg__context_status(&group->context) == TG_OK;
+}
+
+/* ---- one at a time ---- */
+
+static struct tg__view view_of(tg_group *group, size_t index)
+{
+    struct tg__view task;
+    struct tg__store *store = &group->run.store;
+    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    return task;
+}
+
+/* Takes the weight of the task that is next. */
+static bool take_weight(tg_group *group, tg_task *self, size_t index)
+{
+    struct tg__view task = view_of(group, index);
+    size_t weight = task.extra != NULL && task.extra->weight > 0 ? task.extra->weight : 1;
+    return tg__limit_take(group->options.shared, &group->claimant, weight, &self->holding);
+}
+
+/* Under `turn`. */
+static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
+{
+    bool shared = group->options.shared != NULL;
+    size_t end = end_of(group);
+    struct tg__heap *ready = &group->ready;
+    bool early = ready->count > 0 && ready->items[0].key <= key_of_cursor;
+    size_t next =
+        tg__queue_next(&group->queue); /* every claim is made in turn: nobody has a hand */
+    if (!early && shared && next < end) {
+        bool apart =
+            (view_of(group, next).flags & TG__APART) != 0; /* weighs nothing: is passed by */
+        if (!apart && !take_weight(group, self, next))
+            return 0;
+        return tg__queue_claim(&group->queue, place, 1, end, false, first);
+    }
+    if (!early && !shared) {
+        size_t got = tg__queue_claim(&group->queue, place, want, end, false, first);
+        if (got > 0)
+            return got;
+    }
+    if (ready->count == 0 || (shared && !take_weight(group, self, ready->items[0].index)))
+        return 0;
+    *first = tg__heap_pop(ready).index;
+    atomic_store(&group->ready_count, ready->count);
+    self->apart = true;
+    return 1;
+}
+
+size_t tg__claim_in_turn(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
+{
+    tg__lock_take(&group->turn);
+    size_t got = claim_next(group, self, place, want, first);
+    tg__lock_give(&group->turn);
+    if (group->options.shared != NULL)
+        tg__limit_look(group->options.shared);
+    return got;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * on_done: once for every task, one call at a time, and nobody waits for his turn. Who has ended a
+ * task leaves it there, and whoever finds nobody delivering delivers all that there is.
+ */
+#include "group.h"
+
+#include <stdio.h>
+
+/* Until this returns the calling thread is in no task, though it may be in one's middle. */
+static void call(tg_group *group, size_t index, bool over)
+{
+    tg_outcome outcome;
+    tg_task callback;
+    tg__outcome_fill(group, index, over, &outcome);
+    tg__runner_pretend(&callback, &group->run, TG__CALLBACK);
+    int code = group->options.on_done(group, &outcome, group->options.user);
+    tg__runner_stop_pretending(&callback);
+    if (code != 0) {
+        char text[64];
+        snprintf(text, sizeof text, "on_done returned %d for task %zu", code, index);
+        tg__group_call_off(group, code, text);
+    }
+}
+
+/* Where records are recycled: this one is not needed any more. */
+static void release(tg_group *group, size_t index)
+{
+    if (!group->run.store.recycles)
+        return;
+    struct tg__view task;
+    struct tg__store *store = &group->run.store;
+    tg__lock_take(&group->lock);
+    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    if (task.extra != NULL && task.extra->attempts != 0) {
+        tg__heap_unreserve(&group->due);
+        tg__lock_take(&group->turn);
+        tg__heap_unreserve(&group->ready);
+        tg__lock_give(&group->turn);
+    }
+    tg__store_release(store, index);
+    tg__lock_give(&group->lock);
+}
+
+void tg__done_passed(struct tg__run *run, size_t index)
+{
+    tg_group *group = run->group;
+    tg__lock_take(&group->lock);
+    tg__store_release(&run->store, index);
+    tg__lock_give(&group->lock);
+}
+
+/* ---- in order of adding ---- */
+
+static bool next_has_ended(tg_group *group)
+{
+    struct tg__store *store = &group->run.store;
+    size_t next = atomic_load(&group->delivered);
+    if (next >= tg__store_count(store))
+        return false;
+    struct tg__view task;
+    tg__store_view(store, tg__store_find(store, next, NULL), next, &task);
+    unsigned char state = atomic_load(&task.cell->state);
+    return state != 0 && TG__STATUS(state) < TG_NOT_RUN;
+}
+
+static void deliver_in_order(tg_group *group)
+{
+    while (next_has_ended(group)) {
+        size_t next = atomic_load(&group->delivered);
+        call(group, next, false);
+        release(group, next);
+        atomic_store(&group->delivered, next + 1); /* lets another one start */
+    }
+}
+
+/* ---- in order of ending ---- */
+
+static void leave_there(tg_group *group, struct tg__note *note, size_t index)
+{
+    atomic_fetch_add(&group->backlog, 1);
+    note->next = atomic_load(&group->finished);
+    while (!atomic_compare_exchange_weak(&group->finished, &note->next, index + 1))
+        ;
+}
+
+static struct tg__note *note_of(tg_group *group, size_t index)
+{
+    struct tg__view task;
+    struct tg__store *store = &group->run.store;
+    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    return task.note;
+}
+
+static void deliver_as_ended(tg_group *group)
+{
+    /* The last comes first: turned round by its links. */
+    size_t last = atomic_exchange(&group->finished, 0), first = 0;
+    while (last != 0) {
+        struct tg__note *note = note_of(group, last - 1);
+        size_t before = note->next;
+        note->next = first;
+        first = last;
+        last = before;
+    }
+    while (first != 0) {
+        size_t index = first - 1;
+        struct tg__note *note = note_of(group, index);
+        first = note->next;
+        note->rank = 1 + atomic_fetch_add(&group->run.ranks, 1);
+        call(group, index, false);
+        release(group, index);
+        atomic_fetch_sub(&group->backlog, 1);
+    }
+}
+
+/* ---- */
+
+static bool in_order(const tg_group *group)
+{
+    return (group->options.flags & TG_GROUP_IN_ORDER) != 0;
+}
+
+static void deliver(tg_group *group)
+{
+    bool more = true;
+    while (more && !atomic_exchange(&group->delivering, true)) {
+        if (in_order(group))
+            deliver_in_order(group);
+        else
+            deliver_as_ended(group);
+        atomic_store(&group->delivering, false);
+        /* What ended just before that was left to us. */
+        more = in_order(group) ? next_has_ended(group) : atomic_load(&group->finished) != 0;
+    }
+}
+
+/* For whoever delivers next. */
+static void leave(tg_group *group, const struct tg__view *task, size_t index)
+{
+    if (group->options.on_done == NULL)
+        release(group, index);
+    else if (!in_order(group))
+        leave_there(group, task->note, index);
+}
+
+static void make_room(tg_group *group)
+{
+    if (group->options.queue != 0) {
+        atomic_fetch_sub(&group->outstanding, 1);
+        tg__room_made(group);
+    }
+}
+
+/* Memory is to stay flat even if tasks add tasks faster than on_done takes them: who runs ahead waits
+   for who delivers, or takes his place. */
+static void keep_up(tg_group *group)
+{
+    enum { BACKLOG_MOST = 1024 };
+    while (group->run.store.recycles && atomic_load(&group->backlog) > BACKLOG_MOST) {
+        sched_yield();
+        deliver(group);
+    }
+}
+
+void tg__done_ended(struct tg__run *run, const struct tg__view *task, size_t index)
+{
+    tg_group *group = run->group;
+    leave(group, task, index);
+    if (group->options.on_done != NULL)
+        deliver(group);
+    keep_up(group);
+    make_room(group);
+}
+
+void tg__done_early(tg_group *group, const struct tg__view *task, size_t index)
+{
+    leave(group, task, index);
+}
+
+void tg__done_apart(tg_group *group, size_t index)
+{
+    struct tg__view task;
+    struct tg__store *store = &group->run.store;
+    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    leave(group, &task, index);
+    if (group->options.on_done != NULL)
+        deliver(group);
+}
+
+void tg__done_rest(tg_group *group, size_t from)
+{
+    if (group->options.on_done == NULL)
+        return;
+    struct tg__store *store = &group->run.store;
+    deliver(group);
+    if (in_order(group))
+        from = atomic_load(&group->delivered);
+    for (size_t i = from; i < group->settled; i++) {
+        struct tg__segment *segment = tg__store_find(store, i, NULL);
+        if (segment == NULL)
+            continue;
+        struct tg__view task;
+        tg__store_view(store, segment, i, &task);
+        if (in_order(group) || atomic_load(&task.cell->state) == 0)
+            call(group, i, true);
+    }
+    if (in_order(group))
+        atomic_store(&group->delivered, group->settled);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* dladdr, MAP_STACK */
+#include "fault.h"
+
+#include "lock.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__has_include)
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#define TRACE(to, most) backtrace(to, most)
+#endif
+#endif
+#ifndef TRACE
+#define TRACE(to, most) ((void)(to), (void)(most), 0)
+#endif
+
+/* ---- landing ---- */
+
+void tg__land(struct tg__landing *landing)
+{
+    if (landing->signal == 0)
+        landing->frames = TRACE(landing->trace, TG__FRAMES);
+#ifdef TG__BUILTIN_JUMP
+    __builtin_longjmp(landing->place, 1);
+#else
+    longjmp(landing->place, 1);
+#endif
+}
+
+/* "#3 solve+0x1f4 (libsolver.so)", or the offset in the file where the function has no public name. */
+static int describe(char *to, size_t size, int number, void *address)
+{
+    Dl_info where;
+    if (dladdr(address, &where) == 0 || where.dli_fname == NULL)
+        return snprintf(to, size, "#%d %p\n", number, address);
+    const char *file = strrchr(where.dli_fname, '/');
+    file = file != NULL ? file + 1 : where.dli_fname;
+    if (where.dli_sname == NULL)
+        return snprintf(
+            to, size, "#%d %s+0x%tx\n", number, file, (char *)address - (char *)where.dli_fbase);
+    return snprintf(to, size, "#%d %s+0x%tx (%s)\n", number, where.dli_sname,
+        (char *)address - (char *)where.dli_saddr, file);
+}
+
+char *tg__trace_text(const struct tg__landing *landing)
+{
+    enum { LINE = 160 };
+    if (landing->frames <= 0)
+        return NULL;
+    char *text = malloc((size_t)landing->frames * LINE + 1);
+    if (text == NULL)
+        return NULL;
+    size_t length = 0;
+    for (int i = 0; i < landing->frames; i++) {
+        int added = describe(text + length, LINE, i, landing->trace[i]);
+        if (added >= LINE) { /* cut */
+            added = LINE - 1;
+            text[length + LINE - 2] = '\n';
+        }
+        length += added > 0 ? (size_t)added : 0;
+    }
+    text[length] = '\0';
+    return text;
+}
+
+/* ---- the guard ---- */
+
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+enum { SIGNALS = sizeof signals / sizeof *signals };
+
+static struct tg__lock lock; /* guards users and before; never taken in the handler */
+static int users;
+static struct sigaction before[SIGNALS];
+
+static _Thread_local struct tg__landing *armed __attribute__((tls_model("initial-exec")));
+
+/* Raised by the running code itself: by the processor, or by raise() and abort(). */
+static bool is_own(const siginfo_t *info)
+{
+    return info->si_code > 0 || (info->si_code == SI_TKILL && info->si_pid == getpid());
+}
+
+/* As if we had never been there. */
+static void pass_on(int number, siginfo_t *info, void *machine)
+{
+    int kind = 0;
+    while (signals[kind] != number)
+        kind++;
+    const struct sigaction *old = &before[kind];
+    if ((old->sa_flags & SA_SIGINFO) != 0) {
+        old->sa_sigaction(number, info, machine);
+    } else if (old->sa_handler == SIG_DFL || (old->sa_handler == SIG_IGN && info->si_code > 0)) {
+        signal(number, SIG_DFL); /* a fault comes again, when we have returned */
+        if (info->si_code <= 0)
+            raise(number);
+    } else if (old->sa_handler != SIG_IGN) {
+        old->sa_handler(number);
+    }
+}
+
+static void handle(int number, siginfo_t *info, void *machine)
+{
+    struct tg__landing *landing = armed;
+    int saved = errno;
+    if (landing == NULL || !is_own(info)) {
+        pass_on(number, info, machine);
+        errno = saved;
+        return;
+    }
+    armed = NULL; /* a crash in what follows is the program's */
+    landing->signal = number;
+    landing->address = info->si_code > 0 ? info->si_addr : NULL;
+    landing->frames = TRACE(landing->trace, TG__FRAMES);
+    tg__land(landing);
+}
+
+bool tg__guard_take(void)
+{
+    void *first[1];
+    (void)TRACE(first, 1); /* loads what it needs: not in a handler */
+    /* NODEFER: the handler is left by a jump, which restores no mask. */
+    struct sigaction ours = {
+        .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    sigemptyset(&ours.sa_mask);
+    bool taken = true;
+    tg__lock_take(&lock);
+    if (users == 0)
+        for (int i = 0; i < SIGNALS && taken; i++)
+            taken = sigaction(signals[i], &ours, &before[i]) == 0;
+    users += taken;
+    tg__lock_give(&lock);
+    return taken;
+}
+
+void tg__guard_give(void)
+{
+    tg__lock_take(&lock);
+    if (--users == 0)
+        for (int i = 0; i < SIGNALS; i++) {
+            struct sigaction now; /* the program may have put its own there meanwhile */
+            if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+                now.sa_sigaction == handle)
+                sigaction(signals[i], &before[i], NULL);
+        }
+    tg__lock_give(&lock);
+}
+
+struct tg__landing *tg__guard_arm(struct tg__landing *landing)
+{
+    struct tg__landing *previous = armed;
+    armed = landing;
+    /* The handler runs between any two instructions: the function must not start before this. */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return previous;
+}
+
+enum { STACK = 64 << 10 };
+
+void *tg__guard_stack_new(void)
+{
+    stack_t now;
+    if (sigaltstack(NULL, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0)
+        return NULL;
+    void *memory = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    stack_t ours = {.ss_sp = memory, .ss_size = STACK};
+    if (sigaltstack(&ours, NULL) != 0) {
+        munmap(memory, STACK);
+        return NULL;
+    }
+    return memory;
+}
+
+void tg__guard_stack_free(void *stack)
+{
+    if (stack == NULL)
+        return;
+    stack_t none = {.ss_flags = SS_DISABLE};
+    sigaltstack(&none, NULL);
+    munmap(stack, STACK);
+}

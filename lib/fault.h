@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_FAULT_H
+#define TG_LIB_FAULT_H
+/*
+ * Coming back from the middle of a task's function: because it has given up (tg_task_abort), or
+ * because a guard has caught a signal that its own code raised. Who calls functions prepares a
+ * *landing*; who lands there must be on the same thread, with nothing of ours opened in between.
+ */
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TG__FRAMES = 32 };
+
+/*
+ * The compiler's own pair saves three words instead of a call and eight: every task pays for it.
+ * Sanitizers know only the library's.
+ */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define TG__SANITIZED 1
+#endif
+#endif
+#if defined(__x86_64__) && !defined(TG__SANITIZED) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define TG__BUILTIN_JUMP 1
+#endif
+
+struct tg__landing {
+#ifdef TG__BUILTIN_JUMP
+    void *place[5];
+#else
+    jmp_buf place;
+#endif
+    int signal; /* of the guard; 0: it has given up */
+    const void *address;
+    int frames;
+    void *trace[TG__FRAMES];
+};
+
+/* True when somebody has come back here. What changed since must be read from memory. */
+#ifdef TG__BUILTIN_JUMP
+#define tg__landed(landing) (__builtin_setjmp((landing)->place) != 0)
+#else
+#define tg__landed(landing) (_setjmp((landing)->place) != 0)
+#endif
+
+/* Comes back; `code` travels in the task. */
+_Noreturn void tg__land(struct tg__landing *landing);
+
+/* The landing's trace as text, a line a frame; NULL: out of memory, or no frames. */
+char *tg__trace_text(const struct tg__landing *landing);
+
+/* Stands in for the handlers of crash signals, while somebody holds it. False: the system refuses. */
+bool tg__guard_take(void);
+void tg__guard_give(void);
+
+/* Crashes of this thread come to the landing; NULL: to the program's own handler. Answers what was
+ * there before. */
+struct tg__landing *tg__guard_arm(struct tg__landing *landing);
+
+/* An alternate signal stack for this thread, unless it has one: without it nobody can be called when
+ * the stack has overflowed. NULL: none was made. */
+void *tg__guard_stack_new(void);
+void tg__guard_stack_free(void *stack);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "hook.h"
+
+#include "status.h"
+#include "waiter.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all hooks; never held in one */
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+static tg_context *watched; /* contexts with hooks that are set */
+static tg_hook *due;
+static tg_hook *running; /* NULL also when it has removed itself */
+
+/* Puts it at the front of a list. */
+static void link_in(tg_hook **list, tg_hook *hook)
+{
+    hook->previous = NULL;
+    hook->next = *list;
+    if (*list != NULL)
+        (*list)->previous = hook;
+    *list = hook;
+}
+
+static void link_out(tg_hook **list, tg_hook *hook)
+{
+    if (hook->previous != NULL)
+        hook->previous->next = hook->next;
+    else
+        *list = hook->next;
+    if (hook->next != NULL)
+        hook->next->previous = hook->previous;
+}
+
+static void watch(tg_context *context)
+{
+    context->watched_next = watched;
+    watched = context;
+    atomic_fetch_add(&tg__waiter_watching, 1);
+}
+
+static void unwatch(tg_context *context)
+{
+    tg_context **at = &watched;
+    while (*at != context)
+        at = &(*at)->watched_next;
+    *at = context->watched_next;
+    atomic_fetch_sub(&tg__waiter_watching, 1);
+}
+
+static void make_due(tg_context *context)
+{
+    while (context->hooks != NULL) {
+        tg_hook *hook = context->hooks;
+        link_out(&context->hooks, hook);
+        hook->state = TG__HOOK_DUE;
+        link_in(&due, hook);
+    }
+}
+
+/* Which contexts have stopped? Answers the earliest deadline of the others. Under the lock. */
+static double look_at_all(void)
+{
+    double until = (double)INFINITY;
+    for (tg_context *context = watched, *next; context != NULL; context = next) {
+        next = context->watched_next;
+        if (tg__context_status(context) != TG_OK) {
+            unwatch(context);
+            make_due(context);
+            continue;
+        }
+        double deadline = atomic_load_explicit(&context->until, memory_order_relaxed);
+        until = deadline < until ? deadline : until;
+    }
+    return until;
+}
+
+/* On the waiter, each time that it is awake. */
+static double look(void)
+{
+    pthread_mutex_lock(&lock);
+    double until = look_at_all();
+    while (due != NULL) {
+        tg_hook *hook = running = due;
+        link_out(&due, hook);
+        hook->state = TG__HOOK_RUNNING;
+        pthread_mutex_unlock(&lock);
+        hook->function(hook->user);
+        pthread_mutex_lock(&lock);
+        if (running == hook)
+            hook->state = TG__HOOK_IDLE;
+        running = NULL;
+        pthread_cond_broadcast(&ended);
+    }
+    pthread_mutex_unlock(&lock);
+    return until;
+}
+
+void tg__hook_set(tg_hook *hook, tg_context *context, tg_hook_fn *function, void *user)
+{
+    tg__waiter_look_with(look);
+    hook->context = context;
+    hook->function = function;
+    hook->user = user;
+    pthread_mutex_lock(&lock);
+    hook->state = TG__HOOK_SET;
+    if (context->hooks == NULL)
+        watch(context);
+    link_in(&context->hooks, hook);
+    pthread_mutex_unlock(&lock);
+    tg__waiter_wake(); /* it may have stopped already, or have a deadline */
+}
+
+void tg__hook_clear(tg_hook *hook)
+{
+    pthread_mutex_lock(&lock);
+    if (hook->state == TG__HOOK_SET) {
+        link_out(&hook->context->hooks, hook);
+        if (hook->context->hooks == NULL)
+            unwatch(hook->context);
+    } else if (hook->state == TG__HOOK_DUE) {
+        link_out(&due, hook);
+    } else if (hook->state == TG__HOOK_RUNNING) {
+        if (tg__waiter_is_self())
+            running = NULL; /* whoever runs it does not touch it any more */
+        while (running == hook)
+            pthread_cond_wait(&ended, &lock);
+    }
+    hook->state = TG__HOOK_IDLE;
+    pthread_mutex_unlock(&lock);
+}
+
+void tg__hook_settle(tg_context *context)
+{
+    pthread_mutex_lock(&lock);
+    if (context->hooks != NULL && tg__context_noticed(context) != TG_OK) {
+        unwatch(context);
+        make_due(context);
+        tg__waiter_wake();
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+tg_hook *tg_context_hook(tg_context *context, tg_hook_fn *function, void *user)
+{
+    static const char call[] = "tg_context_hook";
+    if (context == NULL) {
+        tg__refuse_null(call, "context");
+        return NULL;
+    }
+    if (function == NULL)
+        return tg__refuse_create(TG_INVALID, "%s: function is NULL", call);
+    if (!tg__waiter_start())
+        return tg__refuse_create(TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    tg_hook *hook = calloc(1, sizeof *hook);
+    if (hook == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
+    tg__context_hold(context);
+    tg__hook_set(hook, context, function, user);
+    return hook;
+}
+
+void tg_hook_remove(tg_hook *hook)
+{
+    if (hook == NULL)
+        return;
+    tg__hook_clear(hook);
+    tg__context_drop(hook->context);
+    free(hook);
+}

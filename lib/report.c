@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* How a group stands, in numbers. */
+#include "group.h"
+
+#include "options.h"
+#include "status.h"
+
+#include <stdio.h>
+
+/* What only looking at each task tells, while it runs: most tasks are counted when their server
+   leaves. Tasks that were recycled were counted as they ended. */
+static void count_live(tg_group *group, tg_report *r)
+{
+    struct tg__run *run = &group->run;
+    size_t untouched = 0;
+    size_t *const counts[] = {[TG_OK] = &r->ok,
+        [TG_FAILED] = &r->failed,
+        [TG_CRASHED] = &r->crashed,
+        [TG_TIMED_OUT] = &r->timed_out,
+        [TG_CANCELLED] = &r->cancelled};
+    r->ok = r->failed = r->crashed = r->timed_out = r->cancelled = r->skipped = 0;
+    for (size_t i = 0; i < r->added; i++) {
+        struct tg__segment *segment = tg__store_find(&run->store, i, NULL);
+        struct tg__view task;
+        if (segment == NULL)
+            continue;
+        tg__store_view(&run->store, segment, i, &task);
+        unsigned char state = atomic_load_explicit(&task.cell->state, memory_order_relaxed);
+        tg_status status = state != 0 ? TG__STATUS(state) : TG_NOT_RUN;
+        if (status <= TG_CANCELLED)
+            ++*counts[status];
+        else if (status == TG_RUNNING || status == TG_PENDING)
+            r->pending++;
+        else if (status == TG_NOT_RUN)
+            untouched++;
+    }
+    r->not_run = untouched;
+}
+
+static void count_ended(tg_group *group, tg_report *r)
+{
+    struct tg__run *run = &group->run;
+    r->ok = atomic_load(&run->ok);
+    r->failed = atomic_load(&run->failed);
+    r->timed_out = atomic_load(&run->timed_out);
+    r->crashed = atomic_load(&run->crashed);
+    r->cancelled = atomic_load(&run->cancelled);
+    r->skipped = group->skipped;
+    r->pending = group->open_holds;
+    size_t ended =
+        r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped + r->dropped;
+    r->not_run = r->added > ended ? r->added - ended : 0;
+}
+
+/* Under the lock. */
+static void fill(tg_group *group, tg_report *r)
+{
+    struct tg__run *run = &group->run;
+    *r = (tg_report){.added = tg__store_count(&run->store)};
+    r->dropped = atomic_load(&run->dropped);
+    r->attempts = atomic_load(&run->attempts);
+    if (group->running && !run->store.recycles)
+        count_live(group, r);
+    else
+        count_ended(group, r);
+    r->threads_asked = group->threads_asked;
+    r->threads = group->threads;
+    r->wall = group->wall;
+    tg__lock_take(&run->times.lock);
+    r->busy = run->times.busy;
+    r->longest = run->times.longest;
+    r->longest_index = run->times.longest_index;
+    tg__lock_give(&run->times.lock);
+    if (r->wall > 0 && r->threads > 0)
+        r->efficiency = r->busy / (r->wall * r->threads);
+}
+
+tg_status tg_group_report(tg_group *group, tg_report *report)
+{
+    if (report == NULL)
+        return tg__refuse_null("tg_group_report", "report");
+    if (report->size < sizeof report->size)
+        return tg__refuse(TG_INVALID, "tg_group_report: report->size is %zu", report->size);
+    tg_report r = {.longest_index = TG_NO_INDEX};
+    tg__answer_write(report, &r, sizeof r);
+    if (group == NULL)
+        return tg__refuse_null("tg_group_report", "group");
+    tg__lock_take(&group->lock);
+    fill(group, &r);
+    tg__lock_give(&group->lock);
+    tg__answer_write(report, &r, sizeof r);
+    return TG_OK;
+}
+
+void tg__report_print(tg_group *group)
+{
+    tg_report r;
+    bool running = group->running;
+    group->running = false; /* its tasks have ended: counted exactly */
+    fill(group, &r);
+    group->running = running;
+    fprintf(stderr,
+        "taskgroup: %s: %zu tasks: %zu ok, %zu failed, %zu timed out, %zu crashed, %zu cancelled, "
+        "%zu skipped, %zu dropped; %.6f s on %d threads, busy %.6f s, efficiency %.2f, longest "
+        "%.6f s\n",
+        tg_status_name(group->answer), r.added, r.ok, r.failed, r.timed_out, r.crashed, r.cancelled,
+        r.skipped, r.dropped, r.wall, r.threads, r.busy, r.efficiency, r.longest);
+}

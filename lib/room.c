@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Producers that find the bounded queue of a running group full, and wait for room. */
+#define _GNU_SOURCE /* pthread_cond_clockwait */
+#include "group.h"
+
+#include <errno.h>
+#include <taskgroup/version.h>
+#include <time.h>
+
+/* How many tasks may be added and not ended: those that threads have, and the queue. */
+static size_t bound(tg_group *group)
+{
+    size_t servers = (size_t)group->source.most;
+    if (atomic_load(&group->in_body) && servers > 0)
+        servers--; /* the body's thread does not serve */
+    if (group->options.limit != TG_UNLIMITED && (size_t)group->options.limit < servers)
+        servers = (size_t)group->options.limit;
+    return servers + (group->options.queue > 0 ? (size_t)group->options.queue : 0);
+}
+
+static bool is_full(tg_group *group)
+{
+    return atomic_load(&group->outstanding) >= bound(group);
+}
+
+bool tg__room_full(tg_group *group)
+{
+    tg_task *inside;
+    return group->options.queue != 0 && tg__group_is_live(group) && is_full(group) &&
+           ((inside = tg__runner_inside(&group->run)) == NULL ||
+               (inside->kind == TG__BODY && inside == tg__runner_current()));
+}
+
+bool tg__room_none(tg_group *group)
+{
+    return bound(group) == 0;
+}
+
+/* ---- in the body: works meanwhile ---- */
+
+static tg_group *group_of(struct tg__source *source)
+{
+    return (tg_group *)(void *)((char *)source - offsetof(tg_group, source));
+}
+
+static bool is_stopped(tg_group *group)
+{
+    return tg__context_status(&group->context) != TG_OK;
+}
+
+/* Where there is never any room, something may go on when nothing else does. */
+static bool is_idle(tg_group *group)
+{
+    return bound(group) == 0 && atomic_load(&group->outstanding) == 0;
+}
+
+struct patience {
+    struct tg__alarm alarm; /* first */
+    tg_group *group;
+};
+
+static void lose_patience(struct tg__alarm *alarm)
+{
+    tg__group_poke(((struct patience *)(void *)alarm)->group);
+}
+
+static bool has_room(struct tg__source *source)
+{
+    tg_group *group = group_of(source);
+    return !is_full(group) || is_idle(group) || is_stopped(group) ||
+           tg_time_now() >= group->patience;
+}
+
+static bool has_slot(struct tg__source *source)
+{
+    tg_group *group = group_of(source);
+    return is_stopped(group) || tg__slots_take(&group->slots);
+}
+
+static void wait_in_body(tg_group *group, bool (*enough)(struct tg__source *), double patience)
+{
+    struct patience loses = {.alarm = {.ring = lose_patience}, .group = group};
+    group->patience = patience > 0 ? tg_time_now() + patience : (double)INFINITY;
+    if (patience > 0)
+        tg__alarm_set(&loses.alarm, group->patience);
+    atomic_store(&group->body_waits, true);
+    tg__team_wait(&group->source, enough);
+    atomic_store(&group->body_waits, false);
+    tg__alarm_clear(&loses.alarm);
+}
+
+void tg__room_run(tg_group *group, size_t first, size_t many)
+{
+    bool limited = group->slots.most != TG_UNLIMITED; /* then we are in the body */
+    if (limited)
+        wait_in_body(group, has_slot, 0);
+    if (is_stopped(group))
+        return; /* the slot, if we have one, goes with the run */
+    tg_task self;
+    tg__runner_enter(&self, &group->run);
+    self.apart = true;
+    tg__group_run_bundle(tg__team_seat(), &self, first, many);
+    tg__runner_leave(&self);
+    if (limited)
+        tg__slots_give(&group->slots);
+}
+
+/* ---- anywhere else: sleeps at the gate ---- */
+
+static bool sleep_at_gate(tg_group *group, double until)
+{
+    if (until == (double)INFINITY)
+        return pthread_cond_wait(&group->room, &group->gate) == 0;
+    if (until - tg_time_now() > 1e6)
+        until = tg_time_now() + 1e6; /* looks again then; more may not fit into a time_t */
+    struct timespec at = {.tv_sec = (time_t)until};
+    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
+    return pthread_cond_clockwait(&group->room, &group->gate, CLOCK_MONOTONIC, &at) != ETIMEDOUT;
+}
+
+static void wait_at_gate(tg_group *group, double patience)
+{
+    double until = patience > 0 ? tg_time_now() + patience : (double)INFINITY;
+    bool patient = true;
+    pthread_mutex_lock(&group->gate);
+    atomic_fetch_add(&group->producers, 1); /* then looks, as who makes room looks for producers */
+    while (patient && atomic_load(&group->team) != NULL && is_full(group) && !is_stopped(group))
+        patient = sleep_at_gate(group, until);
+    atomic_fetch_sub(&group->producers, 1);
+    pthread_mutex_unlock(&group->gate);
+}
+
+tg_status tg__room_wait(tg_group *group, double patience)
+{
+    const tg_task *inside = tg__runner_inside(&group->run);
+    if (inside != NULL && inside->kind == TG__BODY)
+        wait_in_body(group, has_room, patience);
+    else
+        wait_at_gate(group, patience);
+    if (is_stopped(group))
+        return TG_CANCELLED;
+    return atomic_load(&group->team) != NULL && is_full(group) && patience > 0 ? TG_FULL : TG_OK;
+}
+
+void tg__room_made(tg_group *group)
+{
+    if (atomic_load(&group->body_waits)) {
+        struct tg__team *team = atomic_load(&group->team);
+        if (team != NULL)
+            tg__team_call_owner(team, &group->source);
+    }
+    if (atomic_load(&group->producers) > 0) {
+        pthread_mutex_lock(&group->gate);
+        pthread_cond_broadcast(&group->room);
+        pthread_mutex_unlock(&group->gate);
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_SLOTS_H
+#define TG_LIB_SLOTS_H
+/* Slots: the right to have one task in flight. Whoever serves a group with `.limit` holds one meanwhile.
+ */
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct tg__slots {
+    long most; /* fixed while somebody holds one */
+    atomic_long used;
+};
+
+static inline bool tg__slots_take(struct tg__slots *slots)
+{
+    long used = atomic_load_explicit(&slots->used, memory_order_relaxed);
+    while (used < slots->most)
+        if (atomic_compare_exchange_weak(&slots->used, &used, used + 1))
+            return true;
+    return false;
+}
+
+/* Sequentially consistent: the giver looks for work, and for sleepers, next. */
+static inline void tg__slots_give(struct tg__slots *slots)
+{
+    atomic_fetch_sub(&slots->used, 1);
+}
+
+static inline bool tg__slots_free(struct tg__slots *slots)
+{
+    return atomic_load(&slots->used) < slots->most;
+}
+
+#endif
