@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How tasks come into a group: before a run, from its own tasks, from anywhere. */
-#include "group.h"
+#include "addition.h"
 
 #include "options.h"
 #include "status.h"
@@ -19,7 +19,7 @@ static void *without_const(const void *arg)
 /* ---- saying no ---- */
 
 /* Refuses an add, and remembers that if the batch is incomplete without it. */
-static tg_status refuse_add(tg_group *group, tg_status status, const char *format, ...)
+tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, ...)
 {
     char text[sizeof group->error_text];
     va_list args;
@@ -36,28 +36,28 @@ static tg_status refuse_add(tg_group *group, tg_status status, const char *forma
 }
 
 /* Says what an add of `many` tasks was refused for. */
-static tg_status explain(
+tg_status tg__add_explain(
     tg_group *group, tg_status status, const char *call, size_t many, uint64_t id)
 {
     switch (status) {
     case TG_DUPLICATE:
-        return refuse_add(group, status, "%s: id %llu is taken", call, (unsigned long long)id);
+        return tg__add_refuse(group, status, "%s: id %llu is taken", call, (unsigned long long)id);
     case TG_CLOSED:
-        return refuse_add(group, status, "%s: the group has stopped", call);
+        return tg__add_refuse(group, status, "%s: the group has stopped", call);
     case TG_CANCELLED:
-        return refuse_add(group, status, "%s: the group stopped while there was no room", call);
+        return tg__add_refuse(group, status, "%s: the group stopped while there was no room", call);
     case TG_FULL:
         if (group->options.results == NULL)
-            return refuse_add(group, status, "%s: the queue of %ld is full", call,
+            return tg__add_refuse(group, status, "%s: the queue of %ld is full", call,
                 group->options.queue > 0 ? group->options.queue : 0);
-        return refuse_add(group, status, "%s: %zu more than the %zu slots of results", call, many,
-            group->options.capacity);
+        return tg__add_refuse(group, status, "%s: %zu more than the %zu slots of results", call,
+            many, group->options.capacity);
     case TG_TOO_LARGE:
-        return refuse_add(group, status, "%s: %zu tasks are too many", call, many);
+        return tg__add_refuse(group, status, "%s: %zu tasks are too many", call, many);
     case TG_NO_SYSTEM:
-        return refuse_add(group, status, "%s: the system has no thread left", call);
+        return tg__add_refuse(group, status, "%s: the system has no thread left", call);
     default:
-        return refuse_add(group, status, "%s: out of memory", call);
+        return tg__add_refuse(group, status, "%s: out of memory", call);
     }
 }
 
@@ -71,62 +71,47 @@ static tg_status check_task_options(tg_group *group, const char *call, const tg_
 {
     bool recycles = group->run.store.recycles;
     if ((o->flags & ~(unsigned)TG_TASK_OPTIONAL) != 0)
-        return refuse_add(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
+        return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
     if (o->priority < -TG_PRIORITY_MOST || o->priority > TG_PRIORITY_MOST)
-        return refuse_add(group, TG_INVALID, "%s: priority is %d", call, o->priority);
+        return tg__add_refuse(group, TG_INVALID, "%s: priority is %d", call, o->priority);
     if ((o->attempts < 0 && o->attempts != TG_ENDLESS) || o->attempts > TG_ATTEMPTS_MOST)
-        return refuse_add(group, TG_INVALID, "%s: attempts is %d", call, o->attempts);
+        return tg__add_refuse(group, TG_INVALID, "%s: attempts is %d", call, o->attempts);
     if (!is_time(o->backoff) || !is_time(o->backoff_max))
-        return refuse_add(group, TG_INVALID, "%s: backoff is %g, backoff_max %g", call, o->backoff,
-            o->backoff_max);
+        return tg__add_refuse(group, TG_INVALID, "%s: backoff is %g, backoff_max %g", call,
+            o->backoff, o->backoff_max);
     if (!is_time(o->timeout) || !is_time(o->patience))
-        return refuse_add(
+        return tg__add_refuse(
             group, TG_INVALID, "%s: timeout is %g, patience %g", call, o->timeout, o->patience);
     if (o->when_full < TG_FULL_WAIT || o->when_full > TG_FULL_RUN)
-        return refuse_add(group, TG_INVALID, "%s: when_full is %d", call, o->when_full);
+        return tg__add_refuse(group, TG_INVALID, "%s: when_full is %d", call, o->when_full);
     if (o->weight > 0 && group->options.shared == NULL)
-        return refuse_add(
+        return tg__add_refuse(
             group, TG_INVALID, "%s: weight is %zu without a shared limit", call, o->weight);
     if (o->weight > 0 && tg__limit_too_heavy(group->options.shared, o->weight))
-        return refuse_add(
+        return tg__add_refuse(
             group, TG_TOO_LARGE, "%s: weight %zu is more than the limit", call, o->weight);
     if (o->priority != 0 && group->options.ahead != 0)
-        return refuse_add(
+        return tg__add_refuse(
             group, TG_INVALID, "%s: priority %d in a group with ahead", call, o->priority);
     if (recycles && (o->id != 0 || o->result != NULL))
-        return refuse_add(group, TG_INVALID, "%s: an id (%llu) or a result with TG_GROUP_RECYCLE",
-            call, (unsigned long long)o->id);
+        return tg__add_refuse(group, TG_INVALID,
+            "%s: an id (%llu) or a result with TG_GROUP_RECYCLE", call, (unsigned long long)o->id);
     if (o->attempts != 0 && o->backoff > 0 && !tg__waiter_start())
-        return explain(group, TG_NO_SYSTEM, call, 1, 0);
+        return tg__add_explain(group, TG_NO_SYSTEM, call, 1, 0);
     return TG_OK;
 }
 
-static tg_status read_task_options(
+tg_status tg__add_options(
     tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
 {
     const char *why;
     tg_status status = tg__options_read(o, sizeof *o, options, &why);
     if (status != TG_OK)
-        return refuse_add(group, status, "%s: options: %s", call, why);
+        return tg__add_refuse(group, status, "%s: options: %s", call, why);
     return check_task_options(group, call, o);
 }
 
 /* ---- what goes in ---- */
-
-/* `count` tasks that are added by one call. */
-struct addition {
-    const char *call;
-    tg_task_fn *function;
-    void *items; /* the argument, or the first of them … */
-    size_t stride, count;
-    bool range; /* … of a loop */
-    tg_task_options o;
-    unsigned flags;
-    uint64_t key;              /* if it stands apart */
-    size_t first;              /* its index */
-    struct tg__extra *extra;   /* of one task or a range; NULL: none */
-    struct tg__extra **extras; /* of each of several that will be recycled; NULL: none */
-};
 
 static bool needs_extra(const tg_task_options *o)
 {
@@ -161,7 +146,7 @@ static struct tg__extra *new_extra(const tg_task_options *o, const void *from, s
     return extra;
 }
 
-static void free_extras(struct addition *addition, size_t count)
+void tg__add_free_extras(struct tg__addition *addition, size_t count)
 {
     for (size_t i = 0; addition->extras != NULL && i < count; i++)
         free(addition->extras[i]);
@@ -169,7 +154,7 @@ static void free_extras(struct addition *addition, size_t count)
     free(addition->extra);
 }
 
-static bool make_extras(struct addition *a, bool each)
+bool tg__add_extras(struct tg__addition *a, bool each)
 {
     const unsigned char *item = a->items;
     if (!needs_extra(&a->o))
@@ -185,7 +170,7 @@ static bool make_extras(struct addition *a, bool each)
         return false;
     for (size_t i = 0; i < a->count; i++, item += item != NULL ? a->stride : 0)
         if ((a->extras[i] = new_extra(&a->o, item, a->o.copy)) == NULL) {
-            free_extras(a, i);
+            tg__add_free_extras(a, i);
             a->extras = NULL;
             return false;
         }
@@ -193,7 +178,7 @@ static bool make_extras(struct addition *a, bool each)
 }
 
 /* How the tasks are claimed and run. */
-static void classify(const tg_group *group, struct addition *a)
+static void classify(const tg_group *group, struct tg__addition *a)
 {
     bool optional = (a->o.flags & TG_TASK_OPTIONAL) != 0;
     a->flags = a->o.flags;
@@ -207,17 +192,16 @@ static void classify(const tg_group *group, struct addition *a)
 /* ---- putting it in; under the lock ---- */
 
 /* May tasks be added? */
-static inline tg_status check_open(tg_group *group)
+tg_status tg__add_check_open(tg_group *group)
 {
-    if (!group->doomed && group->answer == TG_OK &&
-        tg__context_noticed(&group->context) == TG_OK)
+    if (!group->doomed && group->answer == TG_OK && tg__context_noticed(&group->context) == TG_OK)
         return TG_OK;
     group->turned_away = group->running;
     return TG_CLOSED;
 }
 
 /* Room in what these tasks may have to wait in: then no push, in the middle of a run, can fail. */
-static bool reserve(tg_group *group, const struct addition *a)
+static bool reserve(tg_group *group, const struct tg__addition *a)
 {
     bool again = a->o.attempts != 0;
     if (((a->flags & TG__APART) != 0 || again) && !tg__claim_reserve(group, a->count))
@@ -225,7 +209,7 @@ static bool reserve(tg_group *group, const struct addition *a)
     return !again || tg__heap_reserve(&group->due, a->count);
 }
 
-static tg_status store(tg_group *group, const struct addition *a, unsigned flags)
+static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)
 {
     struct tg__store *to = &group->run.store;
     bool live = tg__group_is_live(group);
@@ -238,7 +222,7 @@ static tg_status store(tg_group *group, const struct addition *a, unsigned flags
     return tg__store_add(to, a->function, a->items, flags, a->extra, live);
 }
 
-static tg_status put(tg_group *group, struct addition *a, unsigned flags)
+tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
 {
     size_t taken;
     a->first = tg__store_count(&group->run.store);
@@ -259,9 +243,9 @@ static tg_status put(tg_group *group, struct addition *a, unsigned flags)
 }
 
 /* Queued: somebody will claim it. */
-static tg_status queue_up(tg_group *group, struct addition *a)
+static tg_status queue_up(tg_group *group, struct tg__addition *a)
 {
-    tg_status status = put(group, a, a->flags);
+    tg_status status = tg__add_put(group, a, a->flags);
     if (status != TG_OK)
         return status;
     if (group->options.queue != 0)
@@ -272,9 +256,9 @@ static tg_status queue_up(tg_group *group, struct addition *a)
 }
 
 /* Never to be started. */
-static tg_status drop(tg_group *group, struct addition *a)
+static tg_status drop(tg_group *group, struct tg__addition *a)
 {
-    tg_status status = put(group, a, a->flags | TG__APART | TG__DROPPED);
+    tg_status status = tg__add_put(group, a, a->flags | TG__APART | TG__DROPPED);
     if (status != TG_OK)
         return status;
     for (size_t i = a->first; i < a->first + a->count; i++) {
@@ -287,9 +271,9 @@ static tg_status drop(tg_group *group, struct addition *a)
 }
 
 /* For the calling thread to run. */
-static tg_status put_aside(tg_group *group, struct addition *a)
+static tg_status put_aside(tg_group *group, struct tg__addition *a)
 {
-    tg_status status = put(group, a, a->flags | TG__APART);
+    tg_status status = tg__add_put(group, a, a->flags | TG__APART);
     if (status == TG_OK)
         atomic_fetch_add(&group->outstanding, a->count);
     return status;
@@ -314,19 +298,20 @@ static bool may_run_here(const tg_group *group)
 
 /* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
    be room now. */
-static tg_status add_to_full(tg_group *group, struct addition *a)
+static tg_status add_to_full(tg_group *group, struct tg__addition *a)
 {
     int way = a->o.when_full;
+    if (way == TG_FULL_RUN && !may_run_here(group))
+        way = TG_FULL_WAIT;
     if (way == TG_FULL_WAIT && tg__room_none(group)) {
-        way = TG_FULL_RUN; /* nobody else would */
-        if (group->options.shared != NULL && atomic_load(&group->outstanding) == 0) {
+        if (may_run_here(group)) {
+            way = TG_FULL_RUN; /* nobody else would */
+        } else if (atomic_load(&group->outstanding) == 0) {
             tg_status status = queue_up(group, a);
             tg__lock_give(&group->lock);
             return status;
         }
     }
-    if (way == TG_FULL_RUN && !may_run_here(group))
-        way = TG_FULL_WAIT;
     struct tg__grip grip = tg__group_grip(group);
     tg_status status = way == TG_FULL_REFUSE ? TG_FULL
                        : way == TG_FULL_DROP ? drop(group, a)
@@ -347,10 +332,10 @@ static tg_status add_to_full(tg_group *group, struct addition *a)
     return status;
 }
 
-static tg_status try_to_add(tg_group *group, struct addition *a)
+static tg_status try_to_add(tg_group *group, struct tg__addition *a)
 {
     tg__lock_take(&group->lock);
-    tg_status status = check_open(group);
+    tg_status status = tg__add_check_open(group);
     if (status == TG_OK && tg__room_full(group))
         return add_to_full(group, a);
     if (status == TG_OK)
@@ -363,12 +348,12 @@ static tg_status try_to_add(tg_group *group, struct addition *a)
     return status;
 }
 
-static tg_status add(tg_group *group, struct addition *a)
+static tg_status add(tg_group *group, struct tg__addition *a)
 {
     tg_status status;
     bool each = a->range && group->run.store.recycles;
-    if (!make_extras(a, each))
-        return explain(group, TG_NO_MEMORY, a->call, a->count, 0);
+    if (!tg__add_extras(a, each))
+        return tg__add_explain(group, TG_NO_MEMORY, a->call, a->count, 0);
     classify(group, a);
     do
         status = try_to_add(group, a);
@@ -377,8 +362,8 @@ static tg_status add(tg_group *group, struct addition *a)
         free(a->extras); /* the array; what is in it is the store's */
         return TG_OK;
     }
-    free_extras(a, a->count);
-    return explain(group, status, a->call, a->count, a->o.id);
+    tg__add_free_extras(a, a->count);
+    return tg__add_explain(group, status, a->call, a->count, a->o.id);
 }
 
 tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
@@ -386,20 +371,20 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
     if (group == NULL)
         return tg__refuse_null("tg_group_add", "group");
     if (function == NULL)
-        return refuse_add(group, TG_INVALID, "tg_group_add: function is NULL");
+        return tg__add_refuse(group, TG_INVALID, "tg_group_add: function is NULL");
     if (group->options.queue != 0 || group->options.shared != NULL) {
-        struct addition a = {
+        struct tg__addition a = {
             .call = "tg_group_add", .function = function, .items = without_const(arg), .count = 1};
         return add(group, &a);
     }
     tg__lock_take(&group->lock);
-    tg_status status = check_open(group);
+    tg_status status = tg__add_check_open(group);
     bool live = tg__group_is_live(group);
     if (status == TG_OK)
         status = tg__store_add(&group->run.store, function, without_const(arg), 0, NULL, live);
     if (!live || status != TG_OK) {
         tg__lock_give(&group->lock);
-        return status == TG_OK ? TG_OK : explain(group, status, "tg_group_add", 1, 0);
+        return status == TG_OK ? TG_OK : tg__add_explain(group, status, "tg_group_add", 1, 0);
     }
     struct tg__grip grip = tg__group_grip(group);
     tg__lock_give(&group->lock);
@@ -410,19 +395,19 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
 tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
     const tg_task_options *options, size_t *index)
 {
-    struct addition a = {
+    struct tg__addition a = {
         .call = "tg_group_add_with", .function = function, .items = without_const(arg), .count = 1};
     if (index != NULL)
         *index = TG_NO_INDEX;
     if (group == NULL)
         return tg__refuse_null(a.call, "group");
     if (function == NULL)
-        return refuse_add(group, TG_INVALID, "%s: function is NULL", a.call);
-    tg_status status = read_task_options(group, a.call, options, &a.o);
+        return tg__add_refuse(group, TG_INVALID, "%s: function is NULL", a.call);
+    tg_status status = tg__add_options(group, a.call, options, &a.o);
     if (status != TG_OK)
         return status;
     if (a.o.copy > 0 && arg == NULL)
-        return refuse_add(group, TG_INVALID, "%s: copy is %zu of a NULL arg", a.call, a.o.copy);
+        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", a.call, a.o.copy);
     status = add(group, &a);
     if (status == TG_OK && index != NULL)
         *index = a.first;
@@ -432,7 +417,7 @@ tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *a
 tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count, const void *items,
     size_t stride, const tg_task_options *options)
 {
-    struct addition a = {.call = "tg_group_add_many",
+    struct tg__addition a = {.call = "tg_group_add_many",
         .function = function,
         .items = without_const(items),
         .stride = stride,
@@ -441,78 +426,19 @@ tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count,
     if (group == NULL)
         return tg__refuse_null(a.call, "group");
     if (function == NULL)
-        return refuse_add(group, TG_INVALID, "%s: function is NULL", a.call);
-    tg_status status = read_task_options(group, a.call, options, &a.o);
+        return tg__add_refuse(group, TG_INVALID, "%s: function is NULL", a.call);
+    tg_status status = tg__add_options(group, a.call, options, &a.o);
     if (status != TG_OK)
         return status;
     if (a.o.id != 0 || a.o.result != NULL)
-        return refuse_add(group, TG_INVALID, "%s: an id (%llu) or a result for all tasks at once",
-            a.call, (unsigned long long)a.o.id);
+        return tg__add_refuse(group, TG_INVALID,
+            "%s: an id (%llu) or a result for all tasks at once", a.call,
+            (unsigned long long)a.o.id);
     if (a.o.copy > 0 && (items == NULL || a.o.copy != stride))
-        return refuse_add(group, TG_INVALID, "%s: copy is %zu with a stride of %zu%s", a.call,
+        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu with a stride of %zu%s", a.call,
             a.o.copy, stride, items == NULL ? " and items NULL" : "");
     if (items != NULL && stride != 0 && count > SIZE_MAX / stride)
-        return refuse_add(group, TG_TOO_LARGE, "%s: %zu items of %zu bytes", a.call, count, stride);
+        return tg__add_refuse(
+            group, TG_TOO_LARGE, "%s: %zu items of %zu bytes", a.call, count, stride);
     return count > 0 ? add(group, &a) : TG_OK;
-}
-
-/* ---- holds ---- */
-
-static bool has_more_than_a_hold(const tg_task_options *o)
-{
-    return o->priority != 0 || o->attempts != 0 || o->backoff > 0 || o->backoff_max > 0 ||
-           o->timeout > 0 || o->weight != 0 || o->copy != 0 || o->when_full != TG_FULL_WAIT ||
-           o->patience > 0;
-}
-
-/* Under the lock. */
-static tg_status open_hold(tg_group *group, struct addition *a, tg_task *hold)
-{
-    tg_status status = check_open(group);
-    if (status == TG_OK)
-        status = put(group, a, a->o.flags | TG__APART);
-    if (status != TG_OK)
-        return status;
-    struct tg__view task;
-    tg__store_view(
-        &group->run.store, tg__store_find(&group->run.store, a->first, NULL), a->first, &task);
-    atomic_store(&task.cell->state, TG__STATE(TG_PENDING));
-    *hold = (tg_task){.run = &group->run, .index = a->first, .kind = TG__HOLD};
-    hold->next_hold = group->holds;
-    group->holds = hold;
-    group->open_holds++;
-    if (group->watchable)
-        tg__group_watch(group);
-    return TG_OK;
-}
-
-tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
-{
-    struct addition a = {.call = "tg_group_hold", .count = 1};
-    if (group == NULL) {
-        tg__refuse_null(a.call, "group");
-        return NULL;
-    }
-    tg_status status = read_task_options(group, a.call, options, &a.o);
-    if (status != TG_OK)
-        return NULL;
-    if (has_more_than_a_hold(&a.o)) {
-        refuse_add(group, TG_INVALID, "%s: options other than flags, id, name and result", a.call);
-        return NULL;
-    }
-    tg_task *hold = malloc(sizeof *hold);
-    status = hold == NULL || !make_extras(&a, false) ? TG_NO_MEMORY
-             : !tg__waiter_start()                   ? TG_NO_SYSTEM
-                                                     : TG_OK;
-    if (status == TG_OK) {
-        tg__lock_take(&group->lock);
-        status = open_hold(group, &a, hold);
-        tg__lock_give(&group->lock);
-    }
-    if (status == TG_OK)
-        return hold;
-    free(hold);
-    free_extras(&a, 1);
-    explain(group, status, a.call, 1, a.o.id);
-    return NULL;
 }

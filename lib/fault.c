@@ -32,7 +32,7 @@ void tg__land(struct tg__landing *landing)
 #ifdef TG__BUILTIN_JUMP
     __builtin_longjmp(landing->place, 1);
 #else
-    longjmp(landing->place, 1);
+    siglongjmp(landing->place, 1);
 #endif
 }
 

@@ -14,12 +14,18 @@ enum { TG__FRAMES = 32 };
 
 /*
  * The compiler's own pair saves three words instead of a call and eight: every task pays for it.
- * Sanitizers know only the library's.
+ * Sanitizers know only the library's; ThreadSanitizer blocks signals around handlers, and wants the
+ * mask back.
  */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
 #define TG__SANITIZED 1
 #endif
+#endif
+#if defined(TG__SANITIZED) || defined(__SANITIZE_THREAD__)
+#define TG__MASKED 1
+#else
+#define TG__MASKED 0
 #endif
 #if defined(__x86_64__) && !defined(TG__SANITIZED) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
@@ -30,7 +36,7 @@ struct tg__landing {
 #ifdef TG__BUILTIN_JUMP
     void *place[5];
 #else
-    jmp_buf place;
+    sigjmp_buf place;
 #endif
     int signal; /* of the guard; 0: it has given up */
     const void *address;
@@ -42,7 +48,7 @@ struct tg__landing {
 #ifdef TG__BUILTIN_JUMP
 #define tg__landed(landing) (__builtin_setjmp((landing)->place) != 0)
 #else
-#define tg__landed(landing) (_setjmp((landing)->place) != 0)
+#define tg__landed(landing) (sigsetjmp((landing)->place, TG__MASKED) != 0)
 #endif
 
 /* Comes back; `code` travels in the task. */

@@ -3,7 +3,7 @@
 #define TG_LIB_GROUP_H
 /*
  * What a group is made of, and what its files do for each other. group.c makes it, add.c and hold.c
- * fill it, run.c runs it, claim.c says what is next, delay.c, done.c and room.c look after tasks
+ * fill it, run.c and serve.c run it, claim.c says what is next, delay.c, done.c and room.c look after tasks
  * that wait, callbacks, and producers that wait; outcome.c and report.c read it for the user.
  */
 #include <taskgroup/group.h>
@@ -97,10 +97,16 @@ static inline bool tg__group_is_live(tg_group *group)
 
 void tg__group_free(tg_group *group);
 
-/* ---- run.c ---- */
+/* ---- serve.c ---- */
 
 /* What the team, the limit and the waiter call. */
 void tg__group_init_run(tg_group *group);
+
+/* What the thread that runs the group calls first; NULL: nothing. */
+void tg__group_set_body(tg_group *group, tg_scope_fn *body, void *user);
+
+/* Stops the group because something that is not a task has failed. */
+void tg__group_call_off(tg_group *group, int code, const char *message);
 
 /* Under the lock, of a watchable group: sees to it that a cancel or a deadline is noticed while it
  * sleeps. The waiter must have been started. */
@@ -167,6 +173,9 @@ void tg__delay_ring(struct tg__alarm *alarm);
 /* Under the lock: is the queue full for who adds now? */
 bool tg__room_full(tg_group *group);
 
+/* Is there room enough that a producer who helps goes back to work? */
+bool tg__room_ample(tg_group *group);
+
 /* With one thread, which is in the body, and no queue there is never any. */
 bool tg__room_none(tg_group *group);
 
@@ -204,10 +213,5 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *outc
 /* ---- report.c ---- */
 
 void tg__report_print(tg_group *group);
-
-/* ---- run.c, for body and on_done ---- */
-
-/* Stops the group because something that is not a task has failed. */
-void tg__group_call_off(tg_group *group, int code, const char *message);
 
 #endif

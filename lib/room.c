@@ -31,6 +31,13 @@ bool tg__room_full(tg_group *group)
                (inside->kind == TG__BODY && inside == tg__runner_current()));
 }
 
+/* A quarter of the queue, so that he does not come for each task. */
+bool tg__room_ample(tg_group *group)
+{
+    size_t quarter = group->options.queue > 0 ? (size_t)group->options.queue / 4 : 0;
+    return atomic_load(&group->outstanding) + quarter < bound(group);
+}
+
 bool tg__room_none(tg_group *group)
 {
     return bound(group) == 0;

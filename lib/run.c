@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a group: how it is served, how it ends, and what the run has come to. */
+/* Running a group: what must be there before, and what the run has come to. */
 #include "group.h"
 
 #include "status.h"
@@ -7,235 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <taskgroup/version.h>
-
-/* ---- what the team asks of a group ---- */
-
-static tg_group *group_of(struct tg__source *source)
-{
-    return (tg_group *)(void *)((char *)source - offsetof(tg_group, source));
-}
-
-static bool claimable(struct tg__source *source)
-{
-    return tg__claimable(group_of(source));
-}
-
-static bool end(struct tg__source *source)
-{
-    tg_group *group = group_of(source);
-    tg__lock_take(&group->lock);
-    bool stopped = tg__context_status(&group->context) != TG_OK;
-    if (stopped)
-        tg__delay_drop(group);
-    bool away = group->open_holds > 0 || group->due.count > 0;
-    bool ended =
-        atomic_load(&source->visitors) == 0 && !away && (stopped || !tg__claim_left(group));
-    if (ended && group->options.shared != NULL) {
-        /* A limit pins whom it calls, until this. */
-        tg__limit_leave(group->options.shared, &group->claimant);
-        ended = atomic_load(&source->visitors) == 0;
-    }
-    if (ended) { /* nobody visits: who adds, or calls, pins under this lock */
-        atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
-        group->watchable = false;
-        group->settled = tg__store_count(&group->run.store);
-    }
-    tg__lock_give(&group->lock);
-    return ended;
-}
-
-/* How many tasks a bundle should carry: some 20 µs of work, so that a clock read is lost in it. */
-static long next_grain(long grain, double *since)
-{
-    enum { GRAIN_MOST = 4096 };
-    double now = tg_time_now(), took = now - *since;
-    *since = now;
-    if (took < 10e-6 && grain < GRAIN_MOST)
-        return grain * 2;
-    if (took > 40e-6 && grain > 1)
-        return grain / 2;
-    return grain;
-}
-
-struct bundle {
-    tg_task *self;
-    size_t first, many;
-};
-
-static bool run_bundle(void *frame)
-{
-    const struct bundle *bundle = frame;
-    return tg__runner_run(bundle->self, bundle->first, bundle->many);
-}
-
-void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, size_t many)
-{
-    struct bundle bundle = {self, first, many};
-    tg__team_task(seat, run_bundle, &bundle);
-}
-
-/* Is there more, as far as can be seen for nothing? */
-static inline bool has_more(tg_group *group, int place)
-{
-    return tg__queue_more(&group->queue, place, tg__store_count(&group->run.store)) ||
-           atomic_load_explicit(&group->ready_count, memory_order_relaxed) > 0;
-}
-
-static void serve_with_slot(tg_group *group, struct tg__seat *seat)
-{
-    bool measured = group->options.grainsize == TG_GRAIN_AUTO;
-    long grain = atomic_load_explicit(&group->grain, memory_order_relaxed);
-    double since = measured ? tg_time_now() : 0;
-    bool once = seat->once;
-    tg_task self;
-
-    seat->once = false; /* for the tasks that we run here */
-    tg__runner_enter(&self, &group->run);
-    do {
-        size_t first, many = tg__claim(group, &self, seat->place, (size_t)grain, &first);
-        if (many == 0)
-            break;
-        if (has_more(group, seat->place))
-            tg__team_share(seat, &group->source);
-        tg__group_run_bundle(seat, &self, first, many);
-        if (self.holding.limit != NULL)
-            tg__limit_give(&self.holding);
-        if (measured)
-            grain = next_grain(grain, &since);
-    } while (!self.over && !once);
-    tg__runner_leave(&self);
-    if (self.over && group->options.shared != NULL) { /* others need not wait for it */
-        tg__limit_leave(group->options.shared, &group->claimant);
-        tg__limit_look(group->options.shared);
-    }
-    if (measured)
-        atomic_store_explicit(&group->grain, grain, memory_order_relaxed);
-}
-
-static void serve(struct tg__source *source, struct tg__seat *seat)
-{
-    tg_group *group = group_of(source);
-    if (group->slots.most == TG_UNLIMITED) {
-        serve_with_slot(group, seat);
-    } else if (tg__slots_take(&group->slots)) {
-        serve_with_slot(group, seat);
-        tg__slots_give(&group->slots);
-    }
-}
-
-static void run_body(struct tg__source *source)
-{
-    tg_group *group = group_of(source);
-    tg_task self;
-    tg__runner_pretend(&self, &group->run, TG__BODY);
-    atomic_store(&group->in_body, true);
-    int code = group->body(group, group->body_user);
-    atomic_store(&group->in_body, false);
-    if (code != 0) {
-        char text[64];
-        snprintf(text, sizeof text, "the scope's body returned %d", code);
-        tg__group_call_off(group, code, self.message != NULL ? self.message : text);
-    }
-    tg__runner_forget_message(&self);
-    tg__runner_stop_pretending(&self);
-    tg__room_made(group); /* this thread serves from now on */
-}
-
-void tg__group_call_off(tg_group *group, int code, const char *message)
-{
-    const tg_error cause = {.status = TG_FAILED,
-        .code = code,
-        .index = TG_NO_INDEX,
-        .name = "",
-        .message = message,
-        .backtrace = ""};
-    if (tg__context_stop(&group->context, &cause))
-        atomic_store(&group->run.called_off, true);
-}
-
-/* ---- calling it ---- */
-
-struct tg__grip tg__group_grip(tg_group *group)
-{
-    struct tg__grip grip = {.team = atomic_load_explicit(&group->team, memory_order_relaxed)};
-    const tg_task *task = tg__runner_current();
-    grip.inside = task != NULL && task->run == &group->run && task->kind != TG__CALLBACK;
-    if (grip.team != NULL && !grip.inside)
-        tg__team_pin(&group->source); /* the run does not end before we have called */
-    return grip;
-}
-
-void tg__group_release(tg_group *group, struct tg__grip grip, size_t many)
-{
-    if (grip.team == NULL)
-        return;
-    while (many-- > 0 && tg__team_call(grip.team, &group->source))
-        ;
-    if (!grip.inside)
-        tg__team_unpin(grip.team, &group->source);
-}
-
-void tg__group_poke(tg_group *group)
-{
-    tg__lock_take(&group->lock);
-    struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
-    if (team != NULL)
-        tg__team_pin(&group->source);
-    tg__lock_give(&group->lock);
-    if (team != NULL) {
-        tg__team_call_owner(team, &group->source);
-        tg__team_unpin(team, &group->source);
-    }
-    tg__room_made(group);
-}
-
-static void on_stop(void *group)
-{
-    tg__group_poke(group);
-}
-
-void tg__group_watch(tg_group *group)
-{
-    if (!group->watched)
-        tg__hook_set(&group->hook, &group->context, on_stop, group);
-    group->watched = true;
-}
-
-/* ---- a limit calls us ---- */
-
-static tg_group *group_of_claimant(struct tg__claimant *claimant)
-{
-    return (tg_group *)(void *)((char *)claimant - offsetof(tg_group, claimant));
-}
-
-static void pin_claimant(struct tg__claimant *claimant)
-{
-    tg__team_pin(&group_of_claimant(claimant)->source);
-}
-
-static bool call_claimant(struct tg__claimant *claimant)
-{
-    tg_group *group = group_of_claimant(claimant);
-    return tg__team_call(atomic_load(&group->team), &group->source);
-}
-
-static void unpin_claimant(struct tg__claimant *claimant)
-{
-    tg_group *group = group_of_claimant(claimant);
-    tg__team_unpin(atomic_load(&group->team), &group->source);
-}
-
-void tg__group_init_run(tg_group *group)
-{
-    group->run.again = tg__delay_put;
-    group->source.claimable = claimable;
-    group->source.serve = serve;
-    group->source.end = end;
-    group->alarm.ring = tg__delay_ring;
-    group->claimant.pin = pin_claimant;
-    group->claimant.call = call_claimant;
-    group->claimant.unpin = unpin_claimant;
-}
 
 /* ---- before ---- */
 
@@ -369,8 +140,7 @@ static tg_status conclude(tg_group *group)
     const struct tg__failure *first = run->failures.first;
     tg_status cause = tg__context_noticed(&group->context);
     bool called_off = atomic_load(&run->called_off), enough = atomic_load(&run->enough);
-    bool undone =
-        group->settled > ended || atomic_load(&run->cancelled) > 0 || group->turned_away;
+    bool undone = group->settled > ended || atomic_load(&run->cancelled) > 0 || group->turned_away;
     bool from_outside =
         cause != TG_OK && undone && !enough && !called_off && !atomic_load(&run->stopped_itself);
     group->skipped = group->settled - ended;
@@ -464,9 +234,7 @@ static tg_status run(tg_group *group, const char *call, tg_scope_fn *body, void 
         return running ? tg__refuse(TG_BUSY, "%s: the group is running already", call)
                        : tg__refuse(TG_INVALID, "%s: the group was destroyed", call);
     }
-    group->body = body;
-    group->body_user = user;
-    group->source.body = body != NULL ? run_body : NULL;
+    tg__group_set_body(group, body, user);
     tg_status status = prepare(group);
     group->running = status == TG_RUNNING;
     tg__lock_give(&group->lock);

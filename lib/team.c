@@ -368,9 +368,9 @@ void tg__team_wait(struct tg__source *source, bool (*enough)(struct tg__source *
             next = find_work(team, source);
         invited = NULL;
         if (next != NULL) {
-            seat->once = true;
+            seat->helps = true;
             go_and_visit(seat, next);
-            seat->once = false;
+            seat->helps = false;
         } else {
             invited = wait_for_call(team, source);
         }

@@ -30,7 +30,7 @@ struct tg__seat {
     const atomic_int *idle;     /* threads of the team that wait for work */
     bool tickets;               /* help comes by tickets */
     bool cancellation;          /* OpenMP's own is on, and the region ours */
-    bool once;                  /* serves one bundle and comes back */
+    bool helps;                 /* serves only until who produces can go on */
 };
 
 struct tg__source {
@@ -84,7 +84,7 @@ void tg__team_unpin(struct tg__team *team, struct tg__source *source);
 void tg__team_call_owner(struct tg__team *team, const struct tg__source *source);
 
 /*
- * In the body of `source`: serves it and what is below, bundle by bundle, and sleeps when there is
+ * In the body of `source`: serves it and what is below, a little at a time, and sleeps when there is
  * nothing to do, until `enough(source)`. Who makes that true calls the owner.
  */
 void tg__team_wait(struct tg__source *source, bool (*enough)(struct tg__source *source));

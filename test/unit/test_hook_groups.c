@@ -226,6 +226,26 @@ START_TEST(a_deadline_unblocks_a_task_that_reads_from_a_pipe)
 }
 END_TEST
 
+static void unblock_by_own_time(struct blame *blame)
+{
+    struct reader reader = {.group = tg_group_create(NULL)};
+
+    expect(blame, pipe(reader.ends) == 0);
+    tg_group_add_with(reader.group, read_from_pipe, &reader, TG_TASK(.timeout = 5e-3), NULL);
+    expect(blame, tg_group_run(reader.group) == TG_TIMED_OUT);
+    expect(blame, status_of(reader.group, 0) == TG_TIMED_OUT);
+    expect(blame, outcome_of(reader.group, 0).code == 9); /* it was told */
+    tg_group_destroy(reader.group);
+    close(reader.ends[0]);
+    close(reader.ends[1]);
+}
+
+START_TEST(its_own_time_unblocks_a_task_that_reads_from_a_pipe)
+{
+    at_place(_i, unblock_by_own_time);
+}
+END_TEST
+
 static int fail_once_reading(tg_task *self, void *arg, void *result)
 {
     struct reader *reader = arg;
@@ -308,6 +328,7 @@ int main(void)
     tcase_add_loop_test(
         unblock, a_cancel_of_the_group_around_unblocks_a_task_of_the_inner_one, 0, PLACES);
     tcase_add_loop_test(unblock, a_deadline_unblocks_a_task_that_reads_from_a_pipe, 0, PLACES);
+    tcase_add_loop_test(unblock, its_own_time_unblocks_a_task_that_reads_from_a_pipe, 0, PLACES);
     tcase_add_loop_test(
         unblock, a_failed_sibling_unblocks_a_task_that_reads_from_a_pipe, 0, PLACES_WITH_A_TEAM);
     return run_suite(suite);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* task.h, `.timeout`: a task's own time, from the start of each attempt; and who is told of it. */
 #include "tg_test.h"
-#include <unistd.h>
 
 /* What a task was told, and by whom. */
 struct seen {
@@ -350,45 +349,6 @@ START_TEST(a_group_that_a_task_runs_stops_at_the_tasks_time)
 }
 END_TEST
 
-static void write_byte(void *user)
-{
-    if (write(*(const int *)user, "!", 1) != 1)
-        abort();
-}
-
-/* arg: the pipe's ends. Blocks until the hook writes. */
-static int read_byte(tg_task *self, void *arg, void *result)
-{
-    int *ends = arg;
-    tg_hook *hook = tg_context_hook(tg_task_context(self), write_byte, &ends[1]);
-    char byte = 0;
-    ssize_t got = read(ends[0], &byte, 1);
-
-    (void)result;
-    tg_hook_remove(hook);
-    return got == 1 && byte == '!' && tg_task_check(self) == TG_TIMED_OUT ? 0 : 1;
-}
-
-static void unblock(struct blame *blame)
-{
-    tg_group *g = tg_group_create(NULL);
-    int ends[2];
-
-    expect(blame, pipe(ends) == 0);
-    tg_group_add_with(g, read_byte, ends, TG_TASK(.timeout = 5e-3), NULL);
-    expect(blame, tg_group_run(g) == TG_TIMED_OUT);
-    expect_timed_out(blame, g, 0, 0);
-    tg_group_destroy(g);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-START_TEST(its_hook_unblocks_a_task_that_is_past_its_time)
-{
-    at_place(_i, unblock);
-}
-END_TEST
-
 /* ---- The group's time ---------------------------------------------------------------------- */
 
 static void groups_time(struct blame *blame)
@@ -460,7 +420,6 @@ int main(void)
     tcase_add_loop_test(
         contexts, a_task_with_a_timeout_has_a_context_of_its_own_below_the_groups, 0, PLACES);
     tcase_add_loop_test(contexts, a_group_that_a_task_runs_stops_at_the_tasks_time, 0, PLACES);
-    tcase_add_loop_test(contexts, its_hook_unblocks_a_task_that_is_past_its_time, 0, PLACES);
     tcase_add_loop_test(
         contexts, a_task_that_the_groups_time_has_stopped_is_cancelled_not_timed_out, 0, PLACES);
     tcase_add_test(past, times_that_make_no_sense_are_refused_and_remembered);

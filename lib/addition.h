@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_ADDITION_H
+#define TG_LIB_ADDITION_H
+/* What one call adds to a group, between add.c, which does it, and hold.c. */
+#include "group.h"
+
+/* `count` tasks that are added by one call. */
+struct tg__addition {
+    const char *call;
+    tg_task_fn *function;
+    void *items; /* the argument, or the first of them … */
+    size_t stride, count;
+    bool range; /* … of a loop */
+    tg_task_options o;
+    unsigned flags;
+    uint64_t key;              /* if it stands apart */
+    size_t first;              /* its index */
+    struct tg__extra *extra;   /* of one task or a range; NULL: none */
+    struct tg__extra **extras; /* of each of several that will be recycled; NULL: none */
+};
+
+/* Reads and checks the caller's options; a refusal is remembered by the group. */
+tg_status tg__add_options(
+    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o);
+
+/* The rare members and copies; `each`: one block for each task. False: out of memory. */
+bool tg__add_extras(struct tg__addition *a, bool each);
+void tg__add_free_extras(struct tg__addition *a, size_t count);
+
+/* May tasks be added? Under the lock, as is the next. */
+tg_status tg__add_check_open(tg_group *group);
+
+/* Puts it into the store, with these flags; it is not queued yet. */
+tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags);
+
+/* Refuses an add, and remembers that if the batch is incomplete without it. */
+tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, ...)
+    TG_PRINTF(3, 4);
+
+/* The same in words of its own. */
+tg_status tg__add_explain(
+    tg_group *group, tg_status status, const char *call, size_t many, uint64_t id);
+
+#endif
