@@ -262,8 +262,7 @@ static tg_status drop(tg_group *group, struct tg__addition *a)
     if (status != TG_OK)
         return status;
     for (size_t i = a->first; i < a->first + a->count; i++) {
-        struct tg__view task;
-        tg__store_view(&group->run.store, tg__store_find(&group->run.store, i, NULL), i, &task);
+        struct tg__view task = tg__store_get(&group->run.store, i);
         atomic_store(&task.cell->state, TG__STATE(TG_SKIPPED));
     }
     atomic_fetch_add(&group->run.dropped, a->count);
@@ -281,19 +280,12 @@ static tg_status put_aside(tg_group *group, struct tg__addition *a)
 
 /* ---- adding ---- */
 
-/* Is the calling thread in the group's body itself? */
-static bool in_body(const tg_group *group)
-{
-    const tg_task *current = tg__runner_current();
-    return current != NULL && current->kind == TG__BODY && current->run == &group->run;
-}
-
 /* Can the calling thread run what it adds? It has no place at a shared limit, and outside of the body
    would have to fight for a slot with those who keep theirs. */
 static bool may_run_here(const tg_group *group)
 {
     return group->options.shared == NULL &&
-           (in_body(group) || group->options.limit == TG_UNLIMITED);
+           (tg__room_in_body(group) || group->options.limit == TG_UNLIMITED);
 }
 
 /* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may

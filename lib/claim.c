@@ -60,9 +60,8 @@ bool tg__claimable(tg_group *group)
 
 static struct tg__view view_of(tg_group *group, size_t index)
 {
-    struct tg__view task;
     struct tg__store *store = &group->run.store;
-    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    struct tg__view task = tg__store_get(store, index);
     return task;
 }
 

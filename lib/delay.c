@@ -16,9 +16,8 @@ static double time_of(uint64_t key)
 
 static void make_ready(tg_group *group, size_t index)
 {
-    struct tg__view task;
     struct tg__store *store = &group->run.store;
-    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    struct tg__view task = tg__store_get(store, index);
     int priority = task.extra != NULL ? task.extra->priority : 0;
     tg__claim_put(
         group, tg__claim_key(group, priority, (task.flags & TG_TASK_OPTIONAL) != 0), index);

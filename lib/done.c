@@ -28,10 +28,9 @@ static void release(tg_group *group, size_t index)
 {
     if (!group->run.store.recycles)
         return;
-    struct tg__view task;
     struct tg__store *store = &group->run.store;
     tg__lock_take(&group->lock);
-    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    struct tg__view task = tg__store_get(store, index);
     if (task.extra != NULL && task.extra->attempts != 0) {
         tg__heap_unreserve(&group->due);
         tg__lock_take(&group->turn);
@@ -58,8 +57,7 @@ static bool next_has_ended(tg_group *group)
     size_t next = atomic_load(&group->delivered);
     if (next >= tg__store_count(store))
         return false;
-    struct tg__view task;
-    tg__store_view(store, tg__store_find(store, next, NULL), next, &task);
+    struct tg__view task = tg__store_get(store, next);
     unsigned char state = atomic_load(&task.cell->state);
     return state != 0 && TG__STATUS(state) < TG_NOT_RUN;
 }
@@ -86,9 +84,8 @@ static void leave_there(tg_group *group, struct tg__note *note, size_t index)
 
 static struct tg__note *note_of(tg_group *group, size_t index)
 {
-    struct tg__view task;
     struct tg__store *store = &group->run.store;
-    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    struct tg__view task = tg__store_get(store, index);
     return task.note;
 }
 
@@ -180,9 +177,8 @@ void tg__done_early(tg_group *group, const struct tg__view *task, size_t index)
 
 void tg__done_apart(tg_group *group, size_t index)
 {
-    struct tg__view task;
     struct tg__store *store = &group->run.store;
-    tg__store_view(store, tg__store_find(store, index, NULL), index, &task);
+    struct tg__view task = tg__store_get(store, index);
     leave(group, &task, index);
     if (group->options.on_done != NULL)
         deliver(group);
@@ -197,11 +193,9 @@ void tg__done_rest(tg_group *group, size_t from)
     if (in_order(group))
         from = atomic_load(&group->delivered);
     for (size_t i = from; i < group->settled; i++) {
-        struct tg__segment *segment = tg__store_find(store, i, NULL);
-        if (segment == NULL)
-            continue;
         struct tg__view task;
-        tg__store_view(store, segment, i, &task);
+        if (!tg__store_look(store, i, &task))
+            continue;
         if (in_order(group) || atomic_load(&task.cell->state) == 0)
             call(group, i, true);
     }

@@ -88,6 +88,11 @@ struct tg_group {
     double wall;
 };
 
+static inline tg_group *tg__group_of(struct tg__source *source)
+{
+    return (tg_group *)(void *)((char *)source - offsetof(tg_group, source));
+}
+
 static inline bool tg__group_is_live(tg_group *group)
 {
     return atomic_load_explicit(&group->team, memory_order_relaxed) != NULL;
@@ -172,6 +177,9 @@ void tg__delay_ring(struct tg__alarm *alarm);
 
 /* Under the lock: is the queue full for who adds now? */
 bool tg__room_full(tg_group *group);
+
+/* Is the calling thread in the group's body itself, where it can serve? */
+bool tg__room_in_body(const tg_group *group);
 
 /* Is there room enough that a producer who helps goes back to work? */
 bool tg__room_ample(tg_group *group);

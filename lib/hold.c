@@ -24,9 +24,7 @@ static tg_status open_hold(tg_group *group, struct tg__addition *a, tg_task *hol
         status = tg__add_put(group, a, a->o.flags | TG__APART);
     if (status != TG_OK)
         return status;
-    struct tg__view task;
-    tg__store_view(
-        &group->run.store, tg__store_find(&group->run.store, a->first, NULL), a->first, &task);
+    struct tg__view task = tg__store_get(&group->run.store, a->first);
     atomic_store(&task.cell->state, TG__STATE(TG_PENDING));
     *hold = (tg_task){.run = &group->run, .index = a->first, .kind = TG__HOLD};
     hold->next_hold = group->holds;
@@ -104,9 +102,8 @@ tg_status tg_task_complete(tg_task *task, int code, const char *message)
         return tg__refuse(TG_INVALID, "tg_task_complete: the task is not a hold");
     tg_group *group = task->run->group;
     struct tg__store *store = &group->run.store;
-    struct tg__view view;
     tg__lock_take(&group->lock);
-    tg__store_view(store, tg__store_find(store, task->index, NULL), task->index, &view);
+    struct tg__view view = tg__store_get(store, task->index);
     if (TG__STATUS(atomic_load(&view.cell->state)) != TG_PENDING) {
         tg__lock_give(&group->lock);
         return tg__refuse(TG_DONE, "tg_task_complete: task %zu was completed before", task->index);

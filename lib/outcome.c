@@ -46,11 +46,8 @@ void *tg_group_result(tg_group *group, size_t index)
     struct tg__view task = {0};
     tg__lock_take(&group->lock); /* the first run gives the segments their slots */
     size_t count = tg__store_count(store);
-    struct tg__segment *segment = index < (group->running ? count : group->settled)
-                                      ? tg__store_find(store, index, NULL)
-                                      : NULL;
-    if (segment != NULL)
-        tg__store_view(store, segment, index, &task);
+    if (index < (group->running ? count : group->settled))
+        tg__store_look(store, index, &task);
     tg__lock_give(&group->lock);
     if (index >= count)
         tg__refuse(TG_INVALID, "tg_group_result: index %zu of %zu tasks", index, count);
@@ -70,9 +67,8 @@ static tg_status status_of(const struct tg__cell *cell, bool settled)
 
 void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
 {
-    struct tg__view task;
     struct tg__run *run = &group->run;
-    tg__store_view(&run->store, tg__store_find(&run->store, index, NULL), index, &task);
+    struct tg__view task = tg__store_get(&run->store, index);
     *o = (tg_outcome){.size = sizeof *o, .index = index, .arg = task.arg, .result = task.result};
     o->status = status_of(task.cell, over);
     bool has_ended = o->status < TG_NOT_RUN;
@@ -162,12 +158,11 @@ const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
 static size_t success_rank(tg_group *group, size_t index)
 {
     struct tg__store *store = &group->run.store;
-    struct tg__segment *segment = tg__store_find(store, index, NULL);
     struct tg__view task;
-    if (segment == NULL)
-        return 0; /* recycled */
-    tg__store_view(store, segment, index, &task);
-    return task.note != NULL && status_of(task.cell, true) == TG_OK ? task.note->rank : 0;
+    return tg__store_look(store, index, &task) && task.note != NULL &&
+                   status_of(task.cell, true) == TG_OK
+               ? task.note->rank
+               : 0;
 }
 
 /* The successes in order of completion. False: out of memory. Under the lock, between runs. */

@@ -20,11 +20,9 @@ static void count_live(tg_group *group, tg_report *r)
         [TG_CANCELLED] = &r->cancelled};
     r->ok = r->failed = r->crashed = r->timed_out = r->cancelled = r->skipped = 0;
     for (size_t i = 0; i < r->added; i++) {
-        struct tg__segment *segment = tg__store_find(&run->store, i, NULL);
         struct tg__view task;
-        if (segment == NULL)
+        if (!tg__store_look(&run->store, i, &task))
             continue;
-        tg__store_view(&run->store, segment, i, &task);
         unsigned char state = atomic_load_explicit(&task.cell->state, memory_order_relaxed);
         tg_status status = state != 0 ? TG__STATUS(state) : TG_NOT_RUN;
         if (status <= TG_CANCELLED)

@@ -25,10 +25,15 @@ static bool is_full(tg_group *group)
 
 bool tg__room_full(tg_group *group)
 {
-    tg_task *inside;
     return group->options.queue != 0 && tg__group_is_live(group) && is_full(group) &&
-           ((inside = tg__runner_inside(&group->run)) == NULL ||
-               (inside->kind == TG__BODY && inside == tg__runner_current()));
+           (tg__runner_inside(&group->run) == NULL || tg__room_in_body(group));
+}
+
+bool tg__room_in_body(const tg_group *group)
+{
+    const tg_task *current = tg__runner_current();
+    return current != NULL && current->run == &group->run && current->kind == TG__BODY &&
+           tg__team_seat() != NULL; /* not so in a region that the body has opened */
 }
 
 /* A quarter of the queue, so that he does not come for each task. */
@@ -44,11 +49,6 @@ bool tg__room_none(tg_group *group)
 }
 
 /* ---- in the body: works meanwhile ---- */
-
-static tg_group *group_of(struct tg__source *source)
-{
-    return (tg_group *)(void *)((char *)source - offsetof(tg_group, source));
-}
 
 static bool is_stopped(tg_group *group)
 {
@@ -73,14 +73,14 @@ static void lose_patience(struct tg__alarm *alarm)
 
 static bool has_room(struct tg__source *source)
 {
-    tg_group *group = group_of(source);
+    tg_group *group = tg__group_of(source);
     return !is_full(group) || is_idle(group) || is_stopped(group) ||
            tg_time_now() >= group->patience;
 }
 
 static bool has_slot(struct tg__source *source)
 {
-    tg_group *group = group_of(source);
+    tg_group *group = tg__group_of(source);
     return is_stopped(group) || tg__slots_take(&group->slots);
 }
 
@@ -139,8 +139,7 @@ static void wait_at_gate(tg_group *group, double patience)
 
 tg_status tg__room_wait(tg_group *group, double patience)
 {
-    const tg_task *inside = tg__runner_inside(&group->run);
-    if (inside != NULL && inside->kind == TG__BODY)
+    if (tg__room_in_body(group))
         wait_in_body(group, has_room, patience);
     else
         wait_at_gate(group, patience);

@@ -93,12 +93,9 @@ static void cancel_pending(tg_group *group, size_t from)
 {
     struct tg__store *store = &group->run.store;
     for (size_t i = from; i < group->settled; i++) {
-        struct tg__segment *segment = tg__store_find(store, i, NULL);
-        if (segment == NULL)
-            continue;
         struct tg__view task;
-        tg__store_view(store, segment, i, &task);
-        if (atomic_load(&task.cell->state) != TG__STATE(TG_PENDING))
+        if (!tg__store_look(store, i, &task) ||
+            atomic_load(&task.cell->state) != TG__STATE(TG_PENDING))
             continue;
         if (task.note != NULL && !group->run.ranks_later)
             task.note->rank = 1 + atomic_fetch_add(&group->run.ranks, 1);

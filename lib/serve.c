@@ -8,19 +8,14 @@
 
 /* ---- what the team asks of a group ---- */
 
-static tg_group *group_of(struct tg__source *source)
-{
-    return (tg_group *)(void *)((char *)source - offsetof(tg_group, source));
-}
-
 static bool claimable(struct tg__source *source)
 {
-    return tg__claimable(group_of(source));
+    return tg__claimable(tg__group_of(source));
 }
 
 static bool end(struct tg__source *source)
 {
-    tg_group *group = group_of(source);
+    tg_group *group = tg__group_of(source);
     tg__lock_take(&group->lock);
     bool stopped = tg__context_status(&group->context) != TG_OK;
     if (stopped)
@@ -112,7 +107,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
 
 static void serve(struct tg__source *source, struct tg__seat *seat)
 {
-    tg_group *group = group_of(source);
+    tg_group *group = tg__group_of(source);
     if (group->slots.most == TG_UNLIMITED) {
         serve_with_slot(group, seat);
     } else if (tg__slots_take(&group->slots)) {
@@ -123,7 +118,7 @@ static void serve(struct tg__source *source, struct tg__seat *seat)
 
 static void run_body(struct tg__source *source)
 {
-    tg_group *group = group_of(source);
+    tg_group *group = tg__group_of(source);
     tg_task self;
     tg__runner_pretend(&self, &group->run, TG__BODY);
     atomic_store(&group->in_body, true);

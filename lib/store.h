@@ -186,4 +186,22 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
         view->result = view->extra->result;
 }
 
+/* The view of a task that has not been recycled. */
+static inline struct tg__view tg__store_get(const struct tg__store *store, size_t index)
+{
+    struct tg__view view;
+    tg__store_view(store, tg__store_find(store, index, NULL), index, &view);
+    return view;
+}
+
+/* The same of one that may have been: then false. */
+static inline bool tg__store_look(
+    const struct tg__store *store, size_t index, struct tg__view *view)
+{
+    const struct tg__segment *segment = tg__store_find(store, index, NULL);
+    if (segment != NULL)
+        tg__store_view(store, segment, index, view);
+    return segment != NULL;
+}
+
 #endif

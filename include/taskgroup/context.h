@@ -119,7 +119,8 @@ typedef void tg_hook_fn(void *user);
  * to unblock somebody who waits in a call that knows nothing of contexts (close a socket, signal a
  * condition). If it is cancelled already, that is at once.
  *
- * The function runs on the waiter thread: it must be short, must not wait for a task, and may call
+ * A hook keeps its context: it still comes when that was destroyed, or its group reset after it had
+ * stopped. The function runs on the waiter thread: it must be short, must not wait for a task, and may call
  * this library (to remove its own hook, too).
  *
  * @param context  the context; inside a task usually tg_task_context().

@@ -76,7 +76,8 @@ enum {
         failures that are not the run's own the first 1000 are kept; ids and caller's results are refused.
         A long stream also wants `.queue`, with TG_GROUP_IN_ORDER `.ahead`, and usually `.copy`. */
     TG_GROUP_RECYCLE = 1u << 3,
-    /** Tasks are not told when the group stops: those that have started finish undisturbed. */
+    /** Tasks, and groups that run in them, are not told when the group stops: what has started finishes
+        undisturbed. */
     TG_GROUP_SHIELD = 1u << 4,
     /** Tasks that crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, stack overflow) end as
         TG_CRASHED, see "Crashes" above. */
@@ -91,11 +92,12 @@ enum {
 /**
  * Called once for every task when it has ended, skipped ones too: to free its argument, to use its
  * result, to show progress. One call at a time, by whichever thread comes; in order of ending, or of adding
- * with TG_GROUP_IN_ORDER. It may add tasks. It is not inside a task.
+ * with TG_GROUP_IN_ORDER. It may add tasks and run other groups. It is not inside a task. A group that
+ * is destroyed without having run calls it for none.
  *
  * @param group   the group; @param outcome what became of the task, valid during the call.
  * @param user    tg_group_options.user.
- * @return 0; anything else stops the group, which then fails with that code.
+ * @return 0; anything else stops the group, which then fails with that code (and TG_NO_INDEX).
  */
 typedef int tg_done_fn(tg_group *group, const tg_outcome *outcome, void *user);
 
@@ -133,9 +135,10 @@ typedef struct tg_group_options {
     long
         queue; /**< tasks that wait at most while the group runs, before add finds it full; 0: no bound; TG_QUEUE_NONE */
     size_t
-        need; /**< successes that are enough: the group then stops, and is OK; fewer: TG_FEWER. 0: all */
+        need; /**< successes that are enough: the group then stops, takes no more, and is OK whatever failed; fewer:
+                 TG_FEWER. 0: all */
     size_t
-        ahead; /**< with TG_GROUP_IN_ORDER: tasks that may be started before the oldest one's on_done, which must then be
+        ahead; /**< with TG_GROUP_IN_ORDER: tasks that may be started, the oldest one counted, before its on_done. They are
                   in order of adding: priorities and TG_GROUP_REQUIRED_FIRST are refused; 0: no bound */
     tg_done_fn *on_done; /**< called for every task; NULL: nothing */
     void *user;          /**< for on_done */
@@ -164,7 +167,7 @@ typedef struct tg_report {
     size_t dropped;    /**< never started, because the queue was full and they were added so */
     size_t
         pending; /**< while it runs: started and not ended, holds, and waiting for the next attempt. Not part of the sum */
-    size_t attempts;      /**< starts of tasks that are tried again */
+    size_t attempts;      /**< starts of tasks with `.attempts`, the first ones too */
     double busy;          /**< seconds that tasks took, all added up; with TG_GROUP_TIMES */
     double efficiency;    /**< busy / (wall × threads), 0 to 1; with TG_GROUP_TIMES */
     double longest;       /**< seconds of the task that took longest; with TG_GROUP_TIMES … */

@@ -116,7 +116,8 @@ TG_API tg_task *tg_task_current(void);
  * that returns 0 has finished its work all the same and is TG_OK.
  *
  * @param self the running task.
- * @return TG_OK: go on; TG_FAILED, TG_CANCELLED, TG_TIMED_OUT: what stopped the group; TG_INVALID: NULL.
+ * @return TG_OK: go on; TG_FAILED, TG_CRASHED, TG_CANCELLED, TG_TIMED_OUT: what stopped the group (TG_CANCELLED
+ *         also when `.need` was reached), or TG_TIMED_OUT: its own time is up; TG_INVALID: NULL.
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
  */
 TG_API tg_status tg_task_check(tg_task *self);
