@@ -232,13 +232,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("out of memory, policies");
-    TCase *all = add_case(suite, "programs");
-
     if (!failing_malloc_works()) {
         puts("test_oom_policies: skipped, another allocator is in the way");
         return EXIT_SUCCESS;
     }
+    Suite *suite = suite_create("out of memory, policies");
+    TCase *all = add_case(suite, "programs");
     tcase_add_loop_test(
         all, a_program_that_runs_out_of_memory_is_told_so_and_keeps_nothing, 0, PROGRAMS);
     return run_suite(suite);

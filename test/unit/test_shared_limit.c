@@ -10,6 +10,7 @@ struct scale {
     atomic_size_t weight, most; /* now, and the most that it ever was */
     atomic_int arrived, needed; /* a meeting, for who waits */
     atomic_int ran, flag;
+    atomic_int waiting; /* 1 since a heavy task waits */
 };
 
 /* A task's argument: what it weighs, and where it is counted. */
@@ -278,8 +279,7 @@ static int stay_light(tg_task *self, void *arg, void *result)
     if (!atomic_load(&scale->flag) && atomic_load(&scale->ran) < LIGHT_MOST)
         add_load(tg_task_group(self), stay_light, load);
     wait_until(atomic_load(&scale->arrived) > number + 1 || tg_time_now() > end);
-    atomic_fetch_add(
-        &scale->ran, atomic_load(&scale->needed)); /* counts while the heavy one waits */
+    atomic_fetch_add(&scale->ran, atomic_load(&scale->waiting)); /* it has passed the heavy one */
     atomic_fetch_sub(&scale->weight, load->weight);
     return 0;
 }
@@ -301,7 +301,7 @@ static void *run_heavy(void *arg)
     const struct member *member = arg;
 
     wait_until(atomic_load(&member->scale->arrived) > 10);
-    atomic_store(&member->scale->needed, 1);
+    atomic_store(&member->scale->waiting, 1);
     return run_member(arg);
 }
 
