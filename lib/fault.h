@@ -46,9 +46,9 @@ struct tg__landing {
 
 /* True when somebody has come back here. What changed since must be read from memory. */
 #ifdef TG__BUILTIN_JUMP
-#define tg__landed(landing) (__builtin_setjmp((landing)->place) != 0)
+#define tg__landed(landing, guarded) ((void)(guarded), __builtin_setjmp((landing)->place) != 0)
 #else
-#define tg__landed(landing) (sigsetjmp((landing)->place, TG__MASKED) != 0)
+#define tg__landed(landing, guarded) (sigsetjmp((landing)->place, TG__MASKED && (guarded)) != 0)
 #endif
 
 /* Comes back; `code` travels in the task. */

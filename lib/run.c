@@ -149,8 +149,12 @@ static tg_status conclude(tg_group *group)
     if (from_outside)
         return answer_with(group, cause == TG_TIMED_OUT ? TG_TIMED_OUT : TG_CANCELLED,
             group->context.cause.code, group->context.message);
+    if (first == NULL && run->need > 0)
+        return answer_fewer(group);
+    if (first == NULL && group->lost != TG_OK) /* by a body, or a task: the batch is incomplete */
+        return answer_with(group, group->lost, 0, group->error_text);
     if (first == NULL)
-        return run->need > 0 ? answer_fewer(group) : TG_OK;
+        return TG_OK;
     group->answer_error = &first->error;
     return tg__error_publish(&first->error);
 }

@@ -219,7 +219,7 @@ bool tg__runner_run(tg_task *self, size_t first, size_t many)
     self->next = first;
     self->end = first + many;
     self->stops = false;
-    if (tg__landed(&landing))
+    if (tg__landed(&landing, self->run->guarded))
         come_back(self);
     go_on(self);
     self->landing = NULL;

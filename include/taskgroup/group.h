@@ -181,7 +181,7 @@ typedef struct tg_report {
  * @return the group, to be given back with tg_group_destroy(); NULL (see tg_error_last()) with
  *         TG_INVALID (negative or not-a-number values, `results` without `capacity` or `result_size`,
  *         TG_GROUP_IN_ORDER without on_done, `ahead` without TG_GROUP_IN_ORDER or with
- *         TG_GROUP_REQUIRED_FIRST, TG_GROUP_RECYCLE with `results`),
+ *         TG_GROUP_REQUIRED_FIRST, TG_GROUP_RECYCLE with `results` or `capacity`),
  *         TG_TOO_LARGE (capacity × result_size overflows), TG_UNSUPPORTED (unknown flags, or options of
  *         a newer version that use what is new) or TG_NO_MEMORY.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
@@ -213,7 +213,8 @@ TG_API tg_status tg_group_reset(tg_group *group);
  * Before a run the task waits for it. While the group runs, tasks of the group (and any other
  * thread) may add: the new task starts as soon as a thread is free, never inside the call. An add
  * from outside that comes just after the run's end is kept for the next run. A lost add is
- * remembered: after TG_INVALID, TG_TOO_LARGE or TG_NO_MEMORY the next run refuses with that status,
+ * remembered: after TG_INVALID, TG_TOO_LARGE or TG_NO_MEMORY the next run refuses with that status (and the
+ * one that goes on ends with it, unless it fails otherwise),
  * so a batch never runs incompletely and add needs no check.
  *
  * With `.queue`, while the group runs: who finds the queue full waits for room (the body of a scope
