@@ -288,6 +288,15 @@ static bool may_run_here(const tg_group *group)
            (tg__room_in_body(group) || group->options.limit == TG_UNLIMITED);
 }
 
+static void tell_dropped(tg_group *group, const struct tg__addition *a)
+{
+    for (size_t i = a->first; i < a->first + a->count; i++) {
+        struct tg__view task = tg__store_get(&group->run.store, i);
+        tg__done_left(&group->run, &task, i);
+    }
+    tg__done_deliver(group);
+}
+
 /* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
    be room now. */
 static tg_status add_to_full(tg_group *group, struct tg__addition *a)
@@ -318,8 +327,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
     if (status == TG_OK && way == TG_FULL_RUN)
         tg__room_run(group, a->first, a->count);
     if (status == TG_OK && way == TG_FULL_DROP)
-        for (size_t i = a->first; i < a->first + a->count; i++)
-            tg__done_apart(group, i);
+        tell_dropped(group, a);
     tg__group_release(group, grip, 0);
     return status;
 }

@@ -129,10 +129,12 @@ static void end(tg_task *self, const struct tg__view *task, int code)
         self->stops |= tg__runner_fail(self, task, status, code);
     atomic_fetch_add_explicit(tally(run, status), 1, memory_order_relaxed);
     atomic_store(&task->cell->state, TG__STATE(status)); /* on_done looks at it beside a flag */
+    if (run->left != NULL)
+        run->left(run, task, self->index);
     if (status == TG_OK)
         self->stops |= tg__runner_succeed(run);
     if (run->ended != NULL)
-        run->ended(run, task, self->index);
+        run->ended(run);
 }
 
 void tg__careful_run(tg_task *self, const struct tg__view *task)

@@ -118,9 +118,9 @@ static bool in_order(const tg_group *group)
     return (group->options.flags & TG_GROUP_IN_ORDER) != 0;
 }
 
-static void deliver(tg_group *group)
+void tg__done_deliver(tg_group *group)
 {
-    bool more = true;
+    bool more = group->options.on_done != NULL;
     while (more && !atomic_exchange(&group->delivering, true)) {
         if (in_order(group))
             deliver_in_order(group);
@@ -132,9 +132,9 @@ static void deliver(tg_group *group)
     }
 }
 
-/* For whoever delivers next. */
-static void leave(tg_group *group, const struct tg__view *task, size_t index)
+void tg__done_left(struct tg__run *run, const struct tg__view *task, size_t index)
 {
+    tg_group *group = run->group;
     if (group->options.on_done == NULL)
         release(group, index);
     else if (!in_order(group))
@@ -156,32 +156,16 @@ static void keep_up(tg_group *group)
     enum { BACKLOG_MOST = 1024 };
     while (group->run.store.recycles && atomic_load(&group->backlog) > BACKLOG_MOST) {
         sched_yield();
-        deliver(group);
+        tg__done_deliver(group);
     }
 }
 
-void tg__done_ended(struct tg__run *run, const struct tg__view *task, size_t index)
+void tg__done_ended(struct tg__run *run)
 {
     tg_group *group = run->group;
-    leave(group, task, index);
-    if (group->options.on_done != NULL)
-        deliver(group);
+    tg__done_deliver(group);
     keep_up(group);
     make_room(group);
-}
-
-void tg__done_early(tg_group *group, const struct tg__view *task, size_t index)
-{
-    leave(group, task, index);
-}
-
-void tg__done_apart(tg_group *group, size_t index)
-{
-    struct tg__store *store = &group->run.store;
-    struct tg__view task = tg__store_get(store, index);
-    leave(group, &task, index);
-    if (group->options.on_done != NULL)
-        deliver(group);
 }
 
 void tg__done_rest(tg_group *group, size_t from)
@@ -189,7 +173,7 @@ void tg__done_rest(tg_group *group, size_t from)
     if (group->options.on_done == NULL)
         return;
     struct tg__store *store = &group->run.store;
-    deliver(group);
+    tg__done_deliver(group);
     if (in_order(group))
         from = atomic_load(&group->delivered);
     for (size_t i = from; i < group->settled; i++) {

@@ -79,8 +79,10 @@ static void set_rules(tg_group *group)
                        (o->on_done != NULL && !in_order);
     run->ranks_later = o->on_done != NULL && !in_order;
     run->failures.most = run->store.recycles ? FAILURES_RECYCLED : 0;
-    if (o->on_done != NULL || o->queue != 0 || run->store.recycles)
+    if (o->on_done != NULL || o->queue != 0 || run->store.recycles) {
+        run->left = tg__done_left;
         run->ended = tg__done_ended;
+    }
     if (run->store.recycles)
         run->passed = tg__done_passed;
 }

@@ -198,17 +198,17 @@ void tg__room_made(tg_group *group);
 
 /* ---- done.c ---- */
 
-/* tg__run.ended: on_done is due for this task, and there is room for another one. */
-void tg__done_ended(struct tg__run *run, const struct tg__view *task, size_t index);
+/* tg__run.left: a task has ended, and waits for on_done; or it is recycled. */
+void tg__done_left(struct tg__run *run, const struct tg__view *task, size_t index);
+
+/* tg__run.ended: on_done for all that wait for it, unless somebody else is at it; and there is room. */
+void tg__done_ended(struct tg__run *run);
+
+/* The same for what had no place in the queue: a hold, or a task that was dropped when it was added. */
+void tg__done_deliver(tg_group *group);
 
 /* tg__run.passed, where records are recycled. */
 void tg__done_passed(struct tg__run *run, size_t index);
-
-/* The same for what has ended while the group does not run: on_done is called in the next run. */
-void tg__done_early(tg_group *group, const struct tg__view *task, size_t index);
-
-/* The same for what had no place in the queue: a hold, or a task that was dropped when it was added. */
-void tg__done_apart(tg_group *group, size_t index);
 
 /* The run is over: on_done for all that were never started. */
 void tg__done_rest(tg_group *group, size_t from);

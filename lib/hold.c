@@ -89,8 +89,6 @@ static void end(tg_group *group, tg_task *hold, const struct tg__view *task, int
                                            : &run->cancelled,
         1);
     atomic_store(&task->cell->state, TG__STATE(status));
-    if (code == 0)
-        tg__runner_succeed(run);
     group->open_holds--;
 }
 
@@ -114,10 +112,11 @@ tg_status tg_task_complete(tg_task *task, int code, const char *message)
     tg__runner_forget_message(task);
     struct tg__grip grip = tg__group_grip(group);
     tg__lock_give(&group->lock);
-    if (grip.team != NULL)
-        tg__done_apart(group, task->index);
-    else
-        tg__done_early(group, &view, task->index);
+    tg__done_left(&group->run, &view, task->index);
+    if (code == 0)
+        tg__runner_succeed(&group->run);
+    if (grip.team != NULL) /* else in the next run */
+        tg__done_deliver(group);
     tg__group_release(group, grip, 0);
     return TG_OK;
 }

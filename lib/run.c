@@ -101,8 +101,8 @@ static void cancel_pending(tg_group *group, size_t from)
             task.note->rank = 1 + atomic_fetch_add(&group->run.ranks, 1);
         atomic_store(&task.cell->state, TG__STATE(TG_CANCELLED));
         atomic_fetch_add(&group->run.cancelled, 1);
-        if (group->run.ended != NULL)
-            tg__done_early(group, &task, i);
+        if (group->run.left != NULL)
+            group->run.left(&group->run, &task, i);
     }
 }
 

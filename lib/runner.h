@@ -25,8 +25,10 @@ struct tg__run {
     tg_task *above;      /* the task that the run happens in, or NULL */
     /* Told by the long way: the task waits `delay` seconds for its next attempt … */
     void (*again)(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
-    /* … or has ended. */
-    void (*ended)(struct tg__run *run, const struct tg__view *task, size_t index);
+    /* … or has ended: first this, before anybody can be stopped by that, then … */
+    void (*left)(struct tg__run *run, const struct tg__view *task, size_t index);
+    /* … this; both NULL where nobody wants to know. */
+    void (*ended)(struct tg__run *run);
     /* The cursor has come by a task that stands apart; NULL where nobody wants to know. */
     void (*passed)(struct tg__run *run, size_t index);
     /* Who was the first to stop it: a failure, the success that was enough, a body or on_done. */
