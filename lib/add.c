@@ -183,7 +183,7 @@ static void classify(const tg_group *group, struct tg__addition *a)
     bool optional = (a->o.flags & TG_TASK_OPTIONAL) != 0;
     a->flags = a->o.flags;
     a->key = tg__claim_key(group, a->o.priority, optional);
-    if (a->key != tg__claim_key(group, 0, false))
+    if (tg__claim_is_apart(group, a->o.priority, optional))
         a->flags |= TG__APART;
     if (a->o.timeout > 0 || a->o.attempts != 0)
         a->flags |= TG__CAREFUL;

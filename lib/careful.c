@@ -99,8 +99,7 @@ static void keep_times(tg_task *self, struct tg__note *note, double now)
     struct tg__times *times = &self->run->times;
     note->start = self->start;
     note->end = now;
-    if (!self->run->ranks_later)
-        note->rank = 1 + atomic_fetch_add_explicit(&self->run->ranks, 1, memory_order_relaxed);
+    tg__runner_rank(self->run, note);
     tg__lock_take(&times->lock);
     times->busy += now - self->start;
     if (now - self->start > times->longest || times->longest_index == TG_NO_INDEX) {

@@ -15,6 +15,11 @@ uint64_t tg__claim_key(const tg_group *group, int priority, bool optional)
     return (uint64_t)(TG_PRIORITY_MOST - priority) << 1 | later;
 }
 
+bool tg__claim_is_apart(const tg_group *group, int priority, bool optional)
+{
+    return tg__claim_key(group, priority, optional) != key_of_cursor;
+}
+
 bool tg__claim_reserve(tg_group *group, size_t many)
 {
     tg__lock_take(&group->turn);
@@ -58,17 +63,10 @@ bool tg__claimable(tg_group *group)
 
 /* ---- one at a time ---- */
 
-static struct tg__view view_of(tg_group *group, size_t index)
-{
-    struct tg__store *store = &group->run.store;
-    struct tg__view task = tg__store_get(store, index);
-    return task;
-}
-
 /* Takes the weight of the task that is next. */
 static bool take_weight(tg_group *group, tg_task *self, size_t index)
 {
-    struct tg__view task = view_of(group, index);
+    struct tg__view task = tg__store_get(&group->run.store, index);
     size_t weight = task.extra != NULL && task.extra->weight > 0 ? task.extra->weight : 1;
     return tg__limit_take(group->options.shared, &group->claimant, weight, &self->holding);
 }
@@ -83,8 +81,8 @@ static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want,
     size_t next =
         tg__queue_next(&group->queue); /* every claim is made in turn: nobody has a hand */
     if (!early && shared && next < end) {
-        bool apart =
-            (view_of(group, next).flags & TG__APART) != 0; /* weighs nothing: is passed by */
+        bool apart = (tg__store_get(&group->run.store, next).flags & TG__APART) !=
+                     0; /* weighs nothing: is passed by */
         if (!apart && !take_weight(group, self, next))
             return 0;
         return tg__queue_claim(&group->queue, place, 1, end, false, first);

@@ -14,21 +14,17 @@ static double time_of(uint64_t key)
     return (double)key * 1e-9;
 }
 
-static void make_ready(tg_group *group, size_t index)
+static void make_ready(tg_group *group, const struct tg__view *task, size_t index)
 {
-    struct tg__store *store = &group->run.store;
-    struct tg__view task = tg__store_get(store, index);
-    int priority = task.extra != NULL ? task.extra->priority : 0;
-    tg__claim_put(
-        group, tg__claim_key(group, priority, (task.flags & TG_TASK_OPTIONAL) != 0), index);
+    bool optional = (task->flags & TG_TASK_OPTIONAL) != 0;
+    tg__claim_put(group, tg__claim_key(group, task->extra->priority, optional), index);
 }
 
 void tg__delay_put(struct tg__run *run, const struct tg__view *task, size_t index, double delay)
 {
-    (void)task;
     tg_group *group = run->group;
     if (delay <= 0) {
-        make_ready(group, index); /* by who serves: he claims again next */
+        make_ready(group, task, index); /* by who serves: he claims again next */
         return;
     }
     uint64_t key = key_of(tg_time_now() + delay);
@@ -52,8 +48,11 @@ void tg__delay_ring(struct tg__alarm *alarm)
     tg__lock_take(&group->lock);
     struct tg__grip grip = tg__group_grip(group);
     uint64_t now = key_of(tg_time_now());
-    for (; group->due.count > 0 && group->due.items[0].key <= now; many++)
-        make_ready(group, tg__heap_pop(&group->due).index);
+    for (; group->due.count > 0 && group->due.items[0].key <= now; many++) {
+        size_t index = tg__heap_pop(&group->due).index;
+        struct tg__view task = tg__store_get(&group->run.store, index);
+        make_ready(group, &task, index);
+    }
     if (group->due.count > 0)
         tg__alarm_set(alarm, time_of(group->due.items[0].key));
     tg__lock_give(&group->lock);

@@ -23,6 +23,20 @@ static void call(tg_group *group, size_t index, bool over)
     }
 }
 
+/* The room that adding it has reserved: else that would grow with every task. Under the lock. */
+static void give_reserve_back(tg_group *group, const struct tg__view *task)
+{
+    bool again = task->extra != NULL && task->extra->attempts != 0;
+    int priority = task->extra != NULL ? task->extra->priority : 0;
+    if (again)
+        tg__heap_unreserve(&group->due);
+    if (again || tg__claim_is_apart(group, priority, (task->flags & TG_TASK_OPTIONAL) != 0)) {
+        tg__lock_take(&group->turn);
+        tg__heap_unreserve(&group->ready);
+        tg__lock_give(&group->turn);
+    }
+}
+
 /* Where records are recycled: this one is not needed any more. */
 static void release(tg_group *group, size_t index)
 {
@@ -31,12 +45,8 @@ static void release(tg_group *group, size_t index)
     struct tg__store *store = &group->run.store;
     tg__lock_take(&group->lock);
     struct tg__view task = tg__store_get(store, index);
-    if (task.extra != NULL && task.extra->attempts != 0) {
-        tg__heap_unreserve(&group->due);
-        tg__lock_take(&group->turn);
-        tg__heap_unreserve(&group->ready);
-        tg__lock_give(&group->turn);
-    }
+    if (task.function != NULL) /* a hold never waits in a heap */
+        give_reserve_back(group, &task);
     tg__store_release(store, index);
     tg__lock_give(&group->lock);
 }

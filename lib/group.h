@@ -159,6 +159,9 @@ bool tg__claim_left(tg_group *group);
 /* The order among tasks that the cursor passes by. */
 uint64_t tg__claim_key(const tg_group *group, int priority, bool optional);
 
+/* Does the cursor pass such tasks by? */
+bool tg__claim_is_apart(const tg_group *group, int priority, bool optional);
+
 /* Room for `many` of them must have been reserved, with the group's lock held. */
 bool tg__claim_reserve(tg_group *group, size_t many);
 void tg__claim_put(tg_group *group, uint64_t key, size_t index);

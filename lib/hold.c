@@ -78,8 +78,7 @@ static void end(tg_group *group, tg_task *hold, const struct tg__view *task, int
     tg_status status = code == 0 ? TG_OK : stopped ? TG_CANCELLED : TG_FAILED;
     if (task->note != NULL) {
         task->note->end = tg_time_now();
-        if (!run->ranks_later)
-            task->note->rank = 1 + atomic_fetch_add(&run->ranks, 1);
+        tg__runner_rank(run, task->note);
     }
     atomic_store(&task->cell->code, code);
     if (status == TG_FAILED)

@@ -97,8 +97,8 @@ static void cancel_pending(tg_group *group, size_t from)
         if (!tg__store_look(store, i, &task) ||
             atomic_load(&task.cell->state) != TG__STATE(TG_PENDING))
             continue;
-        if (task.note != NULL && !group->run.ranks_later)
-            task.note->rank = 1 + atomic_fetch_add(&group->run.ranks, 1);
+        if (task.note != NULL)
+            tg__runner_rank(&group->run, task.note);
         atomic_store(&task.cell->state, TG__STATE(TG_CANCELLED));
         atomic_fetch_add(&group->run.cancelled, 1);
         if (group->run.left != NULL)

@@ -115,6 +115,13 @@ void tg__careful_land(tg_task *self, const struct tg__view *task);
 bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status status, int code);
 void tg__runner_forget_message(tg_task *self);
 
+/* A task has ended: its rank, unless on_done's order gives it. */
+static inline void tg__runner_rank(struct tg__run *run, struct tg__note *note)
+{
+    if (!run->ranks_later)
+        note->rank = 1 + atomic_fetch_add_explicit(&run->ranks, 1, memory_order_relaxed);
+}
+
 /* A task has succeeded. True: that was enough, and so the group stops. */
 bool tg__runner_succeed(struct tg__run *run);
 
