@@ -102,13 +102,17 @@ static struct tg__source *find_work(const struct tg__team *team, const struct tg
     return source;
 }
 
-/* The one that the thread was called for, if it is still there and needs somebody. */
-static struct tg__source *find_invited(const struct tg__team *team, struct tg__source *invited)
+/* The one that the thread was called for, if it is still there and needs somebody; else any. In
+   scope once more: another group may live at its address by now. */
+static struct tg__source *find_invited(
+    const struct tg__team *team, const struct tg__source *scope, const struct tg__source *invited)
 {
-    struct tg__source *source = team->live;
+    struct tg__source *source = invited != NULL ? team->live : NULL;
     while (source != NULL && source != invited)
         source = source->next;
-    return source != NULL && may_visit(source) ? source : NULL;
+    if (source != NULL && covers(scope, source) && may_visit(source))
+        return source;
+    return find_work(team, scope);
 }
 
 /* It goes as soon as it gets the lock; until then its stack stays as it is. */
@@ -215,9 +219,7 @@ static void serve_all(
     struct tg__seat *seat, const struct tg__source *scope, struct tg__source *invited)
 {
     struct tg__team *team = seat->team;
-    struct tg__source *source = invited != NULL ? find_invited(team, invited) : NULL;
-    if (source == NULL)
-        source = find_work(team, scope);
+    struct tg__source *source = find_invited(team, scope, invited);
     for (; source != NULL; source = find_work(team, scope))
         go_and_visit(seat, source);
 }
@@ -363,9 +365,7 @@ void tg__team_wait(struct tg__source *source, bool (*enough)(struct tg__source *
     struct tg__source *invited = NULL;
     pthread_mutex_lock(&team->lock);
     while (!enough(source)) {
-        struct tg__source *next = invited != NULL ? find_invited(team, invited) : NULL;
-        if (next == NULL)
-            next = find_work(team, source);
+        struct tg__source *next = find_invited(team, source, invited);
         invited = NULL;
         if (next != NULL) {
             seat->helps = true;
