@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <taskgroup/version.h>
 
 /* The API takes const so that const input needs no cast; the task function's argument is the user's. */
 static void *without_const(const void *arg)
@@ -66,11 +67,39 @@ static bool is_time(double seconds)
     return seconds >= 0; /* false for what is not a number */
 }
 
+static bool has_time(const tg_task_options *o)
+{
+    return o->start > 0 || o->delay > 0 || o->period > 0;
+}
+
+static tg_status check_times(tg_group *group, const char *call, const tg_task_options *o)
+{
+    if (!is_time(o->start) || !is_time(o->delay) || !is_time(o->period))
+        return tg__add_refuse(group, TG_INVALID, "%s: start is %g, delay %g, period %g", call,
+            o->start, o->delay, o->period);
+    if (o->start > 0 && o->delay > 0)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: start %g and delay %g", call, o->start, o->delay);
+    if (o->period > 0 && o->attempts != 0)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: period %g and attempts %d", call, o->period, o->attempts);
+    if (has_time(o) && group->options.ahead != 0)
+        return tg__add_refuse(group, TG_INVALID,
+            "%s: start %g, delay %g or period %g in a group with ahead", call, o->start, o->delay,
+            o->period);
+    if ((o->flags & TG_TASK_BACKGROUND) != 0 && !has_time(o))
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: TG_TASK_BACKGROUND without start, delay or period", call);
+    if ((has_time(o) || (o->attempts != 0 && o->backoff > 0)) && !tg__waiter_start())
+        return tg__add_explain(group, TG_NO_SYSTEM, call, 1, 0);
+    return TG_OK;
+}
+
 /* Do the options make sense in this group? If not, says so. */
 static tg_status check_task_options(tg_group *group, const char *call, const tg_task_options *o)
 {
     bool recycles = group->run.store.recycles;
-    if ((o->flags & ~(unsigned)TG_TASK_OPTIONAL) != 0)
+    if ((o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND)) != 0)
         return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
     if (o->priority < -TG_PRIORITY_MOST || o->priority > TG_PRIORITY_MOST)
         return tg__add_refuse(group, TG_INVALID, "%s: priority is %d", call, o->priority);
@@ -96,9 +125,7 @@ static tg_status check_task_options(tg_group *group, const char *call, const tg_
     if (recycles && (o->id != 0 || o->result != NULL))
         return tg__add_refuse(group, TG_INVALID,
             "%s: an id (%llu) or a result with TG_GROUP_RECYCLE", call, (unsigned long long)o->id);
-    if (o->attempts != 0 && o->backoff > 0 && !tg__waiter_start())
-        return tg__add_explain(group, TG_NO_SYSTEM, call, 1, 0);
-    return TG_OK;
+    return check_times(group, call, o);
 }
 
 tg_status tg__add_options(
@@ -116,7 +143,13 @@ tg_status tg__add_options(
 static bool needs_extra(const tg_task_options *o)
 {
     return o->id != 0 || o->result != NULL || o->name != NULL || o->weight != 0 || o->timeout > 0 ||
-           o->attempts != 0 || o->priority != 0 || o->copy != 0;
+           o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0;
+}
+
+/* When it is to be started at first. */
+static double start_of(const tg_task_options *o)
+{
+    return o->start > 0 ? o->start : tg_time_now() + o->delay;
 }
 
 /* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of memory. */
@@ -140,6 +173,8 @@ static struct tg__extra *new_extra(const tg_task_options *o, const void *from, s
         .timeout = o->timeout,
         .backoff = o->backoff,
         .backoff_max = o->backoff_max,
+        .period = o->period,
+        .due = start_of(o),
         .attempts = o->attempts,
         .priority = o->priority,
     };
@@ -185,6 +220,10 @@ static void classify(const tg_group *group, struct tg__addition *a)
     a->key = tg__claim_key(group, a->o.priority, optional);
     if (tg__claim_is_apart(group, a->o.priority, optional))
         a->flags |= TG__APART;
+    if (has_time(&a->o))
+        a->flags |= TG__APART | TG__TIMED;
+    if (a->o.attempts != 0)
+        a->flags |= TG__TIMED;
     if (a->o.timeout > 0 || a->o.attempts != 0)
         a->flags |= TG__CAREFUL;
 }
@@ -203,10 +242,10 @@ tg_status tg__add_check_open(tg_group *group)
 /* Room in what these tasks may have to wait in: then no push, in the middle of a run, can fail. */
 static bool reserve(tg_group *group, const struct tg__addition *a)
 {
-    bool again = a->o.attempts != 0;
-    if (((a->flags & TG__APART) != 0 || again) && !tg__claim_reserve(group, a->count))
+    bool timed = (a->flags & TG__TIMED) != 0;
+    if (((a->flags & TG__APART) != 0 || timed) && !tg__claim_reserve(group, a->count))
         return false;
-    return !again || tg__heap_reserve(&group->due, a->count);
+    return !timed || tg__heap_reserve(&group->due, a->count);
 }
 
 static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)
@@ -237,9 +276,19 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
         tg__ids_put(&group->ids, a->o.id, a->first);
     if (group->options.shared != NULL && group->heaviest < (a->o.weight > 0 ? a->o.weight : 1))
         group->heaviest = a->o.weight > 0 ? a->o.weight : 1;
-    if (a->o.attempts != 0 && group->watchable)
+    if ((a->flags & TG__TIMED) != 0 && group->watchable)
         tg__group_watch(group);
     return TG_OK;
+}
+
+/* They take a place in the queue only when it is time. */
+static void let_wait(tg_group *group, const struct tg__addition *a)
+{
+    double time = start_of(&a->o);
+    for (size_t i = a->first; i < a->first + a->count; i++) {
+        struct tg__view task = tg__store_get(&group->run.store, i);
+        tg__delay_push(group, &task, i, TG__START_TIME, time);
+    }
 }
 
 /* Queued: somebody will claim it. */
@@ -248,6 +297,10 @@ static tg_status queue_up(tg_group *group, struct tg__addition *a)
     tg_status status = tg__add_put(group, a, a->flags);
     if (status != TG_OK)
         return status;
+    if (has_time(&a->o)) {
+        let_wait(group, a);
+        return TG_OK;
+    }
     if (group->options.queue != 0)
         atomic_fetch_add(&group->outstanding, a->count);
     for (size_t i = 0; (a->flags & TG__APART) != 0 && i < a->count; i++)
@@ -336,7 +389,7 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
 {
     tg__lock_take(&group->lock);
     tg_status status = tg__add_check_open(group);
-    if (status == TG_OK && tg__room_full(group))
+    if (status == TG_OK && !has_time(&a->o) && tg__room_full(group))
         return add_to_full(group, a);
     if (status == TG_OK)
         status = queue_up(group, a);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The long way of a task: timeouts, attempts, guard, times, and who waits for its end. */
+/* The long way of a task: timeouts, attempts, periods, guard, times, and who waits for its end. */
 #include "runner.h"
 
 #include <errno.h>
@@ -71,7 +71,7 @@ static atomic_size_t *tally(struct tg__run *run, tg_status status)
 /* Was told by its group first: that is why it stopped, whatever its own clock says. */
 static tg_status status_of(const tg_task *self, int code, double now)
 {
-    if (self->landing->signal != 0)
+    if (self->landing != NULL && self->landing->signal != 0)
         return TG_CRASHED;
     if (code != 0 && self->told)
         return TG_CANCELLED;
@@ -80,26 +80,40 @@ static tg_status status_of(const tg_task *self, int code, double now)
     return code == 0 ? TG_OK : TG_FAILED;
 }
 
-/* Has it another attempt? */
-static bool try_again(tg_task *self, const struct tg__view *task, tg_status status, int code)
+static bool has_another_attempt(const tg_task *self, const struct tg__extra *extra)
 {
-    const struct tg__extra *extra = task->extra;
-    if (status == TG_OK || status == TG_CANCELLED || extra == NULL ||
-        (extra->attempts != TG_ENDLESS && self->attempt >= extra->attempts) ||
-        tg__context_status(self->run->context) != TG_OK)
+    return extra->attempts == TG_ENDLESS || self->attempt < extra->attempts;
+}
+
+/* Seconds until the next start in step with the first one; what was missed is left out. */
+static double rest_of_period(struct tg__extra *extra)
+{
+    double now = tg_time_now(), missed = (now - extra->due) / extra->period;
+    if (missed > 0)
+        extra->due += extra->period * (missed < 1e15 ? (double)(long long)missed : missed);
+    extra->due += extra->period;
+    return extra->due - now;
+}
+
+/* Is it started again: after a failure, or because it has a period? */
+static bool start_again(tg_task *self, const struct tg__view *task, tg_status status, int code)
+{
+    struct tg__extra *extra = task->extra;
+    if (extra == NULL || status == TG_CANCELLED || tg__context_status(self->run->context) != TG_OK)
         return false;
+    bool periodic = extra->period > 0 && !atomic_load(&extra->last);
+    if (status == TG_OK ? !periodic : !has_another_attempt(self, extra))
+        return false;
+    double delay =
+        status == TG_OK ? rest_of_period(extra) : backoff(extra, self->index, self->attempt);
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
-    atomic_store_explicit(&task->cell->state, TG__STATE(TG_PENDING), memory_order_release);
-    self->run->again(self->run, task, self->index, backoff(extra, self->index, self->attempt));
+    self->run->again(self->run, task, self->index, delay);
     return true;
 }
 
-static void keep_times(tg_task *self, struct tg__note *note, double now)
+void tg__careful_busy(tg_task *self, double now)
 {
     struct tg__times *times = &self->run->times;
-    note->start = self->start;
-    note->end = now;
-    tg__runner_rank(self->run, note);
     tg__lock_take(&times->lock);
     times->busy += now - self->start;
     if (now - self->start > times->longest || times->longest_index == TG_NO_INDEX) {
@@ -109,7 +123,16 @@ static void keep_times(tg_task *self, struct tg__note *note, double now)
     tg__lock_give(&times->lock);
 }
 
-static void end(tg_task *self, const struct tg__view *task, int code)
+static void keep_times(tg_task *self, struct tg__note *note, double now)
+{
+    note->start = self->start;
+    note->end = now;
+    tg__runner_rank(self->run, note);
+    if (self->kind == TG__SERVER)
+        tg__careful_busy(self, now);
+}
+
+bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
 {
     struct tg__run *run = self->run;
     double now =
@@ -119,8 +142,8 @@ static void end(tg_task *self, const struct tg__view *task, int code)
         tg__context_drop(self->own);
         self->own = NULL;
     }
-    if (try_again(self, task, status, code))
-        return;
+    if (start_again(self, task, status, code))
+        return false;
     if (task->note != NULL)
         keep_times(self, task->note, now);
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
@@ -132,8 +155,26 @@ static void end(tg_task *self, const struct tg__view *task, int code)
         run->left(run, task, self->index);
     if (status == TG_OK)
         self->stops |= tg__runner_succeed(run);
-    if (run->ended != NULL)
-        run->ended(run);
+    return true;
+}
+
+static void end(tg_task *self, const struct tg__view *task, int code)
+{
+    if (tg__careful_end(self, task, code) && self->run->ended != NULL)
+        self->run->ended(self->run);
+}
+
+/* Nobody has taken it out of the queue meanwhile. */
+static bool take_it(const struct tg__view *task)
+{
+    unsigned char state = 0;
+    if ((task->flags & (TG__APART | TG__MARKED)) == 0) {
+        atomic_store_explicit(&task->cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
+        return true;
+    }
+    return atomic_compare_exchange_strong(&task->cell->state, &state, TG__STATE(TG_RUNNING)) ||
+           (state == TG__AGAIN &&
+               atomic_compare_exchange_strong(&task->cell->state, &state, TG__STATE(TG_RUNNING)));
 }
 
 void tg__careful_run(tg_task *self, const struct tg__view *task)
@@ -143,10 +184,14 @@ void tg__careful_run(tg_task *self, const struct tg__view *task)
             self->run->passed(self->run, self->index);
         return; /* claimed otherwise, or by nobody */
     }
+    if (!take_it(task)) {
+        if (self->run->ended != NULL) /* its place in the queue */
+            self->run->ended(self->run);
+        return;
+    }
     self->attempt = count_attempt(task);
     if (task->extra != NULL && task->extra->attempts != 0)
         atomic_fetch_add_explicit(&self->run->attempts, 1, memory_order_relaxed);
-    atomic_store_explicit(&task->cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
     if (!start_clock(self, task)) {
         self->message_lost = true;
         end(self, task, ENOMEM);
@@ -157,7 +202,10 @@ void tg__careful_run(tg_task *self, const struct tg__view *task)
     int code = task->function(self, task->arg, task->result);
     if (self->run->guarded)
         tg__guard_arm(NULL);
-    end(self, task, code);
+    if (self->way != TG__RETURNS)
+        self->run->away(self, task);
+    else
+        end(self, task, code);
 }
 
 void tg__careful_land(tg_task *self, const struct tg__view *task)

@@ -6,13 +6,15 @@
  */
 #include "group.h"
 
-/* Tasks in order of adding have this key: priority 0, required. */
-static const uint64_t key_of_cursor = (uint64_t)TG_PRIORITY_MOST << 1;
+/* A key is the priority, then required before optional, then (for those that had to wait for a time) a
+   number; tasks in order of adding have this one: priority 0, required. */
+enum { RANK = 48 };
+static const uint64_t key_of_cursor = (uint64_t)TG_PRIORITY_MOST << 1 << RANK;
 
 uint64_t tg__claim_key(const tg_group *group, int priority, bool optional)
 {
     bool later = optional && (group->options.flags & TG_GROUP_REQUIRED_FIRST) != 0;
-    return (uint64_t)(TG_PRIORITY_MOST - priority) << 1 | later;
+    return ((uint64_t)(TG_PRIORITY_MOST - priority) << 1 | later) << RANK;
 }
 
 bool tg__claim_is_apart(const tg_group *group, int priority, bool optional)
@@ -37,6 +39,12 @@ void tg__claim_put(tg_group *group, uint64_t key, size_t index)
     tg__lock_give(&group->turn);
 }
 
+void tg__claim_put_late(tg_group *group, uint64_t key, size_t index)
+{
+    size_t late = 1 + atomic_fetch_add(&group->late, 1);
+    tg__claim_put(group, key | (late & ((UINT64_C(1) << RANK) - 1)), index);
+}
+
 /* Indices below this one may be claimed in order. */
 static size_t end_of(tg_group *group)
 {
@@ -55,10 +63,11 @@ bool tg__claim_left(tg_group *group)
 
 bool tg__claimable(tg_group *group)
 {
-    return (group->slots.most == TG_UNLIMITED || tg__slots_free(&group->slots)) &&
-           !atomic_load(&group->claimant.blocked) &&
-           (tg__queue_any(&group->queue, end_of(group)) || atomic_load(&group->ready_count) > 0) &&
-           tg__context_status(&group->context) == TG_OK;
+    bool some =
+        (!tg__slots_bounded(&group->slots) || tg__slots_free(&group->slots)) &&
+        !atomic_load(&group->claimant.blocked) &&
+        (tg__queue_any(&group->queue, end_of(group)) || atomic_load(&group->ready_count) > 0);
+    return (some || atomic_load(&group->rung)) && tg__context_status(&group->context) == TG_OK;
 }
 
 /* ---- one at a time ---- */
@@ -77,7 +86,7 @@ static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want,
     bool shared = group->options.shared != NULL;
     size_t end = end_of(group);
     struct tg__heap *ready = &group->ready;
-    bool early = ready->count > 0 && ready->items[0].key <= key_of_cursor;
+    bool early = ready->count > 0 && ready->items[0].key >> RANK <= key_of_cursor >> RANK;
     size_t next =
         tg__queue_next(&group->queue); /* every claim is made in turn: nobody has a hand */
     if (!early && shared && next < end) {

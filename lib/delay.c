@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks that wait for their next attempt: neither on a thread nor on a slot, but in a heap. */
+/*
+ * Tasks that wait for a time, in a heap: for their start, for the next attempt or period, for the end of
+ * a sleep. Who serves the group looks what is due when there is nothing else; the alarm is for the time
+ * that threads sleep, and when it rings they look.
+ */
 #include "group.h"
 
 #include <taskgroup/version.h>
 
 static uint64_t key_of(double time)
 {
-    return time < 1e10 ? (uint64_t)(time * 1e9) : (uint64_t)1e19; /* some centuries: never */
+    return time < 1e10 ? (uint64_t)(time > 0 ? time * 1e9 : 0) : (uint64_t)1e19; /* never */
 }
 
 static double time_of(uint64_t key)
@@ -14,47 +18,191 @@ static double time_of(uint64_t key)
     return (double)key * 1e-9;
 }
 
+/* ---- under the lock ---- */
+
+static void publish(tg_group *group)
+{
+    const struct tg__heap *due = &group->due;
+    atomic_store(&group->due_first, due->count > 0 ? due->items[0].key : UINT64_MAX);
+}
+
+static void arm(tg_group *group)
+{
+    if (group->due.count == 0)
+        return;
+    uint64_t key = group->due.items[0].key;
+    if (group->armed <= key)
+        return;
+    group->armed = key;
+    tg__alarm_set(&group->alarm, time_of(key));
+}
+
+/* Claims come by it next. */
 static void make_ready(tg_group *group, const struct tg__view *task, size_t index)
 {
     bool optional = (task->flags & TG_TASK_OPTIONAL) != 0;
-    tg__claim_put(group, tg__claim_key(group, task->extra->priority, optional), index);
+    int priority = task->extra != NULL ? task->extra->priority : 0;
+    tg__claim_put_late(group, tg__claim_key(group, priority, optional), index);
 }
 
-void tg__delay_put(struct tg__run *run, const struct tg__view *task, size_t index, double delay)
+/* Does it keep the group open while it waits? */
+static bool in_background(const struct tg__view *task)
 {
-    tg_group *group = run->group;
-    if (delay <= 0) {
-        make_ready(group, task, index); /* by who serves: he claims again next */
+    return (task->flags & TG_TASK_BACKGROUND) != 0;
+}
+
+bool tg__delay_open(const tg_group *group)
+{
+    return group->due.count > group->due_background + group->due_gone;
+}
+
+static bool still_waits(size_t index, void *user)
+{
+    const tg_group *group = user;
+    struct tg__view task;
+    if (!tg__store_look(&group->run.store, index, &task))
+        return false;
+    unsigned char state = atomic_load(&task.cell->state);
+    return state == TG__START_TIME || state == TG__AGAIN_TIME || state == TG__SLEEP_TIME;
+}
+
+/* Those that are gone are thrown out when they are the most: their times may be far away. */
+static void tidy(tg_group *group)
+{
+    enum { FEW = 64 };
+    if (group->due_gone < FEW || group->due_gone < group->due.count / 2)
         return;
-    }
-    uint64_t key = key_of(tg_time_now() + delay);
-    tg__lock_take(&group->lock);
+    tg__heap_filter(&group->due, still_waits, group);
+    group->due.reserved -= group->due_gone;
+    group->due_gone = 0;
+    publish(group);
+}
+
+void tg__delay_push(
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state, double time)
+{
+    uint64_t key = key_of(time);
     bool first = group->due.count == 0 || key < group->due.items[0].key;
+    atomic_store(&task->cell->state, state);
+    tidy(group);
+    group->due_background += state != TG__SLEEP_TIME && in_background(task);
     tg__heap_push(&group->due, key, index);
-    if (first)
-        tg__alarm_set(&group->alarm, time_of(key));
-    tg__lock_give(&group->lock);
+    if (!first)
+        return;
+    publish(group);
+    if (group->watchable)
+        arm(group);
+}
+
+void tg__delay_forget(tg_group *group, const struct tg__view *task)
+{
+    bool asleep = atomic_load(&task->cell->state) == TG__SLEEP_TIME;
+    group->due_background -= !asleep && in_background(task);
+    group->due_gone++;
+    if (!asleep) /* whose room was promised to the task; in the heap it still takes its own */
+        group->due.reserved++;
 }
 
 void tg__delay_drop(tg_group *group)
 {
-    group->due.count = 0;
+    group->due.count = group->due_background = group->due_gone = 0;
+    publish(group);
+}
+
+void tg__delay_arm(tg_group *group)
+{
+    if (atomic_load(&group->due_first) == UINT64_MAX)
+        return;
+    tg__lock_take(&group->lock);
+    arm(group);
+    tg__lock_give(&group->lock);
+}
+
+/* ---- */
+
+void tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay)
+{
+    tg_group *group = run->group;
+    if (delay <= 0) {
+        atomic_store(&task->cell->state, TG__AGAIN);
+        make_ready(group, task, index); /* by who serves: he claims again next */
+        return;
+    }
+    tg__lock_take(&group->lock);
+    tg__delay_push(group, task, index, TG__AGAIN_TIME, tg_time_now() + delay);
+    tg__lock_give(&group->lock);
+}
+
+/* Ends of sleep, to be dealt with when the lock is free. */
+struct batch {
+    enum { BATCH = 64 } most;
+    size_t sleepers;
+    struct tg__sleeper sleeper[BATCH];
+};
+
+/* What the top of the heap has waited for; false: somebody has taken it out. */
+static bool let_go(tg_group *group, size_t index, struct batch *batch)
+{
+    struct tg__view task;
+    if (!tg__store_look(&group->run.store, index, &task))
+        return false;
+    switch (atomic_load(&task.cell->state)) {
+    case TG__START_TIME:
+        atomic_store(&task.cell->state, 0);
+        if (group->options.queue != 0)
+            atomic_fetch_add(&group->outstanding, 1);
+        break;
+    case TG__AGAIN_TIME:
+        atomic_store(&task.cell->state, TG__AGAIN);
+        break;
+    case TG__SLEEP_TIME:
+        atomic_store(&task.cell->state, TG__ENDING);
+        tg__heap_unreserve(&group->due);
+        batch->sleeper[batch->sleepers++] = tg__pending_wake(group, &task, index);
+        return true;
+    default:
+        return false;
+    }
+    group->due_background -= in_background(&task);
+    make_ready(group, &task, index);
+    return true;
+}
+
+size_t tg__delay_reap(tg_group *group)
+{
+    uint64_t first = atomic_load_explicit(&group->due_first, memory_order_relaxed);
+    if (first == UINT64_MAX && !atomic_load_explicit(&group->rung, memory_order_relaxed))
+        return 0;
+    uint64_t now = key_of(tg_time_now());
+    if (now < first && !atomic_load_explicit(&group->rung, memory_order_relaxed))
+        return 0;
+    struct batch batch;
+    size_t many = 0;
+    batch.sleepers = 0;
+    tg__lock_take(&group->lock);
+    atomic_store(&group->rung, false);
+    while (many < BATCH && group->due.count > 0 && group->due.items[0].key <= now) {
+        if (let_go(group, tg__heap_pop(&group->due).index, &batch)) {
+            many++;
+        } else {
+            group->due_gone--;
+            tg__heap_unreserve(&group->due);
+        }
+    }
+    publish(group);
+    tg__lock_give(&group->lock);
+    if (batch.sleepers > 0)
+        tg__pending_end_sleep(group, batch.sleeper, batch.sleepers);
+    return many;
 }
 
 void tg__delay_ring(struct tg__alarm *alarm)
 {
     tg_group *group = (tg_group *)(void *)((char *)alarm - offsetof(tg_group, alarm));
-    size_t many = 0;
     tg__lock_take(&group->lock);
     struct tg__grip grip = tg__group_grip(group);
-    uint64_t now = key_of(tg_time_now());
-    for (; group->due.count > 0 && group->due.items[0].key <= now; many++) {
-        size_t index = tg__heap_pop(&group->due).index;
-        struct tg__view task = tg__store_get(&group->run.store, index);
-        make_ready(group, &task, index);
-    }
-    if (group->due.count > 0)
-        tg__alarm_set(alarm, time_of(group->due.items[0].key));
+    group->armed = UINT64_MAX; /* who has looked sets it again before he sleeps */
+    atomic_store(&group->rung, true);
     tg__lock_give(&group->lock);
-    tg__group_release(group, grip, many);
+    tg__group_release(group, grip, 1);
 }

@@ -26,11 +26,11 @@ static void call(tg_group *group, size_t index, bool over)
 /* The room that adding it has reserved: else that would grow with every task. Under the lock. */
 static void give_reserve_back(tg_group *group, const struct tg__view *task)
 {
-    bool again = task->extra != NULL && task->extra->attempts != 0;
+    bool timed = (task->flags & TG__TIMED) != 0;
     int priority = task->extra != NULL ? task->extra->priority : 0;
-    if (again)
+    if (timed)
         tg__heap_unreserve(&group->due);
-    if (again || tg__claim_is_apart(group, priority, (task->flags & TG_TASK_OPTIONAL) != 0)) {
+    if (timed || tg__claim_is_apart(group, priority, (task->flags & TG_TASK_OPTIONAL) != 0)) {
         tg__lock_take(&group->turn);
         tg__heap_unreserve(&group->ready);
         tg__lock_give(&group->turn);
@@ -69,7 +69,7 @@ static bool next_has_ended(tg_group *group)
         return false;
     struct tg__view task = tg__store_get(store, next);
     unsigned char state = atomic_load(&task.cell->state);
-    return state != 0 && TG__STATUS(state) < TG_NOT_RUN;
+    return tg__status_of(state) < TG_NOT_RUN;
 }
 
 static void deliver_in_order(tg_group *group)
@@ -190,7 +190,7 @@ void tg__done_rest(tg_group *group, size_t from)
         struct tg__view task;
         if (!tg__store_look(store, i, &task))
             continue;
-        if (in_order(group) || atomic_load(&task.cell->state) == 0)
+        if (in_order(group) || tg__status_of(atomic_load(&task.cell->state)) == TG_NOT_RUN)
             call(group, i, true);
     }
     if (in_order(group))

@@ -74,6 +74,9 @@ static void set_rules(tg_group *group)
     run->keep_going = (o->flags & TG_GROUP_KEEP_GOING) != 0;
     run->shield = (o->flags & TG_GROUP_SHIELD) != 0;
     run->need = o->need;
+    run->user = o->user;
+    run->workers.init = o->worker_init;
+    run->workers.fini = o->worker_fini;
     run->store.recycles = (o->flags & TG_GROUP_RECYCLE) != 0;
     run->store.noted = (o->flags & TG_GROUP_TIMES) != 0 || group->reports || o->need > 0 ||
                        (o->on_done != NULL && !in_order);
@@ -94,7 +97,7 @@ static void free_holds(tg_group *group)
         free(group->holds);
         group->holds = next;
     }
-    group->open_holds = 0;
+    group->away = 0;
 }
 
 /* What reset makes anew, beside the parts that reset themselves. */
@@ -103,7 +106,7 @@ static void forget(tg_group *group)
     struct tg__run *run = &group->run;
     atomic_size_t *const counts[] = {&run->ok, &run->failed, &run->timed_out, &run->crashed,
         &run->cancelled, &run->dropped, &run->attempts, &run->ranks, &run->successes,
-        &group->ready_count, &group->outstanding, &group->delivered, &group->finished,
+        &group->ready_count, &group->late, &group->outstanding, &group->delivered, &group->finished,
         &group->backlog};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         atomic_store(counts[i], 0);
@@ -114,7 +117,9 @@ static void forget(tg_group *group)
     run->times.longest_index = TG_NO_INDEX;
     atomic_store(&group->in_turn, group->options.shared != NULL || group->options.ahead != 0);
     group->ready.count = group->ready.reserved = 0;
-    group->due.count = group->due.reserved = 0;
+    group->due.reserved = 0;
+    tg__delay_drop(group);
+    atomic_store(&group->rung, false);
     group->heaviest = 0;
     free(group->order);
     group->order = NULL;
@@ -144,6 +149,7 @@ tg_group *tg_group_create(const tg_group_options *options)
     tg__context_init(&group->context, o.context, free_group);
     group->run.group = group;
     group->run.context = &group->context;
+    group->armed = UINT64_MAX;
     group->slots.most = o.limit;
     long grain = o.grainsize > 0 ? o.grainsize : 1;
     atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
@@ -170,6 +176,7 @@ void tg__group_free(tg_group *group)
     tg__store_free(&group->run.store);
     tg__failures_reset(&group->run.failures);
     tg__ids_reset(&group->ids);
+    tg__workers_free(&group->run.workers);
     tg__queue_free(&group->queue);
     tg__context_drop(&group->context);
 }
@@ -193,7 +200,7 @@ tg_status tg_group_reset(tg_group *group)
     if (group == NULL)
         return tg__refuse_null("tg_group_reset", "group");
     tg__lock_take(&group->lock);
-    bool busy = group->running || group->open_holds > 0;
+    bool busy = group->running || group->away > 0;
     tg_status status = group->doomed ? TG_CLOSED : busy ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
         tg__store_reset(&group->run.store);

@@ -3,8 +3,8 @@
 #define TG_LIB_GROUP_H
 /*
  * What a group is made of, and what its files do for each other. group.c makes it, add.c and hold.c
- * fill it, run.c and serve.c run it, claim.c says what is next, delay.c, done.c and room.c look after tasks
- * that wait, callbacks, and producers that wait; outcome.c and report.c read it for the user.
+ * fill it, run.c and serve.c run it, claim.c says what is next; delay.c, pending.c, done.c and room.c look after
+ * tasks that wait for a time or for a completion, callbacks, and producers that wait; outcome.c and report.c read it for the user.
  */
 #include <taskgroup/group.h>
 
@@ -29,17 +29,20 @@ struct tg_group {
     struct tg__lock lock; /* guards adding, and what follows up to the next blank line */
     struct tg__ids ids;
     bool running;
-    bool doomed;         /* destroyed while running */
-    bool watchable;      /* from before a run until it has ended */
-    bool watched;        /* the hook is set: somebody looks after a group that sleeps */
-    bool turned_away;    /* an add came too late for the run: it is incomplete */
-    tg_status lost;      /* an add was refused: so is the run */
-    size_t settled;      /* tasks that the runs so far have dealt with */
-    struct tg__heap due; /* tasks that wait for their time */
-    tg_task *holds;      /* all since the last reset */
-    size_t open_holds;
-    size_t heaviest; /* weight of a task so far */
-    tg_error error;  /* the last run's answer, if it is not a task's failure */
+    bool doomed;           /* destroyed while running */
+    bool watchable;        /* from before a run until it has ended */
+    bool watched;          /* the hook is set: somebody looks after a group that sleeps */
+    bool turned_away;      /* an add came too late for the run: it is incomplete */
+    tg_status lost;        /* an add was refused: so is the run */
+    size_t settled;        /* tasks that the runs so far have dealt with */
+    struct tg__heap due;   /* tasks that wait for their time */
+    size_t due_background; /* of them: do not keep the group open */
+    size_t due_gone;       /* of them: taken back, and to be thrown out */
+    uint64_t armed;        /* the alarm's time, as a key; UINT64_MAX: not set */
+    tg_task *holds;        /* all since the last reset */
+    size_t away;           /* holds, and tasks on no thread that somebody is to complete */
+    size_t heaviest;       /* weight of a task so far */
+    tg_error error;        /* the last run's answer, if it is not a task's failure */
     char error_text[160];
 
     struct tg__run run;
@@ -54,10 +57,13 @@ struct tg_group {
     struct tg__lock turn;
     struct tg__heap ready; /* tasks that the cursor passes by; under `turn` */
     atomic_size_t ready_count;
+    atomic_size_t late;           /* those that had to wait for a time */
     struct tg__claimant claimant; /* at the shared limit */
 
     /* delay.c */
     struct tg__alarm alarm;
+    _Atomic uint64_t due_first; /* the first one's key; UINT64_MAX: none */
+    atomic_bool rung;           /* nobody has looked since */
     tg_hook hook;
 
     /* room.c */
@@ -166,15 +172,55 @@ bool tg__claim_is_apart(const tg_group *group, int priority, bool optional);
 bool tg__claim_reserve(tg_group *group, size_t many);
 void tg__claim_put(tg_group *group, uint64_t key, size_t index);
 
+/* The same for one that had to wait for its time: among those of its key they keep this order. */
+void tg__claim_put_late(tg_group *group, uint64_t key, size_t index);
+
 /* ---- delay.c ---- */
 
 /* tg__run.again: the task waits `delay` seconds, and then is ready. */
-void tg__delay_put(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+void tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+
+/* Under the lock: the task waits in this state until `time`. Room must have been reserved. */
+void tg__delay_push(
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state, double time);
+
+/* Under the lock: a task that waited has been dealt with otherwise. */
+void tg__delay_forget(tg_group *group, const struct tg__view *task);
+
+/* Under the lock: does somebody wait who keeps the group open? */
+bool tg__delay_open(const tg_group *group);
 
 /* Under the lock: nobody waits any more. */
 void tg__delay_drop(tg_group *group);
 
+/* Deals with some of those whose time has come: how many. */
+size_t tg__delay_reap(tg_group *group);
+
+/* Before threads sleep: somebody is called when it is time. */
+void tg__delay_arm(tg_group *group);
+
 void tg__delay_ring(struct tg__alarm *alarm);
+
+/* ---- pending.c ---- */
+
+/* tg__run.away */
+void tg__pending_put(tg_task *self, const struct tg__view *task);
+
+/* Whose sleep is over. The first is called under the lock, the second without. */
+struct tg__sleeper {
+    struct tg__view task;
+    struct tg__away *away;
+    size_t index;
+};
+struct tg__sleeper tg__pending_wake(tg_group *group, const struct tg__view *task, size_t index);
+void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t many);
+
+/* The group has stopped: one that waits for a time is cancelled. */
+void tg__pending_cancel(
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state);
+
+/* The same for one that was asleep, before that. */
+void tg__pending_rouse(tg_group *group, const struct tg__view *task, struct tg__away *away);
 
 /* ---- room.c ---- */
 

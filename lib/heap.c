@@ -36,21 +36,38 @@ void tg__heap_push(struct tg__heap *heap, uint64_t key, size_t index)
     heap->items[at] = new;
 }
 
-struct tg__heap_item tg__heap_pop(struct tg__heap *heap)
+/* An item whose place is free, and whose subtrees are heaps, sinks to where it belongs. */
+static void sink(struct tg__heap *heap, size_t at, struct tg__heap_item item)
 {
-    struct tg__heap_item top = heap->items[0], last = heap->items[--heap->count];
-    size_t at = 0;
     for (;;) {
         size_t child = 2 * at + 1;
         if (child + 1 < heap->count && before(&heap->items[child + 1], &heap->items[child]))
             child++;
-        if (child >= heap->count || !before(&heap->items[child], &last))
+        if (child >= heap->count || !before(&heap->items[child], &item))
             break;
         heap->items[at] = heap->items[child];
         at = child;
     }
-    heap->items[at] = last;
+    heap->items[at] = item;
+}
+
+struct tg__heap_item tg__heap_pop(struct tg__heap *heap)
+{
+    struct tg__heap_item top = heap->items[0];
+    heap->count--;
+    sink(heap, 0, heap->items[heap->count]);
     return top;
+}
+
+void tg__heap_filter(struct tg__heap *heap, bool (*stays)(size_t index, void *user), void *user)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < heap->count; i++)
+        if (stays(heap->items[i].index, user))
+            heap->items[count++] = heap->items[i];
+    heap->count = count;
+    for (size_t i = count / 2; i-- > 0;)
+        sink(heap, i, heap->items[i]);
 }
 
 void tg__heap_free(struct tg__heap *heap)

@@ -32,6 +32,9 @@ void tg__heap_push(struct tg__heap *heap, uint64_t key, size_t index);
 /* Takes the top away; there must be one. */
 struct tg__heap_item tg__heap_pop(struct tg__heap *heap);
 
+/* Throws out those for which `stays` answers false. */
+void tg__heap_filter(struct tg__heap *heap, bool (*stays)(size_t index, void *user), void *user);
+
 /* Frees it, and forgets what was reserved. */
 void tg__heap_free(struct tg__heap *heap);
 

@@ -60,9 +60,8 @@ void *tg_group_result(tg_group *group, size_t index)
 static tg_status status_of(const struct tg__cell *cell, bool settled)
 {
     unsigned char state = atomic_load_explicit(&cell->state, memory_order_acquire);
-    if (state != 0)
-        return TG__STATUS(state);
-    return settled ? TG_SKIPPED : TG_NOT_RUN;
+    tg_status status = tg__status_of(state);
+    return settled && status == TG_NOT_RUN ? TG_SKIPPED : status;
 }
 
 void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)

@@ -127,6 +127,15 @@ size_t tg__queue_claim(
     return want;
 }
 
+void tg__queue_return(struct tg__queue *queue, int place, size_t first, size_t many)
+{
+    struct tg__hand *own = &queue->hands[place];
+    uint64_t has = atomic_load(&own->indices);
+    /* What is in it comes next, unless others have taken all of that. */
+    while (!atomic_compare_exchange_weak(&own->indices, &has, pack(first, many + many_of(has))))
+        ;
+}
+
 bool tg__queue_any(const struct tg__queue *queue, size_t end)
 {
     if (atomic_load(&queue->cursor) < end)

@@ -44,6 +44,9 @@ void tg__queue_reset(struct tg__queue *queue);
 size_t tg__queue_claim(
     struct tg__queue *queue, int place, size_t want, size_t end, bool ahead, size_t *first);
 
+/* Puts back what the thread at `place` has claimed and not begun; nobody else fills its hand. */
+void tg__queue_return(struct tg__queue *queue, int place, size_t first, size_t many);
+
 /* What would be claimed next, if nobody has a hand: an index, not below `end` if there is none. */
 static inline size_t tg__queue_next(const struct tg__queue *queue)
 {

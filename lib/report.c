@@ -24,7 +24,7 @@ static void count_live(tg_group *group, tg_report *r)
         if (!tg__store_look(&run->store, i, &task))
             continue;
         unsigned char state = atomic_load_explicit(&task.cell->state, memory_order_relaxed);
-        tg_status status = state != 0 ? TG__STATUS(state) : TG_NOT_RUN;
+        tg_status status = tg__status_of(state);
         if (status <= TG_CANCELLED)
             ++*counts[status];
         else if (status == TG_RUNNING || status == TG_PENDING)
@@ -44,7 +44,7 @@ static void count_ended(tg_group *group, tg_report *r)
     r->crashed = atomic_load(&run->crashed);
     r->cancelled = atomic_load(&run->cancelled);
     r->skipped = group->skipped;
-    r->pending = group->open_holds;
+    r->pending = group->away + (group->due.count - group->due_gone);
     size_t ended =
         r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped + r->dropped;
     r->not_run = r->added > ended ? r->added - ended : 0;

@@ -12,9 +12,12 @@ static size_t bound(tg_group *group)
 {
     size_t servers = (size_t)group->source.most;
     if (atomic_load(&group->in_body) && servers > 0)
-        servers--; /* the body's thread does not serve */
-    if (group->options.limit != TG_UNLIMITED && (size_t)group->options.limit < servers)
-        servers = (size_t)group->options.limit;
+        servers--;                          /* the body's thread does not serve */
+    if (tg__slots_bounded(&group->slots)) { /* tasks that are away keep theirs */
+        long left = group->slots.most - atomic_load(&group->slots.away);
+        left = left > 0 ? left : 0;
+        servers = (size_t)left < servers ? (size_t)left : servers;
+    }
     return servers + (group->options.queue > 0 ? (size_t)group->options.queue : 0);
 }
 
@@ -98,18 +101,21 @@ static void wait_in_body(tg_group *group, bool (*enough)(struct tg__source *), d
 
 void tg__room_run(tg_group *group, size_t first, size_t many)
 {
-    bool limited = group->slots.most != TG_UNLIMITED; /* then we are in the body */
-    if (limited)
-        wait_in_body(group, has_slot, 0);
-    if (is_stopped(group))
-        return; /* the slot, if we have one, goes with the run */
-    tg_task self;
-    tg__runner_enter(&self, &group->run);
-    self.apart = true;
-    tg__group_run_bundle(tg__team_seat(), &self, first, many);
-    tg__runner_leave(&self);
-    if (limited)
-        tg__slots_give(&group->slots);
+    bool limited = tg__slots_bounded(&group->slots); /* then we are in the body */
+    for (size_t end = first + many; first < end;) {
+        if (limited)
+            wait_in_body(group, has_slot, 0);
+        if (is_stopped(group))
+            return; /* the slot, if we have one, goes with the run */
+        tg_task self;
+        tg__runner_enter(&self, &group->run);
+        self.apart = true;
+        tg__group_run_bundle(tg__team_seat(), &self, first, end - first);
+        tg__runner_leave(&self);
+        if (limited && !self.slot_gone)
+            tg__slots_give(&group->slots);
+        first = self.next;
+    }
 }
 
 /* ---- anywhere else: sleeps at the gate ---- */

@@ -41,7 +41,7 @@ static struct tg__holding *find_lender(const tg_group *group, tg_task *task)
 /* Might it sleep with nothing in flight that would notice a cancel? */
 static bool may_sleep(const tg_group *group)
 {
-    return group->body != NULL || group->open_holds > 0 || group->due.reserved > 0 ||
+    return group->body != NULL || group->away > 0 || group->due.reserved > 0 ||
            group->options.shared != NULL || group->options.queue != 0;
 }
 
@@ -88,21 +88,20 @@ static tg_status prepare(tg_group *group)
 
 /* ---- after ---- */
 
-/* Stopped while they waited for their next attempt. */
-static void cancel_pending(tg_group *group, size_t from)
+/* Those that waited for a time when the run ended. What has slept or is to be tried again is cancelled;
+   in the background, what has run is done. */
+static void settle_waiting(tg_group *group, size_t from)
 {
     struct tg__store *store = &group->run.store;
     for (size_t i = from; i < group->settled; i++) {
         struct tg__view task;
-        if (!tg__store_look(store, i, &task) ||
-            atomic_load(&task.cell->state) != TG__STATE(TG_PENDING))
+        if (!tg__store_look(store, i, &task))
             continue;
-        if (task.note != NULL)
-            tg__runner_rank(&group->run, task.note);
-        atomic_store(&task.cell->state, TG__STATE(TG_CANCELLED));
-        atomic_fetch_add(&group->run.cancelled, 1);
-        if (group->run.left != NULL)
-            group->run.left(&group->run, &task, i);
+        unsigned char state = atomic_load(&task.cell->state);
+        if (state == TG__SLEEP_TIME)
+            tg__pending_rouse(group, &task, tg__store_take(store, i));
+        if (state == TG__AGAIN_TIME || state == TG__AGAIN || state == TG__SLEEP_TIME)
+            tg__pending_cancel(group, &task, i, state);
     }
 }
 
@@ -171,6 +170,7 @@ static double start_run(tg_group *group)
     if (may_sleep(group))
         tg__group_watch(group);
     tg__lock_give(&group->lock);
+    tg__delay_arm(group);
     return start;
 }
 
@@ -182,9 +182,11 @@ static void leave_run(tg_group *group)
         group->watched = false;
     }
     tg__alarm_clear(&group->alarm);
+    group->armed = UINT64_MAX;
     tg__context_leave(&group->context);
     if (group->options.shared != NULL)
         tg__limit_look(group->options.shared);
+    tg__workers_end(&group->run.workers, group->options.user);
     if (group->run.guarded)
         tg__guard_give();
     tg__room_made(group);
@@ -193,9 +195,8 @@ static void leave_run(tg_group *group)
 /* Under no lock: on_done is called, and may add. */
 static void settle(tg_group *group, size_t from)
 {
-    bool stopped = tg__context_noticed(&group->context) != TG_OK;
-    if (stopped && group->due.reserved > 0)
-        cancel_pending(group, from);
+    if (group->due.reserved > 0)
+        settle_waiting(group, from);
     tg__done_rest(group, from);
 }
 

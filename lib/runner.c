@@ -28,6 +28,8 @@ static void merge(atomic_size_t *total, size_t part)
 void tg__runner_leave(tg_task *self)
 {
     tg__runner_stop_pretending(self);
+    if (self->worker >= 0)
+        tg__workers_leave(&self->run->workers, self->worker);
     tg__guard_stack_free(self->stack);
     merge(&self->run->ok, self->ok);
     merge(&self->run->failed, self->failed);
@@ -36,7 +38,8 @@ void tg__runner_leave(tg_task *self)
 
 void tg__runner_pretend(tg_task *self, struct tg__run *run, enum tg__kind kind)
 {
-    *self = (tg_task){.run = run, .under = current, .index = TG_NO_INDEX, .kind = kind};
+    *self =
+        (tg_task){.run = run, .under = current, .index = TG_NO_INDEX, .kind = kind, .worker = -1};
     current = self;
 }
 
@@ -160,7 +163,11 @@ static inline void call(tg_task *self, const struct tg__view *task)
 {
     atomic_store_explicit(&task->cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
     int code = task->function(self, task->arg, task->result);
-    if (code == 0) {
+    if (self->way != TG__RETURNS) {
+        self->attempt = 0;
+        self->until = (double)INFINITY;
+        self->run->away(self, task);
+    } else if (code == 0) {
         self->ok++;
         atomic_store_explicit(&task->cell->state, TG__STATE(TG_OK), memory_order_release);
     } else {
@@ -178,7 +185,7 @@ __attribute__((noinline)) static void go_on(tg_task *self)
 {
     struct tg__run *run = self->run;
     struct tg__view task;
-    while (self->next < self->end) {
+    while (self->next < self->end && !self->slot_gone) {
         if (tg__context_status(run->context) != TG_OK) {
             self->over = true;
             break;
@@ -187,6 +194,7 @@ __attribute__((noinline)) static void go_on(tg_task *self)
         self->segment = tg__store_find(&run->store, self->index, self->segment);
         tg__store_view(&run->store, self->segment, self->index, &task);
         self->told = false;
+        self->way = TG__RETURNS;
         if (is_careful(run, &task))
             tg__careful_run(self, &task);
         else

@@ -11,10 +11,12 @@
 #include "fault.h"
 #include "limit.h"
 #include "store.h"
+#include "worker.h"
 
 /* What the tasks of a group share. */
 struct tg__run {
     tg_group *group;
+    void *user;          /* for the group's callbacks */
     tg_context *context; /* stopped: nothing starts any more */
     bool keep_going;     /* a required failure does not stop it */
     bool careful;        /* every task goes the long way */
@@ -29,12 +31,15 @@ struct tg__run {
     void (*left)(struct tg__run *run, const struct tg__view *task, size_t index);
     /* … this; both NULL where nobody wants to know. */
     void (*ended)(struct tg__run *run);
+    /* Its function has returned, but it goes on: somebody completes it, or it sleeps. */
+    void (*away)(tg_task *self, const struct tg__view *task);
     /* The cursor has come by a task that stands apart; NULL where nobody wants to know. */
     void (*passed)(struct tg__run *run, size_t index);
     /* Who was the first to stop it: a failure, the success that was enough, a body or on_done. */
     atomic_bool stopped_itself, enough, called_off;
     struct tg__store store;
     struct tg__failures failures;
+    struct tg__workers workers;
     atomic_size_t ok, failed, timed_out, crashed, cancelled, dropped; /* tasks that have ended */
     atomic_size_t attempts;         /* starts of tasks that may be tried again */
     atomic_size_t ranks, successes; /* given */
@@ -67,13 +72,18 @@ struct tg_task {
     bool stops;        /* a task of the bundle has stopped the group */
     bool over;         /* the group has stopped: there is no next task */
     int attempt;
+    enum { TG__RETURNS, TG__DEFERS, TG__SLEEPS } way; /* how its function ends */
+    double wake;                                      /* the end of its sleep */
+    bool slot_gone;               /* a task that is away has kept the server's slot */
+    int worker;                   /* the id that this server has, or -1 */
     size_t ok, failed, cancelled; /* so far, on this thread; of the short way */
-    struct tg__landing *landing;  /* where it comes back; NULL: nowhere, now */
-    void *stack;                  /* the alternate signal stack that we have made, or NULL */
-    double start, until;          /* of this attempt; INFINITY: no timeout */
-    tg_context *own;              /* of a task with a timeout, or NULL */
-    struct tg__holding holding;   /* of the group's shared limit */
-    tg_task *next_hold;           /* holds: of the same group */
+    struct tg__landing
+        *landing;               /* where it comes back; NULL: nowhere, now, or it is in no thread */
+    void *stack;                /* the alternate signal stack that we have made, or NULL */
+    double start, until;        /* of this attempt; INFINITY: no timeout */
+    tg_context *own;            /* of a task with a timeout, or NULL */
+    struct tg__holding holding; /* of the group's shared limit */
+    tg_task *next_hold;         /* holds: of the same group */
 };
 
 void tg__runner_enter(tg_task *self, struct tg__run *run);
@@ -110,6 +120,11 @@ tg_context *tg__runner_context(const tg_task *self);
 void tg__careful_run(tg_task *self, const struct tg__view *task);
 /* It has come back by a landing. */
 void tg__careful_land(tg_task *self, const struct tg__view *task);
+/* Its attempt has ended with this code. False: it will be started again. What it holds of a limit is
+   the caller's to give back, and `ended` to tell. */
+bool tg__careful_end(tg_task *self, const struct tg__view *task, int code);
+/* The time that it has had its thread. */
+void tg__careful_busy(tg_task *self, double now);
 
 /* A task has failed as `status` says. True: and so the group stops. */
 bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status status, int code);

@@ -20,7 +20,7 @@ static bool end(struct tg__source *source)
     bool stopped = tg__context_status(&group->context) != TG_OK;
     if (stopped)
         tg__delay_drop(group);
-    bool away = group->open_holds > 0 || group->due.count > 0;
+    bool away = group->away > 0 || tg__delay_open(group);
     bool ended =
         atomic_load(&source->visitors) == 0 && !away && (stopped || !tg__claim_left(group));
     if (ended && group->options.shared != NULL) {
@@ -28,7 +28,8 @@ static bool end(struct tg__source *source)
         tg__limit_leave(group->options.shared, &group->claimant);
         ended = atomic_load(&source->visitors) == 0;
     }
-    if (ended) { /* nobody visits: who adds, or calls, pins under this lock */
+    if (ended) {               /* nobody visits: who adds, or calls, pins under this lock */
+        tg__delay_drop(group); /* what did not keep it open */
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         group->watchable = false;
         group->settled = tg__store_count(&group->run.store);
@@ -74,17 +75,43 @@ static inline bool has_more(tg_group *group, int place)
            atomic_load_explicit(&group->ready_count, memory_order_relaxed) > 0;
 }
 
+static bool take_slot(tg_group *group)
+{
+    return !tg__slots_bounded(&group->slots) || tg__slots_take(&group->slots);
+}
+
+/* A task that is away has kept our slot: another one for the rest of the bundle, and what follows. */
+static bool replace_slot(tg_group *group, tg_task *self, int place)
+{
+    self->slot_gone = false;
+    if (self->next < self->end && !self->over)
+        tg__queue_return(&group->queue, place, self->next, self->end - self->next);
+    return tg__slots_take(&group->slots);
+}
+
+/* Those that were called for what is due go on sleeping: the alarm is set for who comes next. */
+static size_t look_at_clock(tg_group *group, struct tg__seat *seat)
+{
+    size_t many = tg__delay_reap(group);
+    if (many > 0 && atomic_load(seat->idle) > 0)
+        tg__delay_arm(group);
+    return many;
+}
+
+/* The slot is given back, or has gone. */
 static void serve_with_slot(tg_group *group, struct tg__seat *seat)
 {
     bool measured = group->options.grainsize == TG_GRAIN_AUTO;
     long grain = atomic_load_explicit(&group->grain, memory_order_relaxed);
     double since = measured ? tg_time_now() : 0;
-    bool helps = seat->helps;
+    bool helps = seat->helps, has_slot = tg__slots_bounded(&group->slots);
     tg_task self;
 
     seat->helps = false; /* for the tasks that we run here */
     tg__runner_enter(&self, &group->run);
     do {
+        if (atomic_load_explicit(&group->rung, memory_order_relaxed))
+            look_at_clock(group, seat);
         size_t first, many = tg__claim(group, &self, seat->place, (size_t)grain, &first);
         if (many == 0)
             break;
@@ -95,6 +122,8 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
             tg__limit_give(&self.holding);
         if (measured)
             grain = next_grain(grain, &since);
+        if (self.slot_gone && !(has_slot = replace_slot(group, &self, seat->place)))
+            break;
     } while (!self.over && !(helps && tg__room_ample(group)));
     tg__runner_leave(&self);
     if (self.over && group->options.shared != NULL) { /* others need not wait for it */
@@ -103,17 +132,19 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
     }
     if (measured)
         atomic_store_explicit(&group->grain, grain, memory_order_relaxed);
+    if (has_slot)
+        tg__slots_give(&group->slots);
 }
 
 static void serve(struct tg__source *source, struct tg__seat *seat)
 {
     tg_group *group = tg__group_of(source);
-    if (group->slots.most == TG_UNLIMITED) {
-        serve_with_slot(group, seat);
-    } else if (tg__slots_take(&group->slots)) {
-        serve_with_slot(group, seat);
-        tg__slots_give(&group->slots);
-    }
+    bool helps = seat->helps;
+    do {
+        if (take_slot(group))
+            serve_with_slot(group, seat);
+    } while (look_at_clock(group, seat) > 0 && !helps);
+    tg__delay_arm(group);
 }
 
 static void run_body(struct tg__source *source)
@@ -227,7 +258,8 @@ void tg__group_set_body(tg_group *group, tg_scope_fn *body, void *user)
 
 void tg__group_init_run(tg_group *group)
 {
-    group->run.again = tg__delay_put;
+    group->run.again = tg__delay_again;
+    group->run.away = tg__pending_put;
     group->source.claimable = claimable;
     group->source.serve = serve;
     group->source.end = end;

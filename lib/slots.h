@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_SLOTS_H
 #define TG_LIB_SLOTS_H
-/* Slots: the right to have one task in flight. Whoever serves a group with `.limit` holds one meanwhile.
- */
+/* Slots: the right to have one task in flight. Whoever serves a group with `.limit` holds one meanwhile; a
+   task that leaves its thread keeps it. */
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct tg__slots {
     long most; /* fixed while somebody holds one */
     atomic_long used;
+    atomic_long away; /* of them: kept by tasks on no thread */
 };
 
 static inline bool tg__slots_take(struct tg__slots *slots)
@@ -25,6 +27,23 @@ static inline bool tg__slots_take(struct tg__slots *slots)
 static inline void tg__slots_give(struct tg__slots *slots)
 {
     atomic_fetch_sub(&slots->used, 1);
+}
+
+/* A task leaves its thread with its slot; `many` of those have ended. */
+static inline void tg__slots_leave(struct tg__slots *slots)
+{
+    atomic_fetch_add(&slots->away, 1);
+}
+static inline void tg__slots_return(struct tg__slots *slots, size_t many)
+{
+    atomic_fetch_sub(&slots->away, (long)many);
+    atomic_fetch_sub(&slots->used, (long)many);
+}
+
+/* Is there a limit at all? */
+static inline bool tg__slots_bounded(const struct tg__slots *slots)
+{
+    return slots->most != 0;
 }
 
 static inline bool tg__slots_free(struct tg__slots *slots)

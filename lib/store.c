@@ -59,6 +59,14 @@ static size_t used(const struct tg__segment *segment, size_t count)
     return left < size_of(segment) ? left : size_of(segment);
 }
 
+static void forget_kept(struct tg__segment *segment)
+{
+    for (size_t i = 0; segment->kept != NULL && i < size_of(segment); i++) {
+        free(segment->kept[i]);
+        segment->kept[i] = NULL;
+    }
+}
+
 /* Frees what hangs on a segment, but not the segment. */
 static void strip(struct tg__segment *segment, size_t count)
 {
@@ -67,6 +75,8 @@ static void strip(struct tg__segment *segment, size_t count)
         free(extras[i]);
     free(extras);
     free(segment->notes);
+    forget_kept(segment);
+    free(segment->kept);
     tg__block_free(segment->own_results, segment->own_results_size);
     free(segment->extra);
 }
@@ -386,6 +396,7 @@ void tg__store_release(struct tg__store *store, size_t index)
         free(extras[i]);
         extras[i] = NULL;
     }
+    forget_kept(segment);
     if (segment->own_results != NULL)
         memset(segment->own_results, 0, segment->own_results_size);
     if (segment->notes != NULL)
@@ -395,6 +406,25 @@ void tg__store_release(struct tg__store *store, size_t index)
         store->last = NULL;
     segment->items = (unsigned char *)store->free;
     store->free = segment;
+}
+
+bool tg__store_keep(struct tg__store *store, size_t index, void *what)
+{
+    struct tg__segment *segment = tg__store_find(store, index, NULL);
+    if (segment->kept == NULL)
+        segment->kept = calloc(size_of(segment), sizeof *segment->kept);
+    if (segment->kept != NULL)
+        segment->kept[index - segment->first] = what;
+    return segment->kept != NULL;
+}
+
+void *tg__store_take(struct tg__store *store, size_t index)
+{
+    struct tg__segment *segment = tg__store_find(store, index, NULL);
+    void *what = segment->kept != NULL ? segment->kept[index - segment->first] : NULL;
+    if (what != NULL)
+        segment->kept[index - segment->first] = NULL;
+    return what;
 }
 
 tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t many,

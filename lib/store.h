@@ -18,20 +18,37 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* What is known of every task. State: 0 is untouched, else TG__STATE(status). */
+/* What is known of every task. State: 0 is untouched, else TG__STATE(status) or one of those below. */
 struct tg__cell {
     atomic_uchar state;
-    unsigned char flags;    /* TG_TASK_OPTIONAL, and those below */
+    unsigned char flags;    /* TG_TASK_…, and those below */
     atomic_ushort attempts; /* counted for careful tasks only, up to 65535 */
     atomic_int code;        /* valid once the state is final */
 };
 enum {
+    TG__MARKED = 1u << 3,  /* somebody may take it out of the queue, or waits for it */
     TG__APART = 1u << 4,   /* the cursor passes it by: it is claimed otherwise, or never */
     TG__CAREFUL = 1u << 5, /* takes the long way through the runner */
-    TG__DROPPED = 1u << 6  /* skipped when it was added */
+    TG__DROPPED = 1u << 6, /* skipped when it was added */
+    TG__TIMED = 1u << 7    /* may have to wait for a time: room for that is reserved */
 };
 #define TG__STATE(status) ((unsigned char)((status) + 1))
-#define TG__STATUS(state) ((tg_status)((state) - 1))
+/* More than a status says. Those that end in _TIME are in the heap of what is due. */
+enum {
+    TG__START_TIME = 0xf0, /* has not started, and waits for that */
+    TG__AGAIN_TIME,        /* waits for its next attempt or period … */
+    TG__AGAIN,             /* … no more: claims find it */
+    TG__SLEEP_TIME,        /* in flight on no thread, until it is time … */
+    TG__DEFERRED,          /* … or until somebody completes it, as holds do */
+    TG__ENDING             /* completed; its function, or who completes it, is still at work */
+};
+
+static inline tg_status tg__status_of(unsigned char state)
+{
+    if (state < TG__START_TIME)
+        return state != 0 ? (tg_status)(state - 1) : TG_NOT_RUN;
+    return state == TG__START_TIME ? TG_NOT_RUN : state == TG__ENDING ? TG_RUNNING : TG_PENDING;
+}
 
 /* What most tasks do not have. */
 struct tg__extra {
@@ -41,6 +58,8 @@ struct tg__extra {
     void *copy;       /* … the copied argument, or NULL */
     size_t weight;
     double timeout, backoff, backoff_max;
+    double period, due; /* due: of a task with a period, when it was to start */
+    atomic_bool last;   /* and is not to start again */
     int attempts, priority;
 };
 
@@ -68,6 +87,7 @@ struct tg__segment {
     size_t own_results_size; /* bytes */
     _Atomic(struct tg__extra **) extras; /* of the records, if any has one */
     struct tg__note *notes;              /* NULL: not kept */
+    void **kept;                         /* see tg__store_keep(); NULL: nothing */
     size_t gone, apart;                  /* see tg__store_release() */
     struct tg__record *records;          /* NULL: a range, which is … */
     struct tg__cell *cells;
@@ -143,6 +163,13 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
  * apart: when it has ended, and when the cursor has come by. Serialised as adding is.
  */
 void tg__store_release(struct tg__store *store, size_t index);
+
+/*
+ * A block (of malloc's) beside a task, until it is taken away; else freed with the store. Keeping answers
+ * false if there is no memory. Both serialised as adding is.
+ */
+bool tg__store_keep(struct tg__store *store, size_t index, void *what);
+void *tg__store_take(struct tg__store *store, size_t index);
 
 /* Before a run: every task gets its slot. TG_OK, TG_TOO_LARGE or TG_NO_MEMORY (nothing changed). */
 tg_status tg__store_open(struct tg__store *store);

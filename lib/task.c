@@ -85,6 +85,48 @@ int tg_task_fail_text(tg_task *self, int code, const char *message)
                            : tg_task_fail(self, code, NULL);
 }
 
+/* ---- going on without a thread ---- */
+
+static int leave_thread(tg_task *self, const char *call)
+{
+    if (self == NULL)
+        return (int)tg__refuse_null(call, "self");
+    if (self->kind != TG__SERVER)
+        return (int)tg__refuse(TG_INVALID, "%s: not in a task's function", call);
+    return 0;
+}
+
+int tg_task_defer(tg_task *self)
+{
+    int refused = leave_thread(self, "tg_task_defer");
+    if (refused == 0)
+        self->way = TG__DEFERS;
+    return refused;
+}
+
+int tg_task_sleep(tg_task *self, double seconds)
+{
+    int refused = leave_thread(self, "tg_task_sleep");
+    if (refused != 0)
+        return refused;
+    if (!(seconds >= 0))
+        return tg_task_fail(self, (int)TG_INVALID, "tg_task_sleep: seconds is %g", seconds);
+    self->way = TG__SLEEPS;
+    self->wake = tg_time_now() + seconds;
+    return 0;
+}
+
+void tg_task_stop(tg_task *self)
+{
+    if (self == NULL || self->kind != TG__SERVER)
+        return;
+    struct tg__view task = tg__store_get(&self->run->store, self->index);
+    if (task.extra != NULL)
+        atomic_store(&task.extra->last, true);
+}
+
+/* ---- giving up ---- */
+
 void tg_task_abort(int code, const char *format, ...)
 {
     tg_task *self = tg__runner_current();

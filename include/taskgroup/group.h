@@ -115,10 +115,21 @@ typedef int tg_scope_fn(tg_group *group, void *user);
 /** The library measures how long tasks take, and bundles short ones. */
 #define TG_GRAIN_AUTO (-1L)
 
+/**
+ * Makes the state of one worker, on the thread that asks for it; see tg_task_local().
+ *
+ * @param worker its id; @param state out: what tg_task_local() answers; @param user tg_group_options.user.
+ * @return 0; anything else: there is none, and the next task of this worker tries again.
+ */
+typedef int tg_worker_init_fn(int worker, void **state, void *user);
+
+/** Frees it, when the run has ended, on the thread that has run the group. Parameters as above. */
+typedef void tg_worker_fini_fn(int worker, void *state, void *user);
+
 /** Options of a group. Zero is the default everywhere; write them as `TG_GROUP(.limit = 8)`. */
 typedef struct tg_group_options {
     size_t size;    /**< bytes of this struct, as the caller's headers have it */
-    unsigned flags; /**< TG_GROUP_KEEP_GOING or 0 */
+    unsigned flags; /**< TG_GROUP_… or 0 */
     int threads; /**< threads that serve the group at most; 0: OMP_NUM_THREADS, or the team that is there */
     long limit; /**< tasks in flight at most; 0 (TG_UNLIMITED): as many as threads */
     long
@@ -140,8 +151,10 @@ typedef struct tg_group_options {
     size_t
         ahead; /**< with TG_GROUP_IN_ORDER: tasks that may be started, the oldest one counted, before its on_done. They are
                   in order of adding: priorities and TG_GROUP_REQUIRED_FIRST are refused; 0: no bound */
-    tg_done_fn *on_done; /**< called for every task; NULL: nothing */
-    void *user;          /**< for on_done */
+    tg_done_fn *on_done;            /**< called for every task; NULL: nothing */
+    void *user;                     /**< for on_done, worker_init and worker_fini */
+    tg_worker_init_fn *worker_init; /**< makes what tg_task_local() answers; NULL: nothing */
+    tg_worker_fini_fn *worker_fini; /**< frees it; NULL: nothing */
 } tg_group_options;
 
 #ifndef __cplusplus
@@ -314,8 +327,8 @@ TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
 
 /**
  * Keeps the group open for something that is done elsewhere: a task without a function, which ends
- * when somebody calls tg_task_complete() on it. It has an index, a name, an id and a result slot; takes
- * no thread and no slot of a limit. A run returns only when all holds are completed, also a cancelled one:
+ * when somebody calls tg_task_complete() on it (or tg_group_complete()). It has an index, a name, an id and a result
+ * slot; takes no thread and no slot of a limit. A run returns only when all holds are completed, also a cancelled one:
  * a hook (tg_context_hook()) tells who works on it to give up, and then it is CANCELLED. Who
  * destroys a group that never ran must know that nobody will complete its holds any more.
  *
@@ -326,6 +339,35 @@ TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
  * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.1.
  */
 TG_API TG_NODISCARD tg_task *tg_group_hold(tg_group *group, const tg_task_options *options);
+
+/**
+ * Completes a task that has called tg_task_defer(), or a hold: with success if `code` is 0, else as a failure
+ * (TG_CANCELLED if the group has stopped). Exactly once, from any thread: no thread of the team, and no
+ * OpenMP, needed. on_done may be called in here, and `omp cancel` is not issued.
+ *
+ * @param group   the group; @param index the task's index.
+ * @param code    as a task function's; a failed one with attempts left is tried again.
+ * @param message why, if `code` is not 0; copied; NULL: none.
+ * @return TG_OK; TG_DONE: it was completed before, or has ended (nothing changed); TG_INVALID: NULL, there
+ *         is no such task, it has not started, sleeps, or waits to be started again. A task that runs and
+ *         then does not defer ends as its function says.
+ * Context: anywhere but signal handlers, also before the task's function has returned, in tasks,
+ * callbacks and hooks. Thread safety: safe. Since: 0.1.
+ */
+TG_API tg_status tg_group_complete(tg_group *group, size_t index, int code, const char *message);
+
+/**
+ * Takes a task back that waits for its time: it is not started (any more). One that has not been started
+ * is TG_SKIPPED, one that sleeps or was to be tried again TG_CANCELLED, one with a period TG_OK if it has run.
+ * To stop all of them cancel the group's context.
+ *
+ * @param group the group; @param index the task's index.
+ * @return TG_OK: its function will not be called from now on (a running one with a period: not again);
+ *         TG_DONE: it has ended; TG_BUSY: it runs, or waits to be completed; TG_INVALID: NULL, no such task,
+ *         or one without `start`, `delay`, `period` and `attempts` (it may be claimed at any moment).
+ * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ */
+TG_API tg_status tg_group_cancel(tg_group *group, size_t index);
 
 /**
  * The task that succeeded as number `rank`, in order of completion. Needs `.need` or TG_GROUP_TIMES.

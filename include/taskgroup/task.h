@@ -6,8 +6,9 @@
  * One task: its function, its options, what it can ask and say while it runs, what became of it.
  *
  * A `tg_task *self` belongs to the call of the task function that it was passed to: use it on that
- * thread, until the function returns. Using it elsewhere is undefined. The handle that
- * tg_group_hold() answers is for any thread, until its group is reset or destroyed.
+ * thread, until the function returns. Using it elsewhere is undefined; group and index are for other
+ * threads. What tg_group_hold() answers is for any thread, until its group is reset or destroyed; what
+ * tg_pool_submit() answers, until it is released.
  */
 #include <taskgroup/context.h>
 
@@ -30,7 +31,10 @@ typedef int tg_task_fn(tg_task *self, void *arg, void *result);
 /** Flags of a task. */
 enum {
     /** A failure of this task is recorded and stops nothing; the group can still end TG_OK. */
-    TG_TASK_OPTIONAL = 1u << 0
+    TG_TASK_OPTIONAL = 1u << 0,
+    /** While this task waits for its time (`start`, `delay`, `period`) it does not keep the group open: when
+        nothing else is left it is not started any more. For monitors. */
+    TG_TASK_BACKGROUND = 1u << 1
 };
 
 /** What an add does that finds a group's bounded queue full (tg_group_options.queue). */
@@ -52,7 +56,7 @@ enum {
 /** Options of a task. Zero is the default everywhere; write them as `TG_TASK(.name = "mesh")`. */
 typedef struct tg_task_options {
     size_t size;      /**< bytes of this struct, as the caller's headers have it */
-    unsigned flags;   /**< TG_TASK_OPTIONAL or 0 */
+    unsigned flags;   /**< TG_TASK_… or 0 */
     uint64_t id;      /**< the caller's id, one of a kind in the group; 0: none */
     const char *name; /**< for messages; copied; NULL: none */
     void *
@@ -71,6 +75,13 @@ typedef struct tg_task_options {
     int when_full; /**< TG_FULL_… */
     double
         patience; /**< seconds that TG_FULL_WAIT waits at most, then TG_FULL; 0: as long as it takes */
+    double
+        start; /**< when it is started, on tg_time_now()'s clock; what has passed means at once; 0: in its turn */
+    double delay; /**< the same, in seconds from now; not both */
+    double
+        period; /**< seconds from one start to the next, in step with the first: a start that comes too late, because
+                    the one before has not ended or no thread is free, is left out. Until tg_task_stop(),
+                    tg_group_cancel(), a failure or the group's stop; not with `attempts`, nor for many at once. 0: once */
 } tg_task_options;
 
 #ifndef __cplusplus
@@ -211,6 +222,70 @@ TG_API void tg_task_abort(int code, const char *format, ...) TG_PRINTF(2, 3);
 _Noreturn
 #endif
 TG_API void tg_task_abort_text(int code, const char *message);
+
+/**
+ * The task goes on when its function has returned, without a thread, until somebody completes it with
+ * tg_group_complete(group, index, …): `return tg_task_defer(self);`. For what is done elsewhere: an
+ * I/O that the kernel does, an MPI request, a kernel on a device, a reply that is to come.
+ *
+ * Note tg_task_group() and tg_task_index() for who completes it, start the thing, then return. A completion
+ * that comes before the function has returned is not lost. What the function then returns does not
+ * count. Until it is completed the task is TG_PENDING: it keeps its place in the group's `limit` and
+ * what it weighs in a shared one, and the group does not end, also when it has stopped: somebody may still
+ * write into the result slot. A hook (tg_context_hook()) on the group's context, or on
+ * tg_task_context() of a task with a timeout, is where to give up what it waits for, and complete it.
+ *
+ * Without OpenMP's `detach`: that blocks or livelocks in both runtimes where tasks are completed by other
+ * threads (see lib/README.md).
+ *
+ * @param self the running task.
+ * @return 0, to be returned; TG_INVALID if it cannot be deferred (NULL, a scope's body, a callback, a hold).
+ * Context: inside the task, as its last call or before. Thread safety: the task's own thread. Since: 0.1.
+ */
+TG_API int tg_task_defer(tg_task *self);
+
+/**
+ * The same, and the task is completed with success after `seconds`: `return tg_task_sleep(self, 0.01);`.
+ * It holds no thread meanwhile, costs 16 bytes, and when the group stops is cancelled at once.
+ *
+ * @param self    the running task.
+ * @param seconds how long, from now; 0: until a thread comes by next.
+ * @return 0, to be returned; TG_INVALID as tg_task_defer(), or (and then the task says so) for a time that is
+ *         negative or not a number.
+ * Context: as tg_task_defer(). Thread safety: the task's own thread. Since: 0.1.
+ */
+TG_API int tg_task_sleep(tg_task *self, double seconds);
+
+/**
+ * A task with a period is not started again after this time. Without one: no effect.
+ *
+ * @param self the running task; NULL is harmless.
+ * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
+ */
+TG_API void tg_task_stop(tg_task *self);
+
+/**
+ * Which of the group's workers runs the task: an id for scratch memory and for what is made once per
+ * thread. Two tasks of a group that run at the same time never have the same; ids are as small as possible, below
+ * the number of threads that serve the group (plus those that run a task themselves by TG_FULL_RUN). A
+ * task keeps it until its function returns. Do not key random numbers by it, but by tg_task_index(): else
+ * results depend on the number of threads.
+ *
+ * @param self the running task.
+ * @return 0, 1, 2 …; -1 for NULL, outside of a task's function, or if there is no memory.
+ * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
+ */
+TG_API int tg_task_worker(tg_task *self);
+
+/**
+ * What tg_group_options.worker_init has made for this worker: an FFT plan, a generator, a connection.
+ * Made when the worker asks for the first time in a run; worker_fini gets it at the end of that run.
+ *
+ * @param self the running task.
+ * @return the state; NULL if worker_init failed (its code is the message's), or there is none.
+ * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
+ */
+TG_API void *tg_task_local(tg_task *self);
 
 /**
  * Completes what tg_group_hold() opened: with success if `code` is 0, else as a failure.

@@ -189,7 +189,7 @@ static tg_status add_many_with_result(tg_group *g, atomic_int *runs)
 
 static tg_status add_many_unknown_flags(tg_group *g, atomic_int *runs)
 {
-    return tg_group_add_many(g, task_count, 5, runs, 0, TG_TASK(.flags = 2));
+    return tg_group_add_many(g, task_count, 5, runs, 0, TG_TASK(.flags = 1u << 31));
 }
 
 static tg_status add_all_there_is(tg_group *g, atomic_int *runs)

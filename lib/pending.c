@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks that are in flight on no thread: they sleep, or wait until somebody completes them. Such a task
+ * keeps its slot, and what it holds of a shared limit; the group does not end while there is one.
+ */
+#include "group.h"
+
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <taskgroup/version.h>
+#include <time.h>
+
+/* What a task that has left its thread still has, or was told before it did; most have nothing. */
+struct tg__away {
+    tg_context *own;
+    double start, until;
+    struct tg__holding holding;
+    char message[];
+};
+
+/* The task, for who ends it on another thread. */
+static tg_task stand_in(
+    tg_group *group, const struct tg__view *task, size_t index, const struct tg__away *away)
+{
+    int attempts = atomic_load(&task->cell->attempts);
+    tg_task self = {.run = &group->run,
+        .index = index,
+        .kind = TG__HOLD,
+        .attempt = attempts,
+        .start = task->note != NULL ? task->note->start : 0,
+        .until = (double)INFINITY,
+        .worker = -1};
+    if (away != NULL) {
+        self.own = away->own;
+        self.start = away->start;
+        self.until = away->until;
+        self.holding = away->holding;
+    }
+    return self;
+}
+
+static bool holds_slot(const tg_group *group, const struct tg__view *task)
+{
+    return task->function != NULL && tg__slots_bounded(&group->slots);
+}
+
+/* The end of a task that was away, but for its place among those. */
+static void end(tg_group *group, const struct tg__view *task, tg_task *self, int code)
+{
+    bool slot = holds_slot(group, task), queued = group->options.queue != 0;
+    /* It cannot ask; that its group has stopped is why it is given up. */
+    self->told = tg__context_status(&group->context) != TG_OK;
+    if (!tg__careful_end(self, task, code) && queued)
+        atomic_fetch_add(&group->outstanding, 1); /* back to its place */
+    tg__runner_forget_message(self);
+    if (tg__group_is_live(group)) /* else in the next run */
+        tg__done_deliver(group);
+    if (self->holding.limit != NULL)
+        tg__limit_give(&self->holding);
+    if (slot)
+        tg__slots_return(&group->slots, 1);
+}
+
+/* ---- leaving the thread ---- */
+
+/* The time of the thread is over, not that of the task. */
+static void note_busy(tg_task *self, struct tg__note *note)
+{
+    if (note == NULL)
+        return;
+    note->start = self->start;
+    tg__careful_busy(self, tg_time_now());
+}
+
+/* No memory: the thread stays with it. */
+static void stay(tg_task *self, const struct tg__view *task)
+{
+    bool sleeps = self->way == TG__SLEEPS;
+    const struct timespec moment = {.tv_nsec = 1000000};
+    while (atomic_load(&task->cell->state) != TG__ENDING &&
+           !(sleeps &&
+               (tg_time_now() >= self->wake || tg__context_status(self->run->context) != TG_OK)))
+        nanosleep(&moment, NULL);
+}
+
+/* Room for what it has, and for its time. Under the lock. */
+static bool make_room(tg_group *group, const tg_task *self, struct tg__away *away)
+{
+    if (self->way == TG__SLEEPS && !tg__heap_reserve(&group->due, 1))
+        return false;
+    if (away == NULL || tg__store_keep(&group->run.store, self->index, away))
+        return true;
+    if (self->way == TG__SLEEPS)
+        tg__heap_unreserve(&group->due);
+    return false;
+}
+
+/* Under the lock. False: it stays, since it was completed already or there is no memory. */
+static bool leave(
+    tg_group *group, tg_task *self, const struct tg__view *task, struct tg__away *away)
+{
+    if (atomic_load(&task->cell->state) == TG__ENDING || !make_room(group, self, away))
+        return false;
+    if ((self->slot_gone = holds_slot(group, task)))
+        tg__slots_leave(&group->slots);
+    self->holding.limit = NULL;
+    self->own = NULL;
+    if (group->options.queue != 0)
+        atomic_fetch_sub(&group->outstanding, 1);
+    if (self->way == TG__SLEEPS) {
+        tg__delay_push(group, task, self->index, TG__SLEEP_TIME, self->wake);
+        return true;
+    }
+    group->away++;
+    atomic_store(&task->cell->state, TG__DEFERRED);
+    return true;
+}
+
+/* It was completed before its function returned, or has done without leaving. */
+static void end_here(tg_task *self, const struct tg__view *task)
+{
+    tg_group *group = self->run->group;
+    bool completed = atomic_exchange(&task->cell->state, TG__ENDING) == TG__ENDING;
+    tg__lock_take(&group->lock);
+    struct tg__away *early = tg__store_take(&group->run.store, self->index);
+    tg__lock_give(&group->lock);
+    if (early != NULL)
+        tg_task_fail_text(self, 1, early->message);
+    free(early);
+    self->told |= tg__context_status(self->run->context) != TG_OK;
+    self->kind = TG__HOLD; /* its time on the thread has been counted */
+    if (tg__careful_end(self, task, completed ? atomic_load(&task->cell->code) : 0) &&
+        self->run->ended != NULL)
+        self->run->ended(self->run);
+    self->kind = TG__SERVER;
+}
+
+/* tg__run.away */
+void tg__pending_put(tg_task *self, const struct tg__view *task)
+{
+    tg_group *group = self->run->group;
+    bool has_more = self->own != NULL || self->holding.limit != NULL, left = false;
+    bool timed = tg__waiter_start();
+    struct tg__away *away = has_more ? calloc(1, sizeof *away + 1) : NULL;
+    if (away != NULL) {
+        away->own = self->own;
+        away->start = self->start;
+        away->until = self->until;
+        away->holding = self->holding;
+    }
+    note_busy(self, task->note);
+    tg__lock_take(&group->lock);
+    if ((!has_more || away != NULL) && (timed || self->way == TG__DEFERS))
+        left = leave(group, self, task, away);
+    if (left && timed && group->watchable)
+        tg__group_watch(group);
+    tg__lock_give(&group->lock);
+    if (left) {
+        if (group->options.queue != 0)
+            tg__room_made(group);
+        return;
+    }
+    free(away);
+    stay(self, task);
+    end_here(self, task);
+}
+
+/* ---- sleeping ---- */
+
+/* Under the lock. */
+struct tg__sleeper tg__pending_wake(tg_group *group, const struct tg__view *task, size_t index)
+{
+    struct tg__away *away = tg__store_take(&group->run.store, index);
+    return (struct tg__sleeper){*task, away, index};
+}
+
+static bool is_plain(const tg_group *group, const struct tg__sleeper *sleeper)
+{
+    return sleeper->away == NULL && sleeper->task.extra == NULL && sleeper->task.note == NULL &&
+           group->run.left == NULL && group->run.need == 0;
+}
+
+void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t many)
+{
+    size_t plain = 0;
+    for (size_t i = 0; i < many; i++) {
+        struct tg__sleeper *s = &sleeper[i];
+        if (is_plain(group, s)) {
+            atomic_store_explicit(&s->task.cell->state, TG__STATE(TG_OK), memory_order_release);
+            plain++;
+            continue;
+        }
+        tg_task self = stand_in(group, &s->task, s->index, s->away);
+        free(s->away);
+        end(group, &s->task, &self, 0);
+    }
+    if (plain > 0) {
+        atomic_fetch_add(&group->run.ok, plain);
+        if (tg__slots_bounded(&group->slots))
+            tg__slots_return(&group->slots, plain);
+    }
+}
+
+/* ---- the group has stopped ---- */
+
+/* What has a period has done its work, if it has run. */
+static tg_status status_of(const struct tg__view *task, unsigned char state)
+{
+    bool periodic = task->extra != NULL && task->extra->period > 0;
+    return periodic && state != TG__SLEEP_TIME && atomic_load(&task->cell->code) == 0
+               ? TG_OK
+               : TG_CANCELLED;
+}
+
+void tg__pending_cancel(
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
+{
+    struct tg__run *run = &group->run;
+    tg_status status = status_of(task, state);
+    if (task->note != NULL)
+        tg__runner_rank(run, task->note);
+    atomic_store(&task->cell->state, TG__STATE(status));
+    atomic_fetch_add(status == TG_OK ? &run->ok : &run->cancelled, 1);
+    if (run->left != NULL)
+        run->left(run, task, index);
+}
+
+/* One that was asleep gives back what it holds. */
+void tg__pending_rouse(tg_group *group, const struct tg__view *task, struct tg__away *away)
+{
+    struct tg__holding holding = {0};
+    if (away != NULL) {
+        holding = away->holding;
+        if (away->own != NULL)
+            tg__context_drop(away->own);
+        free(away);
+    }
+    if (holding.limit != NULL)
+        tg__limit_give(&holding);
+    if (holds_slot(group, task))
+        tg__slots_return(&group->slots, 1);
+}
+
+/* ---- completing ---- */
+
+static void say(tg_task *self, int code, const char *message)
+{
+    if (code == 0 || message == NULL)
+        return;
+    self->message = strdup(message);
+    self->message_lost = self->message == NULL;
+}
+
+static tg_status refuse(const char *call, size_t index, unsigned char state)
+{
+    const char *why = state == 0 || state == TG__START_TIME           ? "has not started"
+                      : state == TG__SLEEP_TIME                       ? "is asleep"
+                      : state == TG__AGAIN_TIME || state == TG__AGAIN ? "waits to be started again"
+                                                                      : NULL;
+    if (why != NULL)
+        return tg__refuse(TG_INVALID, "%s: task %zu %s", call, index, why);
+    return tg__refuse(TG_DONE, "%s: task %zu was completed before", call, index);
+}
+
+/* The lock is held, and given back. */
+static void complete_away(
+    tg_group *group, const struct tg__view *task, size_t index, int code, const char *message)
+{
+    atomic_store(&task->cell->state, TG__ENDING);
+    struct tg__away *away = tg__store_take(&group->run.store, index);
+    tg__lock_give(&group->lock);
+    tg_task self = stand_in(group, task, index, away);
+    free(away);
+    say(&self, code, message);
+    end(group, task, &self, code); /* it counts as away: the run does not end meanwhile */
+    tg__lock_take(&group->lock);
+    group->away--;
+    struct tg__grip grip = tg__group_grip(group);
+    tg__lock_give(&group->lock);
+    tg__group_release(group, grip, 1);
+}
+
+/* Its function has not returned yet: that thread ends it. Under the lock. */
+static bool complete_early(tg_group *group, const struct tg__view *task, size_t index,
+    unsigned char *state, int code, const char *message)
+{
+    if (!atomic_compare_exchange_strong(&task->cell->state, state, TG__ENDING))
+        return false;
+    atomic_store(&task->cell->code, code);
+    size_t length = code != 0 && message != NULL ? strlen(message) : 0;
+    struct tg__away *early = length > 0 ? calloc(1, sizeof *early + length + 1) : NULL;
+    if (early == NULL)
+        return true;
+    memcpy(early->message, message, length);
+    if (!tg__store_keep(&group->run.store, index, early))
+        free(early);
+    return true;
+}
+
+static tg_status complete(
+    tg_group *group, const char *call, size_t index, int code, const char *message)
+{
+    struct tg__view task;
+    unsigned char state = TG__STATE(TG_OK); /* of what was recycled */
+    tg__lock_take(&group->lock);
+    size_t count = tg__store_count(&group->run.store);
+    bool there = index < count && tg__store_look(&group->run.store, index, &task);
+    if (there)
+        state = atomic_load(&task.cell->state);
+    if (state == TG__DEFERRED) {
+        complete_away(group, &task, index, code, message);
+        return TG_OK;
+    }
+    bool early = state == TG__STATE(TG_RUNNING) &&
+                 complete_early(group, &task, index, &state, code, message);
+    tg__lock_give(&group->lock);
+    if (early)
+        return TG_OK;
+    if (index >= count)
+        return tg__refuse(TG_INVALID, "%s: index %zu of %zu tasks", call, index, count);
+    return refuse(call, index, state);
+}
+
+tg_status tg_task_complete(tg_task *task, int code, const char *message)
+{
+    static const char call[] = "tg_task_complete";
+    if (task == NULL)
+        return tg__refuse_null(call, "task");
+    if (task->kind != TG__HOLD)
+        return tg__refuse(TG_INVALID, "%s: the task is not a hold", call);
+    return complete(task->run->group, call, task->index, code, message);
+}
+
+tg_status tg_group_complete(tg_group *group, size_t index, int code, const char *message)
+{
+    static const char call[] = "tg_group_complete";
+    return group != NULL ? complete(group, call, index, code, message)
+                         : tg__refuse_null(call, "group");
+}
