@@ -12,5 +12,6 @@
 #include <taskgroup/task.h>
 #include <taskgroup/group.h>
 #include <taskgroup/combine.h>
+#include <taskgroup/pool.h>
 
 #endif

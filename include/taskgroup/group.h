@@ -10,7 +10,8 @@
  *  - in serial code the group opens that region, with OMP_NUM_THREADS threads (or `.threads`);
  *  - inside a parallel region (in a `single`, in every thread, in an `omp task`) it uses the team
  *    that is there: the caller serves its group, threads that wait at a barrier come and help;
- *  - inside a task of another group it shares that group's team.
+ *  - inside a task of another group it shares that group's team;
+ *  - with `.pool` it uses that pool's team, from wherever it is run.
  *
  * What happens to …                   the task     in flight         queued     the run answers
  *  a required task fails              FAILED       finish, see it    SKIPPED    FAILED, its error
@@ -155,6 +156,7 @@ typedef struct tg_group_options {
     void *user;                     /**< for on_done, worker_init and worker_fini */
     tg_worker_init_fn *worker_init; /**< makes what tg_task_local() answers; NULL: nothing */
     tg_worker_fini_fn *worker_fini; /**< frees it; NULL: nothing */
+    tg_pool *pool; /**< whose threads run the group; it must outlive the runs. NULL: the threads of who runs it */
 } tg_group_options;
 
 #ifndef __cplusplus
@@ -203,7 +205,8 @@ TG_API TG_NODISCARD tg_group *tg_group_create(const tg_group_options *options);
 
 /**
  * Frees the group with its results, errors and outcomes. If it is running it is cancelled instead,
- * takes no more tasks, and is freed when that run returns (which then answers TG_CANCELLED).
+ * takes no more tasks, and is freed when that run returns (which then answers TG_CANCELLED). One that runs over a
+ * pool and is waited for by nobody is cancelled and waited for.
  *
  * @param group NULL is harmless.
  * Context: anywhere but signal handlers, also inside one of its own tasks.
@@ -301,6 +304,28 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
  * Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_run(tg_group *group);
+
+/**
+ * Begins to run a group over a pool (tg_group_options.pool), and returns at once: the pool's threads serve it beside
+ * the pool's own tasks and other groups. Whoever wants the answer calls tg_group_wait().
+ *
+ * @param group the group.
+ * @return TG_OK: it runs, or there was nothing to run; TG_BUSY: it runs already; TG_CLOSED: the pool is closed;
+ *         TG_INVALID: NULL, or a group without a pool; else as tg_group_run() refuses.
+ * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ */
+TG_API tg_status tg_group_start(tg_group *group);
+
+/**
+ * Waits for the end of what tg_group_start() has begun. The calling thread only waits. (In serial code and in
+ * regions a run cannot be left, since the team's threads are the program's own: there is nothing to wait for.)
+ *
+ * @param group   the group; @param timeout seconds; 0: looks only; TG_FOREVER.
+ * @return what tg_group_run() would answer; TG_RUNNING: it has not ended within `timeout`, and goes on;
+ *         TG_INVALID: NULL, a timeout that is negative or not a number, or it was never started.
+ * Context: anywhere but signal handlers, not in one of its own tasks. Thread safety: safe, also several at once. Since: 0.1.
+ */
+TG_API tg_status tg_group_wait(tg_group *group, double timeout);
 
 /**
  * The group's own context: cancel it to stop the group from anywhere.

@@ -19,6 +19,9 @@
 #define TG_PRINTF(f, a)
 #endif
 
+/** Seconds without end. */
+#define TG_FOREVER 1e300
+
 #ifdef __cplusplus
 #define TG_BEGIN_DECLS extern "C" {
 #define TG_END_DECLS }

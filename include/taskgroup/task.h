@@ -16,6 +16,7 @@ TG_BEGIN_DECLS
 
 typedef struct tg_task tg_task;
 typedef struct tg_group tg_group;
+typedef struct tg_pool tg_pool;
 
 /**
  * The function of a task.
