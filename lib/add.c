@@ -28,7 +28,8 @@ tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, 
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     tg__lock_take(&group->lock);
-    if (status >= TG_INVALID && status != TG_DUPLICATE && group->lost == TG_OK) {
+    bool incomplete = status >= TG_INVALID && status != TG_DUPLICATE && !group->kept.on;
+    if (incomplete && group->lost == TG_OK) {
         group->lost = status;
         memcpy(group->error_text, text, sizeof text);
     }
@@ -113,16 +114,16 @@ static tg_status check_task_options(tg_group *group, const char *call, const tg_
             group, TG_INVALID, "%s: timeout is %g, patience %g", call, o->timeout, o->patience);
     if (o->when_full < TG_FULL_WAIT || o->when_full > TG_FULL_RUN)
         return tg__add_refuse(group, TG_INVALID, "%s: when_full is %d", call, o->when_full);
-    if (o->weight > 0 && group->options.shared == NULL)
+    if (o->weight > 0 && group->options.shared == NULL && !group->kept.on)
         return tg__add_refuse(
             group, TG_INVALID, "%s: weight is %zu without a shared limit", call, o->weight);
-    if (o->weight > 0 && tg__limit_too_heavy(group->options.shared, o->weight))
+    if (o->weight > 0 && !group->kept.on && tg__limit_too_heavy(group->options.shared, o->weight))
         return tg__add_refuse(
             group, TG_TOO_LARGE, "%s: weight %zu is more than the limit", call, o->weight);
     if (o->priority != 0 && group->options.ahead != 0)
         return tg__add_refuse(
             group, TG_INVALID, "%s: priority %d in a group with ahead", call, o->priority);
-    if (recycles && (o->id != 0 || o->result != NULL))
+    if (recycles && !group->kept.on && (o->id != 0 || o->result != NULL))
         return tg__add_refuse(group, TG_INVALID,
             "%s: an id (%llu) or a result with TG_GROUP_RECYCLE", call, (unsigned long long)o->id);
     return check_times(group, call, o);
@@ -192,12 +193,14 @@ void tg__add_free_extras(struct tg__addition *addition, size_t count)
 bool tg__add_extras(struct tg__addition *a, bool each)
 {
     const unsigned char *item = a->items;
-    if (!needs_extra(&a->o))
+    if (!needs_extra(&a->o) && a->handle == NULL)
         return true;
     if (!each) {
         a->extra = new_extra(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0);
         if (a->extra != NULL && a->extra->copy != NULL)
             a->items = a->extra->copy;
+        if (a->extra != NULL)
+            atomic_init(&a->extra->handle, a->handle);
         return a->extra != NULL;
     }
     a->extras = calloc(a->count, sizeof *a->extras);
@@ -222,6 +225,8 @@ static void classify(const tg_group *group, struct tg__addition *a)
         a->flags |= TG__APART;
     if (has_time(&a->o))
         a->flags |= TG__APART | TG__TIMED;
+    if (a->handle != NULL)
+        a->flags |= TG__MARKED | TG__CAREFUL;
     if (a->o.attempts != 0)
         a->flags |= TG__TIMED;
     if (a->o.timeout > 0 || a->o.attempts != 0)
@@ -233,6 +238,8 @@ static void classify(const tg_group *group, struct tg__addition *a)
 /* May tasks be added? */
 tg_status tg__add_check_open(tg_group *group)
 {
+    if (atomic_load(&group->kept.shut))
+        return TG_CLOSED;
     if (!group->doomed && group->answer == TG_OK && tg__context_noticed(&group->context) == TG_OK)
         return TG_OK;
     group->turned_away = group->running;
@@ -350,6 +357,15 @@ static void tell_dropped(tg_group *group, const struct tg__addition *a)
     tg__done_deliver(group);
 }
 
+static void come_back(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    group->away--;
+    tg__lock_give(&group->lock);
+    if (group->kept.on)
+        tg__group_poke(group);
+}
+
 /* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
    be room now. */
 static tg_status add_to_full(tg_group *group, struct tg__addition *a)
@@ -367,6 +383,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         }
     }
     struct tg__grip grip = tg__group_grip(group);
+    group->away += way == TG_FULL_RUN; /* a pool must not end meanwhile */
     tg_status status = way == TG_FULL_REFUSE ? TG_FULL
                        : way == TG_FULL_DROP ? drop(group, a)
                        : way == TG_FULL_RUN  ? put_aside(group, a)
@@ -381,6 +398,8 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         tg__room_run(group, a->first, a->count);
     if (status == TG_OK && way == TG_FULL_DROP)
         tell_dropped(group, a);
+    if (way == TG_FULL_RUN)
+        come_back(group);
     tg__group_release(group, grip, 0);
     return status;
 }
@@ -393,11 +412,9 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
         return add_to_full(group, a);
     if (status == TG_OK)
         status = queue_up(group, a);
-    struct tg__grip grip = {NULL, false};
-    if (status == TG_OK && tg__group_is_live(group))
-        grip = tg__group_grip(group);
+    struct tg__grip grip = tg__group_grip(group);
     tg__lock_give(&group->lock);
-    tg__group_release(group, grip, 1);
+    tg__group_release(group, grip, status == TG_OK ? 1 : 0);
     return status;
 }
 
@@ -417,6 +434,26 @@ static tg_status add(tg_group *group, struct tg__addition *a)
     }
     tg__add_free_extras(a, a->count);
     return tg__add_explain(group, status, a->call, a->count, a->o.id);
+}
+
+tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
+    const tg_task_options *options, struct tg__handle *handle, size_t *index)
+{
+    struct tg__addition a = {.call = call,
+        .function = function,
+        .items = without_const(arg),
+        .count = 1,
+        .handle = handle};
+    tg_status status = options != NULL ? tg__add_options(group, call, options, &a.o) : TG_OK;
+    if (status != TG_OK)
+        return status;
+    if (a.o.copy > 0 && arg == NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", call, a.o.copy);
+    a.o.id = 0;
+    a.o.weight = 0;
+    status = add(group, &a);
+    *index = a.first;
+    return status;
 }
 
 tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_ADDITION_H
 #define TG_LIB_ADDITION_H
-/* What one call adds to a group, between add.c, which does it, and hold.c. */
+/* What one call adds to a group, between add.c, which does it, hold.c and pool.c. */
 #include "group.h"
 
 /* `count` tasks that are added by one call. */
@@ -15,9 +15,14 @@ struct tg__addition {
     unsigned flags;
     uint64_t key;              /* if it stands apart */
     size_t first;              /* its index */
+    struct tg__handle *handle; /* who waits for its end, or NULL */
     struct tg__extra *extra;   /* of one task or a range; NULL: none */
     struct tg__extra **extras; /* of each of several that will be recycled; NULL: none */
 };
+
+/* Adds one task to a pool's group. On failure the handle is still the caller's. */
+tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
+    const tg_task_options *options, struct tg__handle *handle, size_t *index);
 
 /* Reads and checks the caller's options; a refusal is remembered by the group. */
 tg_status tg__add_options(

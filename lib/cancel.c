@@ -13,11 +13,12 @@ static void take_from_heap(tg_group *group, const struct tg__view *task, unsigne
     atomic_store(&task->cell->state, next);
 }
 
-/* It may be claimed at this moment. */
+/* It may be claimed at this moment. Its record must stay until somebody comes by it. */
 static tg_status take_from_queue(
-    const struct tg__view *task, unsigned char state, unsigned char next)
+    tg_group *group, const struct tg__view *task, unsigned char state, unsigned char next)
 {
-    if ((task->flags & (TG__APART | TG__MARKED)) == 0)
+    bool in_order = (group->options.flags & TG_GROUP_IN_ORDER) != 0;
+    if ((task->flags & (TG__APART | TG__MARKED)) == 0 || (in_order && group->run.store.recycles))
         return TG_INVALID;
     return atomic_compare_exchange_strong(&task->cell->state, &state, next) ? TG_OK : TG_BUSY;
 }
@@ -43,9 +44,9 @@ static tg_status take(tg_group *group, const struct tg__view *task, unsigned cha
         take_from_heap(group, task, TG__ENDING);
         return TG_OK;
     case 0:
-        return take_from_queue(task, state, TG__STATE(TG_SKIPPED));
+        return take_from_queue(group, task, state, TG__STATE(TG_SKIPPED));
     case TG__AGAIN:
-        return take_from_queue(task, state, TG__ENDING);
+        return take_from_queue(group, task, state, TG__ENDING);
     case TG__DEFERRED:
     case TG__ENDING:
     case TG__STATE(TG_RUNNING):
@@ -55,23 +56,27 @@ static tg_status take(tg_group *group, const struct tg__view *task, unsigned cha
     }
 }
 
-/* It is ours alone; what it was, and had. The lock is free. */
+/* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by who
+   comes by it there. */
 static void settle(tg_group *group, const struct tg__view *task, size_t index, unsigned char state,
     struct tg__away *away)
 {
     struct tg__run *run = &group->run;
+    bool queued = state == 0 || state == TG__AGAIN;
     if (state == TG__SLEEP_TIME)
         tg__pending_rouse(group, task, away);
-    if (state == 0 || state == TG__START_TIME) {
-        if (run->left != NULL)
-            run->left(run, task, index);
-    } else {
-        tg__pending_cancel(group, task, index, state);
-    }
-    if (tg__group_is_live(group))
-        tg__done_deliver(group);
+    if (state != 0 && state != TG__START_TIME)
+        tg__pending_cancel(group, task, state);
+    else if (group->kept.on)
+        atomic_fetch_add(&run->cancelled, 1); /* never settled by a run's end */
+    if (!queued && run->left != NULL)
+        run->left(run, task, index);
+    else if (group->kept.on) /* who waits for it need not wait for that */
+        tg__kept_ended(group, task, index);
     if (state == TG__AGAIN_TIME && run->ended != NULL)
         run->ended(run); /* its place in the queue */
+    else if (!queued && tg__group_is_live(group))
+        tg__done_deliver(group);
 }
 
 static tg_status explain(tg_status status, size_t index)
@@ -102,7 +107,7 @@ tg_status tg_group_cancel(tg_group *group, size_t index)
     tg_status status =
         index < group->settled && !group->running ? TG_DONE : take(group, &task, state);
     struct tg__away *away =
-        status == TG_OK && state == TG__SLEEP_TIME ? tg__store_take(store, index) : NULL;
+        status == TG_OK && state == TG__SLEEP_TIME ? tg__pending_take(group, index) : NULL;
     bool taken = status == TG_OK && state != TG__DEFERRED && state != TG__ENDING &&
                  state != TG__STATE(TG_RUNNING);
     group->away += taken; /* the run does not end meanwhile */

@@ -164,6 +164,15 @@ static void end(tg_task *self, const struct tg__view *task, int code)
         self->run->ended(self->run);
 }
 
+/* It was taken out of the queue: nobody else has told of its end. */
+static void tell_gone(struct tg__run *run, const struct tg__view *task, size_t index)
+{
+    if (run->left != NULL)
+        run->left(run, task, index);
+    if (run->ended != NULL)
+        run->ended(run);
+}
+
 /* Nobody has taken it out of the queue meanwhile. */
 static bool take_it(const struct tg__view *task)
 {
@@ -185,8 +194,7 @@ void tg__careful_run(tg_task *self, const struct tg__view *task)
         return; /* claimed otherwise, or by nobody */
     }
     if (!take_it(task)) {
-        if (self->run->ended != NULL) /* its place in the queue */
-            self->run->ended(self->run);
+        tell_gone(self->run, task, self->index);
         return;
     }
     self->attempt = count_attempt(task);

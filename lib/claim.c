@@ -67,7 +67,20 @@ bool tg__claimable(tg_group *group)
         (!tg__slots_bounded(&group->slots) || tg__slots_free(&group->slots)) &&
         !atomic_load(&group->claimant.blocked) &&
         (tg__queue_any(&group->queue, end_of(group)) || atomic_load(&group->ready_count) > 0);
-    return (some || atomic_load(&group->rung)) && tg__context_status(&group->context) == TG_OK;
+    return (some || atomic_load(&group->rung)) && !atomic_load(&group->kept.halted) &&
+           tg__context_status(&group->context) == TG_OK;
+}
+
+void tg__claim_abandon(tg_group *group)
+{
+    struct tg__run *run = &group->run;
+    for (size_t i = 0; run->left != NULL && i < group->ready.count; i++) {
+        struct tg__view task;
+        size_t index = group->ready.items[i].index;
+        if (tg__store_look(&run->store, index, &task) &&
+            tg__status_of(atomic_load(&task.cell->state)) < TG_NOT_RUN)
+            run->left(run, &task, index);
+    }
 }
 
 /* ---- one at a time ---- */

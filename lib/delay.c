@@ -26,11 +26,14 @@ static void publish(tg_group *group)
     atomic_store(&group->due_first, due->count > 0 ? due->items[0].key : UINT64_MAX);
 }
 
-static void arm(tg_group *group)
+static void arm(tg_group *group, double slack)
 {
     if (group->due.count == 0)
         return;
     uint64_t key = group->due.items[0].key;
+    uint64_t least = slack > 0 ? key_of(tg_time_now() + slack) : 0;
+    if (key < least)
+        key = least;
     if (group->armed <= key)
         return;
     group->armed = key;
@@ -91,7 +94,7 @@ void tg__delay_push(
         return;
     publish(group);
     if (group->watchable)
-        arm(group);
+        arm(group, 0);
 }
 
 void tg__delay_forget(tg_group *group, const struct tg__view *task)
@@ -109,12 +112,12 @@ void tg__delay_drop(tg_group *group)
     publish(group);
 }
 
-void tg__delay_arm(tg_group *group)
+void tg__delay_arm(tg_group *group, double slack)
 {
     if (atomic_load(&group->due_first) == UINT64_MAX)
         return;
     tg__lock_take(&group->lock);
-    arm(group);
+    arm(group, slack);
     tg__lock_give(&group->lock);
 }
 

@@ -145,6 +145,8 @@ void tg__done_deliver(tg_group *group)
 void tg__done_left(struct tg__run *run, const struct tg__view *task, size_t index)
 {
     tg_group *group = run->group;
+    if (group->kept.on)
+        tg__kept_ended(group, task, index);
     if (group->options.on_done == NULL)
         release(group, index);
     else if (!in_order(group))

@@ -156,6 +156,7 @@ tg_group *tg_group_create(const tg_group_options *options)
     tg__store_init(&group->run.store, o.result_size, o.results, o.capacity);
     pthread_mutex_init(&group->gate, NULL);
     pthread_cond_init(&group->room, NULL);
+    pthread_cond_init(&group->quiet, NULL);
     if (o.shared != NULL)
         tg__limit_hold(o.shared);
     tg__group_init_run(group);
@@ -173,6 +174,7 @@ void tg__group_free(tg_group *group)
     tg_limit_destroy(group->options.shared);
     pthread_mutex_destroy(&group->gate);
     pthread_cond_destroy(&group->room);
+    pthread_cond_destroy(&group->quiet);
     tg__store_free(&group->run.store);
     tg__failures_reset(&group->run.failures);
     tg__ids_reset(&group->ids);
@@ -185,6 +187,8 @@ void tg_group_destroy(tg_group *group)
 {
     if (group == NULL)
         return;
+    if (group->options.pool != NULL)
+        tg__lend_finish(group);
     tg__lock_take(&group->lock);
     bool running = group->running;
     group->doomed = true;

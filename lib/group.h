@@ -87,6 +87,36 @@ struct tg_group {
     void *body_user;
     bool reports; /* to stderr */
 
+    /* Kept by a pool: it runs when there is something to do, and ends when the pool says so. */
+    struct tg__kept {
+        bool on;
+        atomic_bool halted; /* nothing is claimed now */
+        atomic_bool shut;   /* nothing is taken any more */
+        enum tg__leave {
+            TG__STAY,
+            TG__IDLE,
+            TG__REOPEN,
+            TG__DRAIN
+        } leave;            /* under the lock, as are the next */
+        bool paused, halts; /* why it is halted */
+        size_t guests;      /* sources that are lent to its team */
+        size_t abandoned;
+        int waiters; /* producers that may wait at once; 0: no bound */
+        /* Something has come, and nobody serves. */
+        void (*called)(void *keeper);
+        void *keeper;
+    } kept;
+
+    /* lend.c: while it runs over a pool */
+    int lent;     /* TG__NOT_LENT …; under `gate` */
+    size_t calls; /* somebody may be able to end it; under `gate` */
+    pthread_cond_t quiet;
+    struct tg__team *host_team;
+    void *host_room;
+    double begun;
+    size_t from;
+    bool started; /* ever */
+
     tg_status answer;             /* of the last run */
     const tg_error *answer_error; /* NULL: TG_OK */
     size_t skipped;
@@ -138,6 +168,36 @@ void tg__group_release(tg_group *group, struct tg__grip grip, size_t many);
 /* One `omp task` for these, in the calling thread. */
 void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, size_t many);
 
+/* ---- run.c ---- */
+
+/*
+ * A run in pieces: begin (TG_RUNNING: there is something to run, on a team with so many places; all else
+ * is the answer), start, the team's part, end, which has the answer.
+ */
+tg_status tg__run_begin(
+    tg_group *group, const char *call, tg_scope_fn *body, void *user, int places);
+double tg__run_start(tg_group *group);
+tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads);
+
+/* ---- lend.c ---- */
+
+enum { TG__NOT_LENT, TG__LENDING, TG__LENT, TG__ENDING_LOAN };
+
+/* Does the group run over a pool from here? Then run it so. */
+bool tg__lend_applies(const tg_group *group);
+tg_status tg__lend_run(tg_group *group);
+
+/* It is to be destroyed: cancels and ends a run over a pool, if there is one. */
+void tg__lend_finish(tg_group *group);
+
+/* ---- kept.c ---- */
+
+/* Of one that has stopped: what was never started is abandoned. */
+void tg__kept_abandon(tg_group *group);
+
+/* A task of it has ended: tells who waits for that. */
+void tg__kept_ended(tg_group *group, const struct tg__view *task, size_t index);
+
 /* ---- claim.c ---- */
 
 size_t tg__claim_in_turn(tg_group *group, tg_task *self, int place, size_t want, size_t *first);
@@ -175,6 +235,9 @@ void tg__claim_put(tg_group *group, uint64_t key, size_t index);
 /* The same for one that had to wait for its time: among those of its key they keep this order. */
 void tg__claim_put_late(tg_group *group, uint64_t key, size_t index);
 
+/* After a run that has left some of them unclaimed: those that were taken back have ended. */
+void tg__claim_abandon(tg_group *group);
+
 /* ---- delay.c ---- */
 
 /* tg__run.again: the task waits `delay` seconds, and then is ready. */
@@ -196,8 +259,8 @@ void tg__delay_drop(tg_group *group);
 /* Deals with some of those whose time has come: how many. */
 size_t tg__delay_reap(tg_group *group);
 
-/* Before threads sleep: somebody is called when it is time. */
-void tg__delay_arm(tg_group *group);
+/* Somebody is called when it is time, but not before `slack` seconds from now: 0 before threads sleep. */
+void tg__delay_arm(tg_group *group, double slack);
 
 void tg__delay_ring(struct tg__alarm *alarm);
 
@@ -215,9 +278,11 @@ struct tg__sleeper {
 struct tg__sleeper tg__pending_wake(tg_group *group, const struct tg__view *task, size_t index);
 void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t many);
 
-/* The group has stopped: one that waits for a time is cancelled. */
-void tg__pending_cancel(
-    tg_group *group, const struct tg__view *task, size_t index, unsigned char state);
+/* What a task that is away has left; the caller's now. Under the lock. */
+struct tg__away *tg__pending_take(tg_group *group, size_t index);
+
+/* One that waited to go on is cancelled; to tell `left` is the caller's. */
+void tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state);
 
 /* The same for one that was asleep, before that. */
 void tg__pending_rouse(tg_group *group, const struct tg__view *task, struct tg__away *away);

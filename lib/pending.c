@@ -17,8 +17,19 @@ struct tg__away {
     tg_context *own;
     double start, until;
     struct tg__holding holding;
+    bool early; /* only the message of a completion that came before the function's end */
     char message[];
 };
+
+/* Under the lock. What was kept of an attempt that then did not leave its thread says nothing. */
+struct tg__away *tg__pending_take(tg_group *group, size_t index)
+{
+    struct tg__away *away = tg__store_take(&group->run.store, index);
+    if (away == NULL || !away->early)
+        return away;
+    free(away);
+    return NULL;
+}
 
 /* The task, for who ends it on another thread. */
 static tg_task stand_in(
@@ -46,6 +57,12 @@ static bool holds_slot(const tg_group *group, const struct tg__view *task)
     return task->function != NULL && tg__slots_bounded(&group->slots);
 }
 
+static void return_slots(tg_group *group, size_t many)
+{
+    tg__slots_return(&group->slots, many);
+    tg__room_made(group); /* more tasks fit where a queue is bounded */
+}
+
 /* The end of a task that was away, but for its place among those. */
 static void end(tg_group *group, const struct tg__view *task, tg_task *self, int code)
 {
@@ -60,7 +77,7 @@ static void end(tg_group *group, const struct tg__view *task, tg_task *self, int
     if (self->holding.limit != NULL)
         tg__limit_give(&self->holding);
     if (slot)
-        tg__slots_return(&group->slots, 1);
+        return_slots(group, 1);
 }
 
 /* ---- leaving the thread ---- */
@@ -126,7 +143,7 @@ static void end_here(tg_task *self, const struct tg__view *task)
     tg__lock_take(&group->lock);
     struct tg__away *early = tg__store_take(&group->run.store, self->index);
     tg__lock_give(&group->lock);
-    if (early != NULL)
+    if (early != NULL && completed)
         tg_task_fail_text(self, 1, early->message);
     free(early);
     self->told |= tg__context_status(self->run->context) != TG_OK;
@@ -172,7 +189,7 @@ void tg__pending_put(tg_task *self, const struct tg__view *task)
 /* Under the lock. */
 struct tg__sleeper tg__pending_wake(tg_group *group, const struct tg__view *task, size_t index)
 {
-    struct tg__away *away = tg__store_take(&group->run.store, index);
+    struct tg__away *away = tg__pending_take(group, index);
     return (struct tg__sleeper){*task, away, index};
 }
 
@@ -199,7 +216,7 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
     if (plain > 0) {
         atomic_fetch_add(&group->run.ok, plain);
         if (tg__slots_bounded(&group->slots))
-            tg__slots_return(&group->slots, plain);
+            return_slots(group, plain);
     }
 }
 
@@ -214,17 +231,14 @@ static tg_status status_of(const struct tg__view *task, unsigned char state)
                : TG_CANCELLED;
 }
 
-void tg__pending_cancel(
-    tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
+void tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state)
 {
     struct tg__run *run = &group->run;
     tg_status status = status_of(task, state);
     if (task->note != NULL)
         tg__runner_rank(run, task->note);
-    atomic_store(&task->cell->state, TG__STATE(status));
     atomic_fetch_add(status == TG_OK ? &run->ok : &run->cancelled, 1);
-    if (run->left != NULL)
-        run->left(run, task, index);
+    atomic_store(&task->cell->state, TG__STATE(status));
 }
 
 /* One that was asleep gives back what it holds. */
@@ -240,7 +254,7 @@ void tg__pending_rouse(tg_group *group, const struct tg__view *task, struct tg__
     if (holding.limit != NULL)
         tg__limit_give(&holding);
     if (holds_slot(group, task))
-        tg__slots_return(&group->slots, 1);
+        return_slots(group, 1);
 }
 
 /* ---- completing ---- */
@@ -269,7 +283,7 @@ static void complete_away(
     tg_group *group, const struct tg__view *task, size_t index, int code, const char *message)
 {
     atomic_store(&task->cell->state, TG__ENDING);
-    struct tg__away *away = tg__store_take(&group->run.store, index);
+    struct tg__away *away = tg__pending_take(group, index);
     tg__lock_give(&group->lock);
     tg_task self = stand_in(group, task, index, away);
     free(away);
@@ -293,6 +307,7 @@ static bool complete_early(tg_group *group, const struct tg__view *task, size_t 
     struct tg__away *early = length > 0 ? calloc(1, sizeof *early + length + 1) : NULL;
     if (early == NULL)
         return true;
+    early->early = true;
     memcpy(early->message, message, length);
     if (!tg__store_keep(&group->run.store, index, early))
         free(early);

@@ -10,7 +10,7 @@
 /* How many tasks may be added and not ended: those that threads have, and the queue. */
 static size_t bound(tg_group *group)
 {
-    size_t servers = (size_t)group->source.most;
+    size_t servers = (size_t)atomic_load(&group->source.most);
     if (atomic_load(&group->in_body) && servers > 0)
         servers--;                          /* the body's thread does not serve */
     if (tg__slots_bounded(&group->slots)) { /* tasks that are away keep theirs */
@@ -26,10 +26,19 @@ static bool is_full(tg_group *group)
     return atomic_load(&group->outstanding) >= bound(group);
 }
 
+/* In one of its tasks; or on a thread of the pool's, which is what makes room. */
+static bool is_inside(tg_group *group)
+{
+    const struct tg__seat *seat = tg__team_seat();
+    if (group->kept.on && seat != NULL && seat->team == atomic_load(&group->team))
+        return true;
+    return tg__runner_inside(&group->run) != NULL;
+}
+
 bool tg__room_full(tg_group *group)
 {
-    return group->options.queue != 0 && tg__group_is_live(group) && is_full(group) &&
-           (tg__runner_inside(&group->run) == NULL || tg__room_in_body(group));
+    return group->options.queue != 0 && (group->kept.on || tg__group_is_live(group)) &&
+           is_full(group) && (!is_inside(group) || tg__room_in_body(group));
 }
 
 bool tg__room_in_body(const tg_group *group)
@@ -131,27 +140,40 @@ static bool sleep_at_gate(tg_group *group, double until)
     return pthread_cond_clockwait(&group->room, &group->gate, CLOCK_MONOTONIC, &at) != ETIMEDOUT;
 }
 
-static void wait_at_gate(tg_group *group, double patience)
+/* Is there still a reason to wait? */
+static bool must_wait(tg_group *group)
+{
+    return (group->kept.on || atomic_load(&group->team) != NULL) &&
+           !atomic_load(&group->kept.shut) && is_full(group) && !is_stopped(group);
+}
+
+/* False: too many wait already. */
+static bool wait_at_gate(tg_group *group, double patience)
 {
     double until = patience > 0 ? tg_time_now() + patience : (double)INFINITY;
     bool patient = true;
     pthread_mutex_lock(&group->gate);
-    atomic_fetch_add(&group->producers, 1); /* then looks, as who makes room looks for producers */
-    while (patient && atomic_load(&group->team) != NULL && is_full(group) && !is_stopped(group))
-        patient = sleep_at_gate(group, until);
-    atomic_fetch_sub(&group->producers, 1);
+    bool admitted =
+        group->kept.waiters == 0 || atomic_load(&group->producers) < group->kept.waiters;
+    if (admitted) {
+        atomic_fetch_add(&group->producers, 1); /* then looks, as who makes room does */
+        while (patient && must_wait(group))
+            patient = sleep_at_gate(group, until);
+        atomic_fetch_sub(&group->producers, 1);
+    }
     pthread_mutex_unlock(&group->gate);
+    return admitted;
 }
 
 tg_status tg__room_wait(tg_group *group, double patience)
 {
     if (tg__room_in_body(group))
         wait_in_body(group, has_room, patience);
-    else
-        wait_at_gate(group, patience);
+    else if (!wait_at_gate(group, patience))
+        return TG_FULL;
     if (is_stopped(group))
         return TG_CANCELLED;
-    return atomic_load(&group->team) != NULL && is_full(group) && patience > 0 ? TG_FULL : TG_OK;
+    return patience > 0 && must_wait(group) ? TG_FULL : TG_OK;
 }
 
 void tg__room_made(tg_group *group)

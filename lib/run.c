@@ -41,12 +41,12 @@ static struct tg__holding *find_lender(const tg_group *group, tg_task *task)
 /* Might it sleep with nothing in flight that would notice a cancel? */
 static bool may_sleep(const tg_group *group)
 {
-    return group->body != NULL || group->away > 0 || group->due.reserved > 0 ||
-           group->options.shared != NULL || group->options.queue != 0;
+    return group->body != NULL || group->options.pool != NULL || group->away > 0 ||
+           group->due.reserved > 0 || group->options.shared != NULL || group->options.queue != 0;
 }
 
 /* Whether there is anything to run, and the memory for it. Under the lock. TG_RUNNING: go on. */
-static tg_status prepare(tg_group *group)
+static tg_status prepare(tg_group *group, int places)
 {
     const tg_group_options *o = &group->options;
     struct tg__run *run = &group->run;
@@ -60,7 +60,6 @@ static tg_status prepare(tg_group *group)
     bool empty = tg__store_count(&run->store) == group->settled;
     if (empty && group->body == NULL && (o->need == 0 || group->settled > 0))
         return TG_OK;
-    int places = tg__team_places(o->threads);
     if (!tg__queue_open(&group->queue, places))
         return refuse_run(group, TG_NO_MEMORY, "out of memory");
     tg_status status = tg__store_open(&run->store);
@@ -68,7 +67,7 @@ static tg_status prepare(tg_group *group)
         return refuse_run(group, status, "there is no memory for the results");
     if (may_sleep(group) && !tg__waiter_start())
         return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
-    run->above = tg__runner_current();
+    run->above = group->lent != TG__NOT_LENT ? NULL : tg__runner_current();
     group->claimant.lender = o->shared != NULL ? find_lender(group, run->above) : NULL;
     if (group->claimant.lender != NULL && group->heaviest > group->claimant.lender->weight)
         return refuse_run(
@@ -80,9 +79,10 @@ static tg_status prepare(tg_group *group)
     run->careful = run->guarded || run->ended != NULL || run->need > 0 || run->store.noted;
     group->watchable = true;
     group->turned_away = false;
-    atomic_store(&group->slots.used, 0);
+    if (!group->kept.on) /* whose tasks may be away meanwhile */
+        atomic_store(&group->slots.used, 0);
     group->threads_asked = o->threads > 0 ? o->threads : places;
-    group->source.most = o->threads > 0 && o->threads < places ? o->threads : places;
+    atomic_store(&group->source.most, o->threads > 0 && o->threads < places ? o->threads : places);
     return TG_RUNNING;
 }
 
@@ -90,19 +90,20 @@ static tg_status prepare(tg_group *group)
 
 /* Those that waited for a time when the run ended. What has slept or is to be tried again is cancelled;
    in the background, what has run is done. */
-static void settle_waiting(tg_group *group, size_t from)
+static void settle_waiting(tg_group *group, size_t index)
 {
-    struct tg__store *store = &group->run.store;
-    for (size_t i = from; i < group->settled; i++) {
-        struct tg__view task;
-        if (!tg__store_look(store, i, &task))
-            continue;
-        unsigned char state = atomic_load(&task.cell->state);
-        if (state == TG__SLEEP_TIME)
-            tg__pending_rouse(group, &task, tg__store_take(store, i));
-        if (state == TG__AGAIN_TIME || state == TG__AGAIN || state == TG__SLEEP_TIME)
-            tg__pending_cancel(group, &task, i, state);
-    }
+    struct tg__run *run = &group->run;
+    struct tg__view task;
+    if (!tg__store_look(&run->store, index, &task))
+        return;
+    unsigned char state = atomic_load(&task.cell->state);
+    if (state != TG__AGAIN_TIME && state != TG__AGAIN && state != TG__SLEEP_TIME)
+        return;
+    if (state == TG__SLEEP_TIME)
+        tg__pending_rouse(group, &task, tg__pending_take(group, index));
+    tg__pending_cancel(group, &task, state);
+    if (run->left != NULL)
+        run->left(run, &task, index);
 }
 
 static size_t ended_tasks(struct tg__run *run)
@@ -160,20 +161,6 @@ static tg_status conclude(tg_group *group)
 
 /* ---- */
 
-static double start_run(tg_group *group)
-{
-    double start = tg_time_now();
-    tg_task *above = group->run.above;
-    tg__context_start(
-        &group->context, above != NULL ? tg__runner_context(above) : NULL, group->options.timeout);
-    tg__lock_take(&group->lock);
-    if (may_sleep(group))
-        tg__group_watch(group);
-    tg__lock_give(&group->lock);
-    tg__delay_arm(group);
-    return start;
-}
-
 /* Nothing of the run is looked at by anybody else when this returns. */
 static void leave_run(tg_group *group)
 {
@@ -195,8 +182,14 @@ static void leave_run(tg_group *group)
 /* Under no lock: on_done is called, and may add. */
 static void settle(tg_group *group, size_t from)
 {
-    if (group->due.reserved > 0)
-        settle_waiting(group, from);
+    if (group->kept.on) {
+        if (tg__context_noticed(&group->context) != TG_OK)
+            tg__kept_abandon(group);
+        return;
+    }
+    for (size_t i = from; group->due.reserved > 0 && i < group->settled; i++)
+        settle_waiting(group, i);
+    tg__claim_abandon(group);
     tg__done_rest(group, from);
 }
 
@@ -205,8 +198,10 @@ static tg_status finish_run(tg_group *group, double start, int threads)
     tg__lock_take(&group->lock);
     group->threads = threads;
     group->wall = tg_time_now() - start;
-    group->answer = conclude(group);
-    bool closed = group->answer != TG_OK || atomic_load(&group->run.enough);
+    if (!group->kept.on)
+        group->answer = conclude(group);
+    bool stopped = group->kept.on && tg__context_noticed(&group->context) != TG_OK;
+    bool closed = group->answer != TG_OK || atomic_load(&group->run.enough) || stopped;
     if (closed) { /* no later run will start what came late */
         size_t count = tg__store_count(&group->run.store);
         group->skipped += count - group->settled;
@@ -227,7 +222,8 @@ static tg_status finish_run(tg_group *group, double start, int threads)
     return tg__refuse(TG_CANCELLED, "tg_group_run: the group was destroyed while it ran");
 }
 
-static tg_status run(tg_group *group, const char *call, tg_scope_fn *body, void *user)
+tg_status tg__run_begin(
+    tg_group *group, const char *call, tg_scope_fn *body, void *user, int places)
 {
     tg__lock_take(&group->lock);
     if (group->running || group->doomed) {
@@ -237,19 +233,44 @@ static tg_status run(tg_group *group, const char *call, tg_scope_fn *body, void 
                        : tg__refuse(TG_INVALID, "%s: the group was destroyed", call);
     }
     tg__group_set_body(group, body, user);
-    tg_status status = prepare(group);
+    tg_status status = prepare(group, places);
     group->running = status == TG_RUNNING;
     tg__lock_give(&group->lock);
-    if (status != TG_RUNNING)
-        return status;
+    return status;
+}
 
-    struct tg__pause pause = tg__runner_pause();
-    double start = start_run(group);
-    size_t from = group->settled;
-    int threads = tg__team_run(&group->source, group->threads_asked, &group->team);
+tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads)
+{
     leave_run(group);
     settle(group, from);
-    status = finish_run(group, start, threads);
+    return finish_run(group, begun, threads);
+}
+
+double tg__run_start(tg_group *group)
+{
+    double start = tg_time_now();
+    tg_task *above = group->run.above;
+    tg__context_start(
+        &group->context, above != NULL ? tg__runner_context(above) : NULL, group->options.timeout);
+    tg__lock_take(&group->lock);
+    if (may_sleep(group))
+        tg__group_watch(group);
+    tg__lock_give(&group->lock);
+    tg__delay_arm(group, 0);
+    return start;
+}
+
+static tg_status run(tg_group *group, const char *call, tg_scope_fn *body, void *user)
+{
+    int places = tg__team_places(group->options.threads);
+    tg_status status = tg__run_begin(group, call, body, user, places);
+    if (status != TG_RUNNING)
+        return status;
+    struct tg__pause pause = tg__runner_pause();
+    double begun = tg__run_start(group);
+    size_t from = group->settled;
+    int threads = tg__team_run(&group->source, group->threads_asked, &group->team);
+    status = tg__run_end(group, begun, from, threads);
     tg__runner_resume(pause);
     return status;
 }
@@ -258,6 +279,8 @@ tg_status tg_group_run(tg_group *group)
 {
     if (group == NULL)
         return tg__refuse_null("tg_group_run", "group");
+    if (tg__lend_applies(group))
+        return tg__lend_run(group);
     return run(group, "tg_group_run", NULL, NULL);
 }
 

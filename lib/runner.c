@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner.h"
 
+#include "handle.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -122,6 +124,10 @@ bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status statu
         .backtrace = self->trace != NULL ? self->trace : "",
     };
     struct tg__run *run = self->run;
+    if (run->forgets) {
+        tg__handle_say(task->extra != NULL ? atomic_load(&task->extra->handle) : NULL, &error);
+        return false;
+    }
     bool required = (task->flags & TG_TASK_OPTIONAL) == 0;
     const struct tg__failure *first = tg__failures_add(&run->failures, &error, required);
     if (first == NULL || run->keep_going || !tg__context_stop(run->context, &first->error))

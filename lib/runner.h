@@ -22,6 +22,7 @@ struct tg__run {
     bool careful;        /* every task goes the long way */
     bool shield;         /* tasks are not told that it has stopped */
     bool guarded;        /* crashes end the task only */
+    bool forgets;        /* failures are told to who waits for the task, and to nobody else */
     bool ranks_later;    /* ranks are given in the order of on_done */
     size_t need;         /* successes that are enough, or 0 */
     tg_task *above;      /* the task that the run happens in, or NULL */
@@ -50,11 +51,12 @@ struct tg__run {
     } times;
 };
 
-enum tg__kind { TG__SERVER, TG__BODY, TG__CALLBACK, TG__HOLD };
+enum tg__kind { TG__SERVER, TG__BODY, TG__CALLBACK, TG__HOLD, TG__HANDLE };
 
 /*
  * The task that a thread is in: one for as long as the thread serves the group, it becomes task after
- * task. Also stands for the body of a scope, for on_done, and for a hold (which is in no thread).
+ * task. Also stands for the body of a scope, for on_done, and (in no thread) for a hold, or for a
+ * user's handle.
  */
 struct tg_task {
     struct tg__run *run;

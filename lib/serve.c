@@ -13,6 +13,23 @@ static bool claimable(struct tg__source *source)
     return tg__claimable(tg__group_of(source));
 }
 
+static bool is_done(tg_group *group, bool stopped)
+{
+    bool away = group->away > 0 || tg__delay_open(group);
+    return !away && (stopped || !tg__claim_left(group));
+}
+
+/* The same for one that is kept: between regions tasks may be away, or in the queue. */
+static bool may_leave(tg_group *group, bool stopped)
+{
+    const struct tg__kept *kept = &group->kept;
+    if (kept->guests > 0)
+        return false;
+    if (stopped || kept->leave == TG__DRAIN)
+        return is_done(group, stopped);
+    return kept->leave == TG__REOPEN || (kept->leave == TG__IDLE && !tg__claim_left(group));
+}
+
 static bool end(struct tg__source *source)
 {
     tg_group *group = tg__group_of(source);
@@ -20,16 +37,16 @@ static bool end(struct tg__source *source)
     bool stopped = tg__context_status(&group->context) != TG_OK;
     if (stopped)
         tg__delay_drop(group);
-    bool away = group->away > 0 || tg__delay_open(group);
-    bool ended =
-        atomic_load(&source->visitors) == 0 && !away && (stopped || !tg__claim_left(group));
+    bool ended = atomic_load(&source->visitors) == 0 &&
+                 (group->kept.on ? may_leave(group, stopped) : is_done(group, stopped));
     if (ended && group->options.shared != NULL) {
         /* A limit pins whom it calls, until this. */
         tg__limit_leave(group->options.shared, &group->claimant);
         ended = atomic_load(&source->visitors) == 0;
     }
-    if (ended) {               /* nobody visits: who adds, or calls, pins under this lock */
-        tg__delay_drop(group); /* what did not keep it open */
+    if (ended) { /* nobody visits: who adds, or calls, pins under this lock */
+        if (!group->kept.on)
+            tg__delay_drop(group);        /* what did not keep it open */
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         group->watchable = false;
         group->settled = tg__store_count(&group->run.store);
@@ -89,13 +106,22 @@ static bool replace_slot(tg_group *group, tg_task *self, int place)
     return tg__slots_take(&group->slots);
 }
 
-/* Those that were called for what is due go on sleeping: the alarm is set for who comes next. */
-static size_t look_at_clock(tg_group *group, struct tg__seat *seat)
+/* Threads that sleep, or have work enough to come by here seldom, need the alarm for who comes next; those that
+   look all the time do not, and it would cost them. */
+static size_t look_at_clock(tg_group *group, const struct tg__seat *seat, bool works)
 {
+    static const double slack = 100e-6;
     size_t many = tg__delay_reap(group);
-    if (many > 0 && atomic_load(seat->idle) > 0)
-        tg__delay_arm(group);
+    if (works || (many > 0 && atomic_load(seat->idle) > 0))
+        tg__delay_arm(group, works ? slack : 0);
     return many;
+}
+
+/* Has the pool fewer threads now, or none for the moment? */
+static bool must_leave(tg_group *group)
+{
+    return atomic_load_explicit(&group->kept.halted, memory_order_relaxed) ||
+           (group->kept.on && tg__team_crowded(&group->source));
 }
 
 /* The slot is given back, or has gone. */
@@ -111,7 +137,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
     tg__runner_enter(&self, &group->run);
     do {
         if (atomic_load_explicit(&group->rung, memory_order_relaxed))
-            look_at_clock(group, seat);
+            look_at_clock(group, seat, true);
         size_t first, many = tg__claim(group, &self, seat->place, (size_t)grain, &first);
         if (many == 0)
             break;
@@ -124,7 +150,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
             grain = next_grain(grain, &since);
         if (self.slot_gone && !(has_slot = replace_slot(group, &self, seat->place)))
             break;
-    } while (!self.over && !(helps && tg__room_ample(group)));
+    } while (!self.over && !must_leave(group) && !(helps && tg__room_ample(group)));
     tg__runner_leave(&self);
     if (self.over && group->options.shared != NULL) { /* others need not wait for it */
         tg__limit_leave(group->options.shared, &group->claimant);
@@ -143,8 +169,8 @@ static void serve(struct tg__source *source, struct tg__seat *seat)
     do {
         if (take_slot(group))
             serve_with_slot(group, seat);
-    } while (look_at_clock(group, seat) > 0 && !helps);
-    tg__delay_arm(group);
+    } while (look_at_clock(group, seat, false) > 0 && !helps && !must_leave(group));
+    tg__delay_arm(group, 0);
 }
 
 static void run_body(struct tg__source *source)
@@ -191,6 +217,8 @@ struct tg__grip tg__group_grip(tg_group *group)
 
 void tg__group_release(tg_group *group, struct tg__grip grip, size_t many)
 {
+    if (grip.team == NULL && group->kept.on && many > 0)
+        group->kept.called(group->kept.keeper);
     if (grip.team == NULL)
         return;
     while (many-- > 0 && tg__team_call(grip.team, &group->source))
@@ -209,6 +237,8 @@ void tg__group_poke(tg_group *group)
     if (team != NULL) {
         tg__team_call_owner(team, &group->source);
         tg__team_unpin(team, &group->source);
+    } else if (group->kept.on) {
+        group->kept.called(group->kept.keeper);
     }
     tg__room_made(group);
 }

@@ -413,8 +413,10 @@ bool tg__store_keep(struct tg__store *store, size_t index, void *what)
     struct tg__segment *segment = tg__store_find(store, index, NULL);
     if (segment->kept == NULL)
         segment->kept = calloc(size_of(segment), sizeof *segment->kept);
-    if (segment->kept != NULL)
+    if (segment->kept != NULL) {
+        free(segment->kept[index - segment->first]);
         segment->kept[index - segment->first] = what;
+    }
     return segment->kept != NULL;
 }
 

@@ -58,8 +58,9 @@ struct tg__extra {
     void *copy;       /* … the copied argument, or NULL */
     size_t weight;
     double timeout, backoff, backoff_max;
-    double period, due; /* due: of a task with a period, when it was to start */
-    atomic_bool last;   /* and is not to start again */
+    double period, due;                /* due: of a task with a period, when it was to start */
+    atomic_bool last;                  /* and is not to start again */
+    struct tg__handle *_Atomic handle; /* who waits for its end, or NULL */
     int attempts, priority;
 };
 
@@ -165,7 +166,7 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
 void tg__store_release(struct tg__store *store, size_t index);
 
 /*
- * A block (of malloc's) beside a task, until it is taken away; else freed with the store. Keeping answers
+ * A block (of malloc's) beside a task, until it is taken away; else freed with the store, or by the next. Keeping answers
  * false if there is no memory. Both serialised as adding is.
  */
 bool tg__store_keep(struct tg__store *store, size_t index, void *what);

@@ -10,6 +10,7 @@
 /* A thread with nothing to serve. On its own stack; in the team's list until somebody calls it. */
 struct idler {
     const struct tg__source *scope; /* it serves this and what is below; NULL: all of the team */
+    const struct tg__source *owns;  /* it waits for the end of this; NULL: of none */
     struct tg__source *invited;     /* by who has called it: serve this first */
     struct idler *next;
     atomic_bool called;
@@ -83,14 +84,14 @@ static void delist(struct tg__team *team, struct tg__source *source)
     source->live = false;
 }
 
-static int serving(struct tg__source *source)
+int tg__team_serving(struct tg__source *source)
 {
     return atomic_load(&source->visitors) - atomic_load(&source->pins);
 }
 
 static bool may_visit(struct tg__source *source)
 {
-    return serving(source) < source->most && source->claimable(source);
+    return tg__team_serving(source) < atomic_load(&source->most) && source->claimable(source);
 }
 
 /* The innermost source in scope that has something to do: others wait for it. */
@@ -139,10 +140,12 @@ static bool call_one(struct tg__team *team, struct tg__source *source)
 }
 
 /* Calls the thread that waits for the end of `source`, if it does. */
-static void call_owner(struct tg__team *team, const struct tg__source *source)
+static void call_owner(struct tg__team *team, struct tg__source *source)
 {
+    if (source->quiet != NULL)
+        source->quiet(source);
     for (struct idler **at = &team->idlers; *at != NULL; at = &(*at)->next)
-        if ((*at)->scope == source) {
+        if ((*at)->owns == source) {
             wake(team, at, NULL);
             return;
         }
@@ -152,7 +155,7 @@ static void call_owner(struct tg__team *team, const struct tg__source *source)
 static void depart(struct tg__team *team, struct tg__source *source)
 {
     bool last = atomic_fetch_sub(&source->visitors, 1) == 1;
-    if (team->idlers == NULL)
+    if (team->idlers == NULL && source->quiet == NULL)
         return;
     if (last)
         call_owner(team, source);
@@ -161,9 +164,11 @@ static void depart(struct tg__team *team, struct tg__source *source)
 }
 
 /* Waits to be called, and answers for what (or NULL); the lock is free meanwhile. */
-static struct tg__source *wait_for_call(struct tg__team *team, const struct tg__source *scope)
+static struct tg__source *wait_for_call(
+    struct tg__team *team, const struct tg__source *scope, const struct tg__source *owns)
 {
-    struct idler me = {.scope = scope, .next = team->idlers, .condition = PTHREAD_COND_INITIALIZER};
+    struct idler me = {
+        .scope = scope, .owns = owns, .next = team->idlers, .condition = PTHREAD_COND_INITIALIZER};
     team->idlers = &me;
     atomic_fetch_add(&team->idle, 1);
     /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. */
@@ -234,22 +239,23 @@ static void attend(struct tg__seat *seat)
         serve_all(seat, NULL, invited);
         if (team->closing)
             break;
-        invited = wait_for_call(team, NULL);
+        invited = wait_for_call(team, NULL, NULL);
     }
     pthread_mutex_unlock(&team->lock);
 }
 
-/* The thread that runs `source`: serves it and what is below until it has ended. */
+/* The thread that runs `source`: serves it and what is below (and what is lent) until it has ended. */
 static void run_to_end(struct tg__seat *seat, struct tg__source *source)
 {
     struct tg__team *team = seat->team;
+    const struct tg__source *scope = source->lends ? NULL : source;
     struct tg__source *invited = NULL;
     pthread_mutex_lock(&team->lock);
     for (;;) {
-        serve_all(seat, source, invited);
+        serve_all(seat, scope, invited);
         if (source->end(source))
             break;
-        invited = wait_for_call(team, source);
+        invited = wait_for_call(team, scope, source);
     }
     delist(team, source);
     pthread_mutex_unlock(&team->lock);
@@ -308,7 +314,8 @@ static void help(struct tg__team *team, struct tg__source *source)
 /* From inside the source's home taskgroup; one at a time, each calls the next. */
 static void send_ticket(struct tg__seat *seat, struct tg__source *source)
 {
-    if (!seat->tickets || seat->home != source || serving(source) >= source->most ||
+    if (!seat->tickets || seat->home != source ||
+        tg__team_serving(source) >= atomic_load(&source->most) ||
         atomic_exchange(&source->ticket_out, true))
         return;
     struct tg__team *team = seat->team;
@@ -351,7 +358,7 @@ bool tg__team_call(struct tg__team *team, struct tg__source *source)
     return false;
 }
 
-void tg__team_call_owner(struct tg__team *team, const struct tg__source *source)
+void tg__team_call_owner(struct tg__team *team, struct tg__source *source)
 {
     pthread_mutex_lock(&team->lock);
     call_owner(team, source);
@@ -372,7 +379,7 @@ void tg__team_wait(struct tg__source *source, bool (*enough)(struct tg__source *
             go_and_visit(seat, next);
             seat->helps = false;
         } else {
-            invited = wait_for_call(team, source);
+            invited = wait_for_call(team, source, source);
         }
     }
     pthread_mutex_unlock(&team->lock);
@@ -494,13 +501,46 @@ static int run_below(
     return team->got;
 }
 
-int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+static void prepare(struct tg__source *source)
 {
-    struct tg__seat *seat = tg__team_seat();
     atomic_store(&source->visitors, 0);
     atomic_store(&source->pins, 0);
     atomic_store(&source->ticket_out, false);
     source->rounding = tg__rounding_get();
+    source->below = NULL;
+}
+
+void tg__team_lend(
+    struct tg__team *team, struct tg__source *source, struct tg__team *_Atomic *started)
+{
+    prepare(source);
+    atomic_store(started, team);
+    pthread_mutex_lock(&team->lock);
+    enlist(team, source);
+    for (int i = atomic_load(&source->most); i > 0 && call_one(team, source); i--)
+        ;
+    pthread_mutex_unlock(&team->lock);
+}
+
+bool tg__team_end(struct tg__team *team, struct tg__source *source)
+{
+    pthread_mutex_lock(&team->lock);
+    bool ended = source->end(source);
+    if (ended)
+        delist(team, source);
+    pthread_mutex_unlock(&team->lock);
+    return ended;
+}
+
+int tg__team_size(const struct tg__team *team)
+{
+    return team->size;
+}
+
+int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+{
+    struct tg__seat *seat = tg__team_seat();
+    prepare(source);
     source->below = seat != NULL ? seat->serving : NULL;
     if (seat != NULL)
         return run_below(seat, source, started);

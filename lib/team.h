@@ -43,7 +43,11 @@ struct tg__source {
     /* What the thread that runs it does first, while others serve already; NULL: nothing. */
     void (*body)(struct tg__source *source);
 
-    int most; /* threads that may serve it at once */
+    /* Of one that was lent: somebody may be able to end it. Under the team's lock. NULL: not lent. */
+    void (*quiet)(struct tg__source *source);
+
+    bool lends;      /* who runs it serves what is lent to its team, too */
+    atomic_int most; /* threads that may serve it at once */
     /* The rest is team.c's. */
     struct tg__source *below; /* the source whose task we run in, or NULL */
     struct tg__source *next;  /* in the list of the team's live ones */
@@ -69,6 +73,34 @@ int tg__team_places(int threads);
 int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started);
 
 /*
+ * Lends the source to a team that somebody else keeps open: its threads serve it beside what they serve
+ * already, and nobody of the caller's does. The caller asks tg__team_end() until it answers true, each time that
+ * `quiet` was called.
+ */
+void tg__team_lend(
+    struct tg__team *team, struct tg__source *source, struct tg__team *_Atomic *started);
+bool tg__team_end(struct tg__team *team, struct tg__source *source);
+
+/* How many threads serve the source now? More than may? */
+int tg__team_serving(struct tg__source *source);
+static inline bool tg__team_crowded(struct tg__source *source)
+{
+    return tg__team_serving(source) > atomic_load(&source->most);
+}
+
+/* The size of the team that a thread serves in, 0: none. */
+int tg__team_size(const struct tg__team *team);
+
+/* Who keeps a team open for sources that are lent to it: a pool, to those that do not know pools. */
+struct tg__host {
+    /* Opens the team, or keeps it open, until leave(); NULL: it is closed for good. */
+    struct tg__team *(*enter)(struct tg__host *host, void **room);
+    void (*leave)(struct tg__host *host, void *room);
+    /* Is this team one of its own? */
+    bool (*has)(struct tg__host *host, const struct tg__team *team);
+};
+
+/*
  * For who adds work to a live source: wakes somebody who may serve it, if somebody waits. The source
  * must be pinned, or the caller in one of its tasks. Unpin is the last touch of source and team.
  */
@@ -81,7 +113,7 @@ static inline void tg__team_pin(struct tg__source *source)
 void tg__team_unpin(struct tg__team *team, struct tg__source *source);
 
 /* The same for the thread that runs the source: it waits for something else than work. */
-void tg__team_call_owner(struct tg__team *team, const struct tg__source *source);
+void tg__team_call_owner(struct tg__team *team, struct tg__source *source);
 
 /*
  * In the body of `source`: serves it and what is below, a little at a time, and sleeps when there is

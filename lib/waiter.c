@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* sem_clockwait, CPU masks, names of threads */
+#define _GNU_SOURCE /* sem_clockwait */
 #include "waiter.h"
+
+#include "thread.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -18,6 +20,7 @@ static pthread_cond_t rung = PTHREAD_COND_INITIALIZER;
 static struct tg__alarm *earliest; /* the root of the heap */
 static struct tg__alarm *ringing;
 static bool running, quit;
+static double sleeps_until; /* the waiter, if nobody wakes it */
 static pthread_t thread;
 static _Thread_local bool is_self;
 
@@ -138,9 +141,6 @@ static void ring_due(void)
 static void *wait_for_ever(void *unused)
 {
     is_self = true;
-#ifdef __linux__
-    pthread_setname_np(pthread_self(), "tg-waiter");
-#endif
     for (;;) {
         atomic_store(&called, false); /* first: a call that comes now is for the next round */
         double (*now)(void) = atomic_load(&look);
@@ -150,6 +150,7 @@ static void *wait_for_ever(void *unused)
         bool leave = quit;
         if (earliest != NULL && earliest->time < until)
             until = earliest->time;
+        sleeps_until = until;
         pthread_mutex_unlock(&lock);
         if (leave)
             return unused;
@@ -162,26 +163,6 @@ void tg__waiter_wake(void)
     if (atomic_load(&ready) && !atomic_exchange(&called, true))
         sem_post(&calls);
 }
-
-#ifdef __linux__
-/* The process's own: OMP_PROC_BIND later leaves the calling thread with one place. */
-static cpu_set_t processors;
-static bool processors_known;
-__attribute__((constructor)) static void ask_processors(void)
-{
-    processors_known = sched_getaffinity(0, sizeof processors, &processors) == 0;
-}
-static void spread(pthread_attr_t *attributes)
-{
-    if (processors_known)
-        pthread_attr_setaffinity_np(attributes, sizeof processors, &processors);
-}
-#else
-static void spread(pthread_attr_t *attributes)
-{
-    (void)attributes;
-}
-#endif
 
 /* A child of fork() has no waiter, and whoever held the lock is not there. */
 static void begin_again(void)
@@ -199,17 +180,8 @@ static bool make_thread(void)
     static bool forks;
     if (!forks && pthread_atfork(NULL, NULL, begin_again) == 0)
         forks = true;
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0)
-        return false;
-    spread(&attributes);
     sem_init(&calls, 0, 0);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool made = pthread_create(&thread, &attributes, wait_for_ever, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
+    bool made = tg__thread_make(&thread, "tg-waiter", 0, wait_for_ever, NULL);
     return made;
 }
 
@@ -258,9 +230,9 @@ void tg__alarm_set(struct tg__alarm *alarm, double time)
         take_out(alarm);
     alarm->time = time;
     insert(alarm);
-    bool first = earliest == alarm;
+    bool too_late = time < sleeps_until;
     pthread_mutex_unlock(&lock);
-    if (first)
+    if (too_late)
         tg__waiter_wake();
 }
 

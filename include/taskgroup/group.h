@@ -156,7 +156,8 @@ typedef struct tg_group_options {
     void *user;                     /**< for on_done, worker_init and worker_fini */
     tg_worker_init_fn *worker_init; /**< makes what tg_task_local() answers; NULL: nothing */
     tg_worker_fini_fn *worker_fini; /**< frees it; NULL: nothing */
-    tg_pool *pool; /**< whose threads run the group; it must outlive the runs. NULL: the threads of who runs it */
+    tg_pool *
+        pool; /**< whose threads run the group; it must outlive the runs. NULL: the threads of who runs it */
 } tg_group_options;
 
 #ifndef __cplusplus

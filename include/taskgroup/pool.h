@@ -36,17 +36,22 @@ enum {
 
 /** Options of a pool. Zero is the default everywhere; write them as `TG_POOL(.threads = 4)`. */
 typedef struct tg_pool_options {
-    size_t size;    /**< bytes of this struct, as the caller's headers have it */
-    unsigned flags; /**< TG_GROUP_GUARD, TG_GROUP_SHIELD, or 0: as in a group, for the pool's own tasks */
-    int threads;    /**< of the team, of each shard's; 0: what a group made here would get (OMP_NUM_THREADS) */
-    long limit; /**< tasks in flight at most, deferred and sleeping ones too, in each shard; 0: no bound beside the threads */
-    long queue; /**< tasks that wait at most, in each shard; 0: no bound; TG_QUEUE_NONE: a thread must be free */
-    int waiters;  /**< callers that may wait for room at once, in each shard, before it is TG_FULL; 0: no bound */
-    int shards;   /**< teams; 0: 1 */
-    int balance;  /**< TG_BALANCE_… */
-    double idle;  /**< seconds without work until threads are given back; 0: 1; TG_FOREVER: never */
-    tg_context *context; /**< what the pool hangs on: when that stops the pool is abandoned; NULL: nothing */
-    tg_worker_init_fn *worker_init; /**< see tg_task_local(); made anew when the region is opened again */
+    size_t size; /**< bytes of this struct, as the caller's headers have it */
+    unsigned
+        flags; /**< TG_GROUP_GUARD, TG_GROUP_SHIELD, or 0: as in a group, for the pool's own tasks */
+    int threads; /**< of the team, of each shard's; 0: what a group made here would get (OMP_NUM_THREADS) */
+    long
+        limit; /**< tasks in flight at most, deferred and sleeping ones too, in each shard; 0: no bound beside the threads */
+    long
+        queue; /**< tasks that wait at most, in each shard; 0: no bound; TG_QUEUE_NONE: a thread must be free */
+    int waiters; /**< callers that may wait for room at once, in each shard, before it is TG_FULL; 0: no bound */
+    int shards;  /**< teams; 0: 1 */
+    int balance; /**< TG_BALANCE_… */
+    double idle; /**< seconds without work until threads are given back; 0: 1; TG_FOREVER: never */
+    tg_context *
+        context; /**< what the pool hangs on: when that stops the pool is abandoned; NULL: nothing */
+    tg_worker_init_fn
+        *worker_init; /**< see tg_task_local(); made anew when the region is opened again */
     tg_worker_fini_fn *worker_fini; /**< frees what that has made, when the region is closed */
     void *user;                     /**< for these two */
 } tg_pool_options;
@@ -58,14 +63,16 @@ typedef struct tg_pool_options {
 
 /** How a pool stands, all shards together. Set `size` first: `tg_pool_numbers n = {.size = sizeof n};` */
 typedef struct tg_pool_numbers {
-    size_t size;      /**< bytes of this struct, as the caller's headers have it */
-    int threads;      /**< the capacity: threads that may run tasks at once */
-    int running;      /**< of them: running tasks now */
-    int free;         /**< of them: not */
-    int waiters;      /**< callers that wait for room */
-    size_t queued;    /**< tasks that wait for a thread */
-    size_t pending;   /**< tasks in flight on no thread: deferred, asleep; or waiting for their time */
-    size_t submitted; /**< tasks taken so far: the sum of the three before (with `running`) and those that follow */
+    size_t size;   /**< bytes of this struct, as the caller's headers have it */
+    int threads;   /**< the capacity: threads that may run tasks at once */
+    int running;   /**< of them: running tasks now */
+    int free;      /**< of them: not */
+    int waiters;   /**< callers that wait for room */
+    size_t queued; /**< tasks that wait for a thread */
+    size_t
+        pending; /**< tasks in flight on no thread: deferred, asleep; or waiting for their time */
+    size_t
+        submitted; /**< tasks taken so far: the sum of the three before (with `running`) and those that follow */
     size_t ok;        /**< returned 0 */
     size_t failed;    /**< failed, timed out or crashed */
     size_t cancelled; /**< told to stop, or taken back */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* pthread_cond_clockwait */
+#include "handle.h"
+
+#include "options.h"
+#include "status.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <taskgroup/version.h>
+#include <time.h>
+
+struct tg__handle {
+    tg_task task; /* first: it is what the user holds */
+    const struct tg__handle_calls *calls;
+    atomic_int holds;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool over;
+    tg_outcome outcome;
+    char *message; /* or NULL */
+    int signal;
+    char name[];
+};
+
+struct tg__handle *tg__handle_new(
+    struct tg__run *run, const char *name, const struct tg__handle_calls *calls)
+{
+    size_t length = name != NULL ? strlen(name) : 0;
+    struct tg__handle *handle = calloc(1, sizeof *handle + length + 1);
+    if (handle == NULL)
+        return NULL;
+    handle->task = (tg_task){.run = run, .index = TG_NO_INDEX, .kind = TG__HANDLE, .worker = -1};
+    handle->calls = calls;
+    atomic_init(&handle->holds, 2);
+    pthread_mutex_init(&handle->lock, NULL);
+    pthread_cond_init(&handle->ended, NULL);
+    if (length > 0)
+        memcpy(handle->name, name, length);
+    handle->outcome = (tg_outcome){
+        .status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = handle->name, .message = ""};
+    return handle;
+}
+
+tg_task *tg__handle_task(struct tg__handle *handle)
+{
+    return &handle->task;
+}
+
+void tg__handle_free(struct tg__handle *handle)
+{
+    if (handle == NULL)
+        return;
+    pthread_mutex_destroy(&handle->lock);
+    pthread_cond_destroy(&handle->ended);
+    free(handle->message);
+    free(handle);
+}
+
+static void drop(struct tg__handle *handle)
+{
+    if (atomic_fetch_sub(&handle->holds, 1) == 1)
+        tg__handle_free(handle);
+}
+
+void tg__handle_say(struct tg__handle *handle, const tg_error *error)
+{
+    if (handle == NULL)
+        return;
+    free(handle->message);
+    handle->message = strdup(error->message);
+    handle->signal = error->signal;
+}
+
+void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome)
+{
+    if (handle == NULL)
+        return;
+    pthread_mutex_lock(&handle->lock);
+    handle->outcome = *outcome;
+    handle->outcome.name = handle->name;
+    handle->outcome.signal = handle->signal;
+    bool failed = outcome->status == TG_FAILED || outcome->status == TG_TIMED_OUT ||
+                  outcome->status == TG_CRASHED;
+    if (failed && handle->message != NULL)
+        handle->outcome.message = handle->message;
+    handle->over = true;
+    pthread_cond_broadcast(&handle->ended);
+    pthread_mutex_unlock(&handle->lock);
+    drop(handle);
+}
+
+/* ---- for the user ---- */
+
+static struct tg__handle *handle_of(tg_task *task)
+{
+    return task != NULL && task->kind == TG__HANDLE ? (struct tg__handle *)(void *)task : NULL;
+}
+
+static tg_status refuse(const char *call, const tg_task *task)
+{
+    if (task == NULL)
+        return tg__refuse_null(call, "task");
+    return tg__refuse(TG_INVALID, "%s: the task is not from tg_pool_submit()", call);
+}
+
+/* Under the lock. False: it is past that time. */
+static bool wait_until(struct tg__handle *handle, double until)
+{
+    double now = tg_time_now();
+    if (until <= now)
+        return false;
+    if (until - now > 1e6)
+        until = now + 1e6; /* looks again then; more may not fit into a time_t */
+    struct timespec at = {.tv_sec = (time_t)until};
+    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
+    pthread_cond_clockwait(&handle->ended, &handle->lock, CLOCK_MONOTONIC, &at);
+    return true;
+}
+
+tg_status tg_task_wait(tg_task *task, double timeout)
+{
+    static const char call[] = "tg_task_wait";
+    struct tg__handle *handle = handle_of(task);
+    if (handle == NULL)
+        return refuse(call, task);
+    if (!(timeout >= 0))
+        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    double until = tg_time_now() + timeout;
+    bool waits = true;
+    pthread_mutex_lock(&handle->lock);
+    bool busy = timeout > 0 && !handle->over && handle->calls->inside(task->run);
+    while (!busy && !handle->over && waits)
+        waits = wait_until(handle, until);
+    tg_status status = busy ? TG_BUSY : handle->over ? handle->outcome.status : TG_RUNNING;
+    pthread_mutex_unlock(&handle->lock);
+    return busy ? tg__refuse(TG_BUSY, "%s: in a task of the same pool", call) : status;
+}
+
+tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome)
+{
+    static const char call[] = "tg_task_outcome";
+    struct tg__handle *handle = handle_of(task);
+    if (outcome == NULL)
+        return tg__refuse_null(call, "outcome");
+    if (outcome->size < sizeof outcome->size)
+        return tg__refuse(TG_INVALID, "%s: outcome->size is %zu", call, outcome->size);
+    tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
+    if (handle != NULL) {
+        pthread_mutex_lock(&handle->lock);
+        o = handle->outcome;
+        pthread_mutex_unlock(&handle->lock);
+    }
+    tg__answer_write(outcome, &o, sizeof o);
+    return handle != NULL ? TG_OK : refuse(call, task);
+}
+
+tg_status tg_task_cancel(tg_task *task)
+{
+    static const char call[] = "tg_task_cancel";
+    struct tg__handle *handle = handle_of(task);
+    if (handle == NULL)
+        return refuse(call, task);
+    pthread_mutex_lock(&handle->lock);
+    bool over = handle->over;
+    pthread_mutex_unlock(&handle->lock);
+    return over ? tg__refuse(TG_DONE, "%s: the task has ended", call)
+                : handle->calls->cancel(task->run, task->index);
+}
+
+void tg_task_release(tg_task *task)
+{
+    struct tg__handle *handle = handle_of(task);
+    if (handle != NULL)
+        drop(handle);
+}

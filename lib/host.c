@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* pthread_cond_clockwait */
+#include "host.h"
+
+#include "thread.h"
+
+#include <string.h>
+#include <taskgroup/version.h>
+#include <time.h>
+
+/* ---- the thread ---- */
+
+/* The region is open: who waits for that may go on, and somebody looks now and then whether it is still used. */
+static int on_open(tg_group *group, void *user)
+{
+    struct tg__shard *shard = user;
+    (void)group;
+    pthread_mutex_lock(&shard->lock);
+    shard->open = true;
+    shard->count = tg_group_count(shard->group);
+    pthread_cond_broadcast(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+    if (shard->idle < TG_FOREVER)
+        tg__alarm_set(&shard->alarm, tg_time_now() + shard->idle);
+    return 0;
+}
+
+/* One region. The lock is held, and free meanwhile. */
+static void run_region(struct tg__shard *shard)
+{
+    int threads = shard->threads;
+    shard->called = false;
+    tg__kept_set_leave(shard->group, shard->closing ? TG__DRAIN : TG__STAY);
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_run(shard->group, threads, on_open, shard);
+    tg__alarm_clear(&shard->alarm);
+    pthread_mutex_lock(&shard->lock);
+    shard->open = false;
+    tg__kept_closed(shard->group);
+    shard->called |= tg__kept_has_work(shard->group);
+}
+
+static bool is_over(struct tg__shard *shard)
+{
+    if (!shard->closing)
+        return false;
+    if (tg__context_noticed(&shard->group->context) != TG_OK)
+        return true;
+    bool quiet = tg__kept_is_quiet(shard->group);
+    if (quiet)
+        tg__kept_abandon(shard->group); /* what is in the background */
+    return quiet;
+}
+
+static void *host(void *user)
+{
+    struct tg__shard *shard = user;
+    pthread_mutex_lock(&shard->lock);
+    while (!shard->quits) {
+        if (shard->called) {
+            run_region(shard);
+            shard->quits = is_over(shard);
+        } else if (shard->gives_back) {
+            break;
+        } else {
+            pthread_cond_wait(&shard->changed, &shard->lock);
+        }
+    }
+    shard->there = false;
+    shard->joins = true;
+    void (*gone)(void *) = shard->quits ? shard->gone : NULL;
+    void *pool = shard->pool;
+    pthread_cond_broadcast(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+    if (gone != NULL)
+        gone(pool);
+    return NULL;
+}
+
+/* Under the lock. */
+static void join(struct tg__shard *shard)
+{
+    if (!shard->joins)
+        return;
+    shard->joins = false;
+    pthread_t thread = shard->thread;
+    pthread_mutex_unlock(&shard->lock);
+    if (pthread_equal(thread, pthread_self())) /* of a pool that was destroyed in a task */
+        pthread_detach(thread);
+    else
+        pthread_join(thread, NULL);
+    pthread_mutex_lock(&shard->lock);
+}
+
+static bool make(struct tg__shard *shard)
+{
+    join(shard);
+    if (!shard->there && !shard->quits)
+        shard->there =
+            tg__thread_make(&shard->thread, "tg-pool", tg__thread_openmp_stack(), host, shard);
+    return shard->there || shard->quits;
+}
+
+/* Something is to be done while no region is open. */
+static void call(void *user)
+{
+    struct tg__shard *shard = user;
+    pthread_mutex_lock(&shard->lock);
+    shard->called |= !shard->quits;
+    if (!make(shard)) /* tries again */
+        tg__alarm_set(&shard->alarm, tg_time_now() + 0.01);
+    pthread_cond_broadcast(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* Something has come. It may have been a completion, with nothing to follow. */
+static void on_call(void *user)
+{
+    struct tg__shard *shard = user;
+    if (tg__kept_has_work(shard->group))
+        call(shard);
+}
+
+/* ---- idle ---- */
+
+static void look(struct tg__alarm *alarm)
+{
+    struct tg__shard *shard =
+        (struct tg__shard *)(void *)((char *)alarm - offsetof(struct tg__shard, alarm));
+    size_t count = tg_group_count(shard->group);
+    pthread_mutex_lock(&shard->lock);
+    bool open = shard->open, same = count == shard->count, called = shard->called;
+    shard->count = count;
+    pthread_mutex_unlock(&shard->lock);
+    if (!open && called)
+        call(shard);
+    if (!open)
+        return;
+    if (same && tg__kept_is_idle(shard->group))
+        tg__kept_idle(shard->group);
+    else
+        tg__alarm_set(&shard->alarm, tg_time_now() + shard->idle);
+}
+
+/* ---- what a pool asks ---- */
+
+void tg__shard_init(struct tg__shard *shard, tg_group *group, int threads, double idle, int waiters)
+{
+    tg_info info = {.size = sizeof info};
+    tg_info_read(&info);
+    *shard = (struct tg__shard){.group = group,
+        .threads = threads,
+        .idle = idle,
+        .gives_back = strcmp(info.runtime, "libgomp") == 0};
+    shard->alarm.ring = look;
+    pthread_mutex_init(&shard->lock, NULL);
+    pthread_cond_init(&shard->changed, NULL);
+    tg__kept_init(group, waiters, on_call, shard);
+    tg__hook_set(&shard->hook, &group->context, call, shard);
+}
+
+void tg__shard_free(struct tg__shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    join(shard);
+    pthread_mutex_unlock(&shard->lock);
+    tg__alarm_clear(&shard->alarm);
+    tg__hook_clear(&shard->hook);
+    tg_group_destroy(shard->group);
+    pthread_mutex_destroy(&shard->lock);
+    pthread_cond_destroy(&shard->changed);
+}
+
+bool tg__shard_ready(struct tg__shard *shard)
+{
+    if (tg__group_is_live(shard->group))
+        return true;
+    pthread_mutex_lock(&shard->lock);
+    bool ready = make(shard);
+    pthread_mutex_unlock(&shard->lock);
+    return ready;
+}
+
+struct tg__team *tg__shard_enter(struct tg__shard *shard)
+{
+    if (!tg__kept_enter(shard->group))
+        return NULL;
+    struct tg__team *team = atomic_load(&shard->group->team);
+    while (team == NULL) { /* once it is there it stays, for us */
+        call(shard);
+        pthread_mutex_lock(&shard->lock);
+        while (!shard->open && shard->called && shard->there)
+            pthread_cond_wait(&shard->changed, &shard->lock);
+        pthread_mutex_unlock(&shard->lock);
+        team = atomic_load(&shard->group->team);
+    }
+    return team;
+}
+
+void tg__shard_resize(struct tg__shard *shard, int threads)
+{
+    pthread_mutex_lock(&shard->lock);
+    bool reopen = shard->open && threads > shard->threads;
+    shard->threads = threads;
+    pthread_mutex_unlock(&shard->lock);
+    atomic_store(&shard->group->source.most, threads);
+    if (reopen)
+        tg__kept_reopen(shard->group);
+}
+
+void tg__shard_shut(struct tg__shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    shard->closing = true;
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_shut(shard->group);
+    tg__kept_pause(shard->group, false);
+    tg__kept_leave(shard->group, TG__DRAIN);
+    call(shard);
+}
+
+bool tg__shard_drain(struct tg__shard *shard, double until)
+{
+    pthread_mutex_lock(&shard->lock);
+    while (!shard->quits || shard->there) {
+        double now = tg_time_now(), next = until - now > 1e6 ? now + 1e6 : until;
+        if (until <= now)
+            break;
+        struct timespec at = {.tv_sec = (time_t)next};
+        at.tv_nsec = (long)((next - (double)at.tv_sec) * 1e9);
+        pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &at);
+    }
+    bool ended = shard->quits && !shard->there;
+    pthread_mutex_unlock(&shard->lock);
+    return ended;
+}
+
+void tg__shard_stop(struct tg__shard *shard)
+{
+    tg_context_cancel(&shard->group->context, 0, "the pool was closed");
+    tg__group_poke(shard->group);
+    tg__shard_drain(shard, (double)INFINITY);
+}
+
+void tg__shard_reopen(struct tg__shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    join(shard);
+    shard->closing = shard->quits = shard->called = false;
+    pthread_mutex_unlock(&shard->lock);
+    tg__hook_clear(&shard->hook);
+    tg__kept_renew(shard->group);
+    tg__hook_set(&shard->hook, &shard->group->context, call, shard);
+}
+
+void tg__shard_orphan(struct tg__shard *shard, void (*gone)(void *pool), void *pool)
+{
+    pthread_mutex_lock(&shard->lock);
+    shard->gone = gone;
+    shard->pool = pool;
+    pthread_mutex_unlock(&shard->lock);
+    tg__shard_shut(shard);
+    tg_context_cancel(&shard->group->context, 0, "the pool was destroyed");
+    tg__group_poke(shard->group);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* A group that a pool keeps: it runs when there is something to do, and between regions tasks stay in it. */
+#include "kept.h"
+
+#include "handle.h"
+
+/* The first index from `index` on whose record is there. */
+static size_t next_kept(const struct tg__store *store, size_t index, size_t count)
+{
+    while (index < count && tg__store_find(store, index, NULL) == NULL)
+        index = (index / TG__STORE_RECYCLED + 1) * TG__STORE_RECYCLED;
+    return index;
+}
+
+/* Under the lock. */
+static void look(tg_group *group)
+{
+    atomic_store(&group->kept.halted, group->kept.halts || group->kept.paused);
+}
+
+void tg__kept_ended(tg_group *group, const struct tg__view *task, size_t index)
+{
+    struct tg__handle *handle =
+        task->extra != NULL ? atomic_exchange(&task->extra->handle, NULL) : NULL;
+    if (handle == NULL)
+        return;
+    tg_outcome outcome;
+    tg__outcome_fill(group, index, true, &outcome);
+    tg__handle_end(handle, &outcome);
+}
+
+static void abandon(tg_group *group, const struct tg__view *task, size_t index)
+{
+    unsigned char state = atomic_load(&task->cell->state);
+    if (tg__status_of(state) == TG_NOT_RUN) {
+        group->kept.abandoned++;
+        tg__kept_ended(group, task, index);
+        return;
+    }
+    if (state != TG__AGAIN_TIME && state != TG__AGAIN && state != TG__SLEEP_TIME)
+        return;
+    if (state == TG__SLEEP_TIME)
+        tg__pending_rouse(group, task, tg__pending_take(group, index));
+    tg__pending_cancel(group, task, state);
+    tg__kept_ended(group, task, index);
+}
+
+void tg__kept_abandon(tg_group *group)
+{
+    const struct tg__store *store = &group->run.store;
+    size_t count = tg__store_count(store);
+    for (size_t i = next_kept(store, 0, count); i < count; i = next_kept(store, i + 1, count)) {
+        struct tg__view task = tg__store_get(store, i);
+        abandon(group, &task, i);
+    }
+    tg__lock_take(&group->lock);
+    tg__delay_drop(group);
+    atomic_store(&group->outstanding, 0);
+    tg__lock_give(&group->lock);
+}
+
+void tg__kept_init(tg_group *group, int waiters, void (*called)(void *), void *keeper)
+{
+    group->kept.on = true;
+    group->kept.waiters = waiters;
+    group->kept.called = called;
+    group->kept.keeper = keeper;
+    group->run.forgets = true;
+    group->source.lends = true;
+    atomic_store(&group->source.most, group->options.threads);
+}
+
+void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user)
+{
+    tg__lock_take(&group->lock);
+    group->options.threads = threads;
+    tg__lock_give(&group->lock);
+    tg_group_scope(group, body, user);
+}
+
+void tg__kept_set_leave(tg_group *group, enum tg__leave leave)
+{
+    tg__lock_take(&group->lock);
+    group->kept.leave = leave;
+    tg__lock_give(&group->lock);
+}
+
+void tg__kept_leave(tg_group *group, enum tg__leave leave)
+{
+    tg__kept_set_leave(group, leave);
+    tg__group_poke(group);
+}
+
+/* While sources are lent its own tasks go on: they may wait for each other. */
+void tg__kept_reopen(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    if (group->kept.leave != TG__DRAIN) {
+        group->kept.leave = TG__REOPEN;
+        group->kept.halts = group->kept.guests == 0;
+        look(group);
+    }
+    tg__lock_give(&group->lock);
+    tg__group_poke(group);
+}
+
+void tg__kept_idle(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    if (group->kept.leave == TG__STAY)
+        group->kept.leave = TG__IDLE;
+    tg__lock_give(&group->lock);
+    tg__group_poke(group);
+}
+
+void tg__kept_pause(tg_group *group, bool paused)
+{
+    tg__lock_take(&group->lock);
+    group->kept.paused = paused;
+    look(group);
+    struct tg__grip grip = tg__group_grip(group);
+    tg__lock_give(&group->lock);
+    tg__group_release(group, grip, (size_t)atomic_load(&group->source.most));
+}
+
+void tg__kept_closed(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    group->kept.halts = false;
+    look(group);
+    tg__lock_give(&group->lock);
+}
+
+void tg__kept_shut(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    atomic_store(&group->kept.shut, true);
+    tg__lock_give(&group->lock);
+    tg__room_made(group);
+}
+
+void tg__kept_renew(tg_group *group)
+{
+    tg_group_reset(group);
+    atomic_store(&group->slots.used, 0);
+    atomic_store(&group->slots.away, 0);
+    group->kept.abandoned = 0;
+    group->kept.leave = TG__STAY;
+    atomic_store(&group->kept.shut, false);
+}
+
+bool tg__kept_enter(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    bool enters = !atomic_load(&group->kept.shut);
+    group->kept.guests += enters;
+    if (enters) {
+        group->kept.halts = false;
+        look(group);
+    }
+    tg__lock_give(&group->lock);
+    return enters;
+}
+
+void tg__kept_part(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    group->kept.guests--;
+    if (group->kept.guests == 0 && group->kept.leave == TG__REOPEN) {
+        group->kept.halts = true;
+        look(group);
+    }
+    tg__lock_give(&group->lock);
+    tg__group_poke(group);
+}
+
+bool tg__kept_has_work(tg_group *group)
+{
+    return atomic_load(&group->kept.shut) || tg__claim_left(group) || atomic_load(&group->rung);
+}
+
+bool tg__kept_is_idle(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    bool idle =
+        group->kept.guests == 0 && !tg__claim_left(group) && tg__team_serving(&group->source) == 0;
+    tg__lock_give(&group->lock);
+    return idle;
+}
+
+bool tg__kept_is_quiet(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    bool quiet = group->kept.guests == 0 && group->away == 0 && !tg__delay_open(group) &&
+                 !tg__claim_left(group);
+    tg__lock_give(&group->lock);
+    return quiet;
+}

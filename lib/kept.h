@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_KEPT_H
+#define TG_LIB_KEPT_H
+/*
+ * A group that a pool keeps. Its runs end when the pool says so; tasks may then be in the queue, or away, and
+ * the next run goes on with them.
+ */
+#include "group.h"
+
+/* Before it is used. `called` is called when something has come and no run goes on. */
+void tg__kept_init(tg_group *group, int waiters, void (*called)(void *keeper), void *keeper);
+
+/* Runs it; the body is called first, when its team is there. Returns when it has been told to leave. */
+void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user);
+
+/* When its run may end; the second tells the run that goes on. */
+void tg__kept_set_leave(tg_group *group, enum tg__leave leave);
+void tg__kept_leave(tg_group *group, enum tg__leave leave);
+
+/* When nothing is left to be claimed, unless it is to end anyway; as soon as what runs has ended, to go on in the
+   next run, which is no more so when tg__kept_closed() is called. */
+void tg__kept_idle(tg_group *group);
+void tg__kept_reopen(tg_group *group);
+void tg__kept_closed(tg_group *group);
+
+void tg__kept_pause(tg_group *group, bool paused);
+
+/* Takes nothing any more; as new. */
+void tg__kept_shut(tg_group *group);
+void tg__kept_renew(tg_group *group);
+
+/* A source comes to its team; it goes. The first: false, none is taken any more. */
+bool tg__kept_enter(tg_group *group);
+void tg__kept_part(tg_group *group);
+
+/* Is there something to start? Is nothing done, and nobody there? Has everything ended? */
+bool tg__kept_has_work(tg_group *group);
+bool tg__kept_is_idle(tg_group *group);
+bool tg__kept_is_quiet(tg_group *group);
+
+#endif

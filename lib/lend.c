@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a group over a pool: its threads serve it, and whoever waits for it ends it. */
+#define _GNU_SOURCE /* pthread_cond_clockwait */
+#include "group.h"
+
+#include "status.h"
+
+#include <errno.h>
+#include <taskgroup/version.h>
+#include <time.h>
+
+static struct tg__host *host_of(const tg_group *group)
+{
+    return (struct tg__host *)(void *)group->options.pool; /* a pool begins with it */
+}
+
+bool tg__lend_applies(const tg_group *group)
+{
+    struct tg__host *host = host_of(group);
+    const struct tg__seat *seat = tg__team_seat();
+    return host != NULL && !(seat != NULL && host->has(host, seat->team));
+}
+
+static void on_quiet(struct tg__source *source)
+{
+    tg_group *group = tg__group_of(source);
+    pthread_mutex_lock(&group->gate);
+    group->calls++;
+    pthread_cond_broadcast(&group->quiet);
+    pthread_mutex_unlock(&group->gate);
+}
+
+/* One at a time; false: it runs over its pool already. */
+static bool take(tg_group *group)
+{
+    pthread_mutex_lock(&group->gate);
+    bool taken = group->lent == TG__NOT_LENT;
+    if (taken)
+        group->lent = TG__LENDING;
+    pthread_mutex_unlock(&group->gate);
+    return taken;
+}
+
+static void set_lent(tg_group *group, int lent)
+{
+    pthread_mutex_lock(&group->gate);
+    group->lent = lent;
+    pthread_cond_broadcast(&group->quiet);
+    pthread_mutex_unlock(&group->gate);
+}
+
+/* TG_RUNNING: it has begun. */
+static tg_status begin(tg_group *group, const char *call)
+{
+    struct tg__host *host = host_of(group);
+    if (!take(group))
+        return tg__refuse(TG_BUSY, "%s: the group is running already", call);
+    void *room;
+    struct tg__team *team = host->enter(host, &room);
+    tg_status status = team == NULL ? tg_error_last()->status
+                                    : tg__run_begin(group, call, NULL, NULL, tg__team_size(team));
+    if (status != TG_RUNNING) {
+        if (team != NULL)
+            host->leave(host, room);
+        group->started |= status == TG_OK;
+        set_lent(group, TG__NOT_LENT);
+        return status;
+    }
+    group->started = true;
+    group->host_room = room;
+    group->host_team = team;
+    group->begun = tg__run_start(group);
+    group->from = group->settled;
+    group->source.quiet = on_quiet;
+    tg__team_lend(team, &group->source, &group->team);
+    set_lent(group, TG__LENT);
+    return TG_RUNNING;
+}
+
+static tg_status finish(tg_group *group)
+{
+    int threads = tg__team_size(group->host_team);
+    group->source.quiet = NULL;
+    struct tg__pause pause = tg__runner_pause();
+    tg_status status = tg__run_end(group, group->begun, group->from, threads);
+    tg__runner_resume(pause);
+    host_of(group)->leave(host_of(group), group->host_room);
+    set_lent(group, TG__NOT_LENT);
+    return status;
+}
+
+/* Under the gate. False: it is past that time. */
+static bool sleep_until(tg_group *group, double until)
+{
+    double now = tg_time_now();
+    if (until <= now)
+        return false;
+    if (until - now > 1e6)
+        until = now + 1e6; /* looks again then; more may not fit into a time_t */
+    struct timespec at = {.tv_sec = (time_t)until};
+    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
+    pthread_cond_clockwait(&group->quiet, &group->gate, CLOCK_MONOTONIC, &at);
+    return true;
+}
+
+/* Tries to end it; false: it has not ended. The gate is held, and free meanwhile. */
+static bool try_to_end(tg_group *group)
+{
+    size_t calls;
+    bool ended;
+    group->lent = TG__ENDING_LOAN; /* one at a time */
+    do {
+        calls = group->calls;
+        pthread_mutex_unlock(&group->gate);
+        ended = tg__team_end(group->host_team, &group->source);
+        pthread_mutex_lock(&group->gate);
+    } while (!ended && calls != group->calls);
+    if (!ended) {
+        group->lent = TG__LENT;
+        pthread_cond_broadcast(&group->quiet);
+    }
+    return ended;
+}
+
+/* Until it has ended, or that time; true: by us, and it is to be finished. */
+static bool wait(tg_group *group, double until)
+{
+    bool ended = false, waits = true;
+    pthread_mutex_lock(&group->gate);
+    size_t seen = group->calls - 1;
+    while (group->lent != TG__NOT_LENT && !ended && waits) {
+        bool look = group->lent == TG__LENT && seen != group->calls;
+        seen = group->calls;
+        if (look)
+            ended = try_to_end(group);
+        else
+            waits = sleep_until(group, until);
+    }
+    pthread_mutex_unlock(&group->gate);
+    return ended;
+}
+
+static bool is_lent(tg_group *group)
+{
+    pthread_mutex_lock(&group->gate);
+    bool lent = group->lent != TG__NOT_LENT;
+    pthread_mutex_unlock(&group->gate);
+    return lent;
+}
+
+tg_status tg__lend_run(tg_group *group)
+{
+    tg_status status = begin(group, "tg_group_run");
+    if (status != TG_RUNNING)
+        return status;
+    return wait(group, (double)INFINITY) ? finish(group) : tg_group_wait(group, 0);
+}
+
+void tg__lend_finish(tg_group *group)
+{
+    if (is_lent(group))
+        tg_context_cancel(&group->context, 0, "the group was destroyed");
+    if (wait(group, (double)INFINITY))
+        finish(group);
+}
+
+tg_status tg_group_start(tg_group *group)
+{
+    static const char call[] = "tg_group_start";
+    if (group == NULL)
+        return tg__refuse_null(call, "group");
+    if (group->options.pool == NULL)
+        return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
+    tg_status status = begin(group, call);
+    return status == TG_RUNNING ? TG_OK : status;
+}
+
+tg_status tg_group_wait(tg_group *group, double timeout)
+{
+    static const char call[] = "tg_group_wait";
+    if (group == NULL)
+        return tg__refuse_null(call, "group");
+    if (!(timeout >= 0))
+        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    if (group->options.pool == NULL)
+        return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
+    if (wait(group, tg_time_now() + timeout))
+        return finish(group);
+    if (is_lent(group))
+        return TG_RUNNING;
+    if (!group->started)
+        return tg__refuse(TG_INVALID, "%s: the group was never started", call);
+    tg__lock_take(&group->lock);
+    tg_status status = group->answer;
+    const tg_error *error = group->answer_error;
+    tg__lock_give(&group->lock);
+    return error != NULL ? tg__error_publish(error) : status;
+}

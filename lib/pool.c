@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools: choosing a shard, submitting, closing. Each shard is a kept group with a host (host.c). */
+#include "addition.h"
+
+#include "handle.h"
+#include "host.h"
+#include "options.h"
+#include "status.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <taskgroup/pool.h>
+#include <taskgroup/version.h>
+
+struct tg_pool {
+    struct tg__host host; /* first: what groups know of it */
+    tg_pool_options options;
+    int shards;
+    atomic_uint turn;
+    struct tg__lock lock; /* guards what follows */
+    bool closed;
+    int closers;        /* threads that are closing it */
+    double close_until; /* the shortest of their timeouts */
+    bool timed_out;
+    atomic_int gone; /* shards whose threads have ended, where nobody waits for them */
+    struct tg__shard shard[];
+};
+
+/* ---- choosing ---- */
+
+static size_t load_of(const struct tg__shard *shard)
+{
+    return atomic_load(&shard->group->outstanding) + shard->group->kept.guests;
+}
+
+static struct tg__shard *choose(tg_pool *pool)
+{
+    if (pool->shards == 1)
+        return &pool->shard[0];
+    unsigned turn = atomic_fetch_add(&pool->turn, 1) % (unsigned)pool->shards;
+    struct tg__shard *best = &pool->shard[turn];
+    for (int i = 1; pool->options.balance == TG_BALANCE_LEAST && i < pool->shards; i++) {
+        struct tg__shard *other = &pool->shard[((int)turn + i) % pool->shards];
+        if (load_of(other) < load_of(best))
+            best = other;
+    }
+    return best;
+}
+
+static bool is_ours(tg_pool *pool, const struct tg__team *team)
+{
+    for (int i = 0; i < pool->shards; i++)
+        if (atomic_load(&pool->shard[i].group->team) == team)
+            return true;
+    return false;
+}
+
+/* Is the calling thread one of the pool's, at work? */
+static bool is_inside(tg_pool *pool)
+{
+    const struct tg__seat *seat = tg__team_seat();
+    return seat != NULL && is_ours(pool, seat->team);
+}
+
+/* ---- groups over it ---- */
+
+static tg_pool *pool_of(struct tg__host *host)
+{
+    return (tg_pool *)(void *)host;
+}
+
+static struct tg__team *enter(struct tg__host *host, void **room)
+{
+    struct tg__shard *shard = choose(pool_of(host));
+    if (!tg__shard_ready(shard)) {
+        tg__refuse(TG_NO_SYSTEM, "tg_group_start: the system has no thread left for the pool");
+        return NULL;
+    }
+    struct tg__team *team = tg__shard_enter(shard);
+    if (team == NULL)
+        tg__refuse(TG_CLOSED, "tg_group_start: the pool is closed");
+    *room = shard;
+    return team;
+}
+
+static void leave(struct tg__host *host, void *room)
+{
+    struct tg__shard *shard = room;
+    (void)host;
+    tg__kept_part(shard->group);
+}
+
+static bool has(struct tg__host *host, const struct tg__team *team)
+{
+    return is_ours(pool_of(host), team);
+}
+
+/* ---- making it ---- */
+
+enum { SHARDS_MOST = 1024, POOL_THREADS_MOST = 1 << 13 };
+
+static bool check_options(const tg_pool_options *o)
+{
+    static const char call[] = "tg_pool_create";
+    if ((o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD)) != 0)
+        tg__refuse_create(TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
+    else if (o->threads < 0 || o->threads > POOL_THREADS_MOST)
+        tg__refuse_create(TG_INVALID, "%s: threads is %d", call, o->threads);
+    else if (o->limit < 0)
+        tg__refuse_create(TG_INVALID, "%s: limit is %ld", call, o->limit);
+    else if (o->queue < 0 && o->queue != TG_QUEUE_NONE)
+        tg__refuse_create(TG_INVALID, "%s: queue is %ld", call, o->queue);
+    else if (o->waiters < 0)
+        tg__refuse_create(TG_INVALID, "%s: waiters is %d", call, o->waiters);
+    else if (o->shards < 0 || o->shards > SHARDS_MOST)
+        tg__refuse_create(TG_INVALID, "%s: shards is %d", call, o->shards);
+    else if (o->balance != TG_BALANCE_TURN && o->balance != TG_BALANCE_LEAST)
+        tg__refuse_create(TG_INVALID, "%s: balance is %d", call, o->balance);
+    else if (!(o->idle >= 0))
+        tg__refuse_create(TG_INVALID, "%s: idle is %g", call, o->idle);
+    else
+        return true;
+    return false;
+}
+
+static void free_shards(tg_pool *pool)
+{
+    while (pool->shards > 0)
+        tg__shard_free(&pool->shard[--pool->shards]);
+    free(pool);
+}
+
+/* All of its tasks are of their submitters only; an unbounded queue is one that is never full. */
+static tg_group *make_group(const tg_pool_options *o, int threads)
+{
+    return tg_group_create(
+        TG_GROUP(.flags = TG_GROUP_RECYCLE | TG_GROUP_KEEP_GOING | o->flags, .threads = threads,
+            .limit = o->limit, .queue = o->queue != 0 ? o->queue : LONG_MAX, .context = o->context,
+            .worker_init = o->worker_init, .worker_fini = o->worker_fini, .user = o->user));
+}
+
+tg_pool *tg_pool_create(const tg_pool_options *options)
+{
+    static const char call[] = "tg_pool_create";
+    tg_pool_options o;
+    const char *why;
+    tg_status status = tg__options_read(&o, sizeof o, options, &why);
+    if (status != TG_OK)
+        return tg__refuse_create(status, "%s: options: %s", call, why);
+    if (!check_options(&o))
+        return NULL;
+    if (!tg__waiter_start())
+        return tg__refuse_create(TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    o.shards = o.shards > 0 ? o.shards : 1;
+    o.threads = o.threads > 0 ? o.threads : tg__team_places(0);
+    o.idle = o.idle > 0 ? o.idle : 1;
+    tg_pool *pool = calloc(1, sizeof *pool + (size_t)o.shards * sizeof *pool->shard);
+    if (pool == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
+    pool->host = (struct tg__host){enter, leave, has};
+    pool->options = o;
+    pool->close_until = (double)INFINITY;
+    for (int i = 0; i < o.shards; i++) {
+        tg_group *group = make_group(&o, o.threads);
+        if (group == NULL) {
+            free_shards(pool);
+            return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
+        }
+        tg__shard_init(&pool->shard[i], group, o.threads, o.idle, o.waiters);
+        pool->shards++;
+    }
+    return pool;
+}
+
+/* ---- submitting ---- */
+
+static bool would_block(struct tg__run *run)
+{
+    const struct tg__seat *seat = tg__team_seat();
+    return seat != NULL && seat->team == atomic_load(&run->group->team);
+}
+
+static tg_status cancel_one(struct tg__run *run, size_t index)
+{
+    return tg_group_cancel(run->group, index);
+}
+
+static const struct tg__handle_calls handle_calls = {would_block, cancel_one};
+
+tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
+    const tg_task_options *options, tg_task **task)
+{
+    static const char call[] = "tg_pool_submit";
+    if (task != NULL)
+        *task = NULL;
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (function == NULL)
+        return tg__refuse(TG_INVALID, "%s: function is NULL", call);
+    struct tg__shard *shard = choose(pool);
+    tg_group *group = shard->group;
+    if (atomic_load(&group->kept.shut))
+        return tg__refuse(TG_CLOSED, "%s: the pool is closed", call);
+    if (!tg__shard_ready(shard))
+        return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    struct tg__handle *handle = NULL;
+    if (task != NULL) {
+        handle = tg__handle_new(&group->run, options != NULL ? options->name : NULL, &handle_calls);
+        if (handle == NULL)
+            return tg__refuse(TG_NO_MEMORY, "%s: out of memory", call);
+    }
+    size_t index;
+    tg_status status = tg__add_one(group, call, function, arg, options, handle, &index);
+    if (status != TG_OK) {
+        tg__handle_free(handle);
+        return status;
+    }
+    if (task != NULL) {
+        *task = tg__handle_task(handle);
+        (*task)->index = index;
+    }
+    return TG_OK;
+}
+
+/* ---- closing ---- */
+
+static double note_closer(tg_pool *pool, double timeout)
+{
+    double until = tg_time_now() + timeout;
+    tg__lock_take(&pool->lock);
+    pool->closers++;
+    if (until < pool->close_until)
+        pool->close_until = until;
+    until = pool->close_until;
+    tg__lock_give(&pool->lock);
+    return until;
+}
+
+/* The shortest timeout counts: each closer waits for its own, and the first whose time is up stops all. */
+static void close_shards(tg_pool *pool, double until)
+{
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_shut(&pool->shard[i]);
+    bool drained = true;
+    for (int i = 0; i < pool->shards; i++)
+        drained &= tg__shard_drain(&pool->shard[i], until);
+    if (drained)
+        return;
+    tg__lock_take(&pool->lock);
+    pool->timed_out = true;
+    tg__lock_give(&pool->lock);
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_stop(&pool->shard[i]);
+}
+
+static size_t count_abandoned(const tg_pool *pool)
+{
+    size_t abandoned = 0;
+    for (int i = 0; i < pool->shards; i++)
+        abandoned += pool->shard[i].group->kept.abandoned;
+    return abandoned;
+}
+
+tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
+{
+    static const char call[] = "tg_pool_close";
+    if (abandoned != NULL)
+        *abandoned = 0;
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (!(timeout >= 0))
+        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    if (is_inside(pool))
+        return tg__refuse(TG_BUSY, "%s: called in a task of the pool", call);
+    double until = note_closer(pool, timeout);
+    close_shards(pool, until);
+    size_t left = count_abandoned(pool);
+    tg__lock_take(&pool->lock);
+    pool->closers--;
+    pool->closed = true;
+    bool timed_out = pool->timed_out || left > 0;
+    tg__lock_give(&pool->lock);
+    if (abandoned != NULL)
+        *abandoned = left;
+    return timed_out ? tg__refuse(TG_TIMED_OUT, "%s: %zu tasks were abandoned", call, left) : TG_OK;
+}
+
+tg_status tg_pool_reopen(tg_pool *pool)
+{
+    static const char call[] = "tg_pool_reopen";
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    tg__lock_take(&pool->lock);
+    bool opens = pool->closed && pool->closers == 0;
+    if (opens) {
+        pool->closed = pool->timed_out = false;
+        pool->close_until = (double)INFINITY;
+    }
+    tg__lock_give(&pool->lock);
+    if (!opens)
+        return tg__refuse(TG_BUSY, "%s: the pool is not closed", call);
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_reopen(&pool->shard[i]);
+    return TG_OK;
+}
+
+/* The last thread of a pool that was destroyed in one of its own tasks. */
+static void on_gone(void *user)
+{
+    tg_pool *pool = user;
+    if (atomic_fetch_add(&pool->gone, 1) + 1 < pool->shards)
+        return;
+    free_shards(pool);
+}
+
+void tg_pool_destroy(tg_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    if (!is_inside(pool)) {
+        tg_pool_close(pool, 0, NULL);
+        free_shards(pool);
+        return;
+    }
+    for (int i = 0, shards = pool->shards; i < shards; i++) /* the last one frees the pool */
+        tg__shard_orphan(&pool->shard[i], on_gone, pool);
+}
+
+/* ---- tuning and looking ---- */
+
+tg_status tg_pool_resize(tg_pool *pool, int threads)
+{
+    static const char call[] = "tg_pool_resize";
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (threads < 1 || threads > POOL_THREADS_MOST)
+        return tg__refuse(TG_INVALID, "%s: threads is %d", call, threads);
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_resize(&pool->shard[i], threads);
+    return TG_OK;
+}
+
+tg_status tg_pool_pause(tg_pool *pool, int paused)
+{
+    if (pool == NULL)
+        return tg__refuse_null("tg_pool_pause", "pool");
+    for (int i = 0; i < pool->shards; i++)
+        if (!atomic_load(&pool->shard[i].group->kept.shut))
+            tg__kept_pause(pool->shard[i].group, paused != 0);
+    return TG_OK;
+}
+
+static void count(struct tg__shard *shard, tg_pool_numbers *n)
+{
+    tg_group *group = shard->group;
+    struct tg__run *run = &group->run;
+    tg__lock_take(&group->lock);
+    bool live = tg__group_is_live(group);
+    int most = atomic_load(&group->source.most),
+        running = live ? tg__team_serving(&group->source) : 0;
+    size_t ended = atomic_load(&run->ok) + atomic_load(&run->failed) +
+                   atomic_load(&run->timed_out) + atomic_load(&run->crashed) +
+                   atomic_load(&run->cancelled);
+    size_t outstanding = atomic_load(&group->outstanding);
+    running = running < 0 ? 0 : running > most ? most : running;
+    n->threads += most;
+    n->running += running;
+    n->waiters += atomic_load(&group->producers);
+    n->submitted += tg_group_count(group);
+    n->queued += outstanding > (size_t)running ? outstanding - (size_t)running : 0;
+    n->pending += group->away + (group->due.count - group->due_gone);
+    n->ok += atomic_load(&run->ok);
+    n->cancelled += atomic_load(&run->cancelled);
+    n->failed += ended - atomic_load(&run->ok) - atomic_load(&run->cancelled);
+    n->abandoned += group->kept.abandoned;
+    n->dropped += atomic_load(&run->dropped);
+    tg__lock_give(&group->lock);
+}
+
+tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers)
+{
+    static const char call[] = "tg_pool_report";
+    if (numbers == NULL)
+        return tg__refuse_null(call, "numbers");
+    if (numbers->size < sizeof numbers->size)
+        return tg__refuse(TG_INVALID, "%s: numbers->size is %zu", call, numbers->size);
+    tg_pool_numbers n = {0};
+    for (int i = 0; pool != NULL && i < pool->shards; i++)
+        count(&pool->shard[i], &n);
+    n.free = n.threads - n.running;
+    tg__answer_write(numbers, &n, sizeof n);
+    return pool != NULL ? TG_OK : tg__refuse_null(call, "pool");
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* CPU masks, names of threads */
+#include "thread.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#ifdef __linux__
+/* OMP_PROC_BIND later leaves the calling thread with one place. */
+static cpu_set_t processors;
+static bool processors_known;
+__attribute__((constructor)) static void ask_processors(void)
+{
+    processors_known = sched_getaffinity(0, sizeof processors, &processors) == 0;
+}
+static void spread(pthread_attr_t *attributes)
+{
+    if (processors_known)
+        pthread_attr_setaffinity_np(attributes, sizeof processors, &processors);
+}
+static void set_name(pthread_t thread, const char *name)
+{
+    pthread_setname_np(thread, name);
+}
+#else
+static void spread(pthread_attr_t *attributes)
+{
+    (void)attributes;
+}
+static void set_name(pthread_t thread, const char *name)
+{
+    (void)thread, (void)name;
+}
+#endif
+
+/* A blocked SIGSEGV would end the process past every handler. */
+static void block_signals(sigset_t *before)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t others;
+    sigfillset(&others);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(&others, own[i]);
+    pthread_sigmask(SIG_SETMASK, &others, before);
+}
+
+bool tg__thread_make(
+    pthread_t *thread, const char *name, size_t stack, void *(*function)(void *), void *user)
+{
+    pthread_attr_t attributes;
+    sigset_t before;
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    spread(&attributes);
+    if (stack >= (size_t)PTHREAD_STACK_MIN)
+        pthread_attr_setstacksize(&attributes, stack);
+    block_signals(&before);
+    bool made = pthread_create(thread, &attributes, function, user) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (made)
+        set_name(*thread, name);
+    return made;
+}
+
+size_t tg__thread_openmp_stack(void)
+{
+    const char *text = getenv("OMP_STACKSIZE");
+    if (text == NULL)
+        return 0;
+    char *unit;
+    unsigned long long size = strtoull(text, &unit, 10);
+    while (*unit == ' ')
+        unit++;
+    int shift = *unit == 'B' || *unit == 'b'   ? 0
+                : *unit == 'M' || *unit == 'm' ? 20
+                : *unit == 'G' || *unit == 'g' ? 30
+                                               : 10; /* K, or nothing */
+    return unit != text && size <= SIZE_MAX >> shift ? (size_t)size << shift : 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_THREAD_H
+#define TG_LIB_THREAD_H
+/* The threads that are not OpenMP's: the waiter, and a host for each pool. */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Makes a thread with the process's own CPU mask (the caller may be bound to one place), and all signals
+ * blocked but those that it raises itself: they are for the program's threads. `stack` bytes, 0: the
+ * default. False: the system has none left.
+ */
+bool tg__thread_make(
+    pthread_t *thread, const char *name, size_t stack, void *(*function)(void *), void *user);
+
+/* The stack that OpenMP's own threads have, as OMP_STACKSIZE says; 0: no word of it. */
+size_t tg__thread_openmp_stack(void);
+
+#endif
