@@ -2,7 +2,7 @@
 #ifndef TG_LIB_HEAP_H
 #define TG_LIB_HEAP_H
 /*
- * A binary heap of (key, index): the smallest key on top; of equal keys, the smaller index. Room is
+ * A heap of (key, index): the smallest key on top; of equal keys, the smaller index. Room is
  * reserved when a task is added, so that a push, in the middle of a run, cannot fail.
  */
 #include <stdbool.h>

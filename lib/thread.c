@@ -7,6 +7,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #ifdef __linux__
 /* OMP_PROC_BIND later leaves the calling thread with one place. */
@@ -25,7 +28,14 @@ static void set_name(pthread_t thread, const char *name)
 {
     pthread_setname_np(thread, name);
 }
+void tg__thread_be_exact(void)
+{
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* nanoseconds */
+}
 #else
+void tg__thread_be_exact(void)
+{
+}
 static void spread(pthread_attr_t *attributes)
 {
     (void)attributes;

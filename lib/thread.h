@@ -14,6 +14,9 @@
 bool tg__thread_make(
     pthread_t *thread, const char *name, size_t stack, void *(*function)(void *), void *user);
 
+/* The calling thread is woken as soon as it is time, not with others some 50 µs later. */
+void tg__thread_be_exact(void);
+
 /* The stack that OpenMP's own threads have, as OMP_STACKSIZE says; 0: no word of it. */
 size_t tg__thread_openmp_stack(void);
 

@@ -141,6 +141,7 @@ static void ring_due(void)
 static void *wait_for_ever(void *unused)
 {
     is_self = true;
+    tg__thread_be_exact();
     for (;;) {
         atomic_store(&called, false); /* first: a call that comes now is for the next round */
         double (*now)(void) = atomic_load(&look);
