@@ -2,6 +2,7 @@
 /* How tasks come into a group: before a run, from its own tasks, from anywhere. */
 #include "addition.h"
 
+#include "kept.h"
 #include "options.h"
 #include "status.h"
 
@@ -99,7 +100,7 @@ static tg_status check_times(tg_group *group, const char *call, const tg_task_op
 /* Do the options make sense in this group? If not, says so. */
 static tg_status check_task_options(tg_group *group, const char *call, const tg_task_options *o)
 {
-    bool recycles = group->run.store.recycles;
+    bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0;
     if ((o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND)) != 0)
         return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
     if (o->priority < -TG_PRIORITY_MOST || o->priority > TG_PRIORITY_MOST)
@@ -228,7 +229,7 @@ static void classify(const tg_group *group, struct tg__addition *a)
     if (a->handle != NULL)
         a->flags |= TG__MARKED | TG__CAREFUL;
     if (a->o.attempts != 0)
-        a->flags |= TG__TIMED;
+        a->flags |= TG__TIMED | TG__MARKED;
     if (a->o.timeout > 0 || a->o.attempts != 0)
         a->flags |= TG__CAREFUL;
 }
@@ -357,15 +358,6 @@ static void tell_dropped(tg_group *group, const struct tg__addition *a)
     tg__done_deliver(group);
 }
 
-static void come_back(tg_group *group)
-{
-    tg__lock_take(&group->lock);
-    group->away--;
-    tg__lock_give(&group->lock);
-    if (group->kept.on)
-        tg__group_poke(group);
-}
-
 /* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
    be room now. */
 static tg_status add_to_full(tg_group *group, struct tg__addition *a)
@@ -383,7 +375,8 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         }
     }
     struct tg__grip grip = tg__group_grip(group);
-    group->away += way == TG_FULL_RUN; /* a pool must not end meanwhile */
+    if (way == TG_FULL_RUN) /* a pool's region, or the pool, does not end meanwhile */
+        group->kept.guests++;
     tg_status status = way == TG_FULL_REFUSE ? TG_FULL
                        : way == TG_FULL_DROP ? drop(group, a)
                        : way == TG_FULL_RUN  ? put_aside(group, a)
@@ -391,7 +384,9 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
     tg__lock_give(&group->lock);
     if (status == TG_BUSY) {
         tg__group_release(group, grip, 0);
-        status = tg__room_wait(group, a->o.patience);
+        if (a->until == 0) /* the first time */
+            a->until = a->o.patience > 0 ? tg_time_now() + a->o.patience : (double)INFINITY;
+        status = tg__room_wait(group, a->until);
         return status == TG_OK ? TG_BUSY : status;
     }
     if (status == TG_OK && way == TG_FULL_RUN)
@@ -399,7 +394,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
     if (status == TG_OK && way == TG_FULL_DROP)
         tell_dropped(group, a);
     if (way == TG_FULL_RUN)
-        come_back(group);
+        tg__kept_part(group);
     tg__group_release(group, grip, 0);
     return status;
 }
@@ -412,7 +407,7 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
         return add_to_full(group, a);
     if (status == TG_OK)
         status = queue_up(group, a);
-    struct tg__grip grip = tg__group_grip(group);
+    struct tg__grip grip = tg__group_grip_to_call(group);
     tg__lock_give(&group->lock);
     tg__group_release(group, grip, status == TG_OK ? 1 : 0);
     return status;
@@ -476,7 +471,7 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
         tg__lock_give(&group->lock);
         return status == TG_OK ? TG_OK : tg__add_explain(group, status, "tg_group_add", 1, 0);
     }
-    struct tg__grip grip = tg__group_grip(group);
+    struct tg__grip grip = tg__group_grip_to_call(group);
     tg__lock_give(&group->lock);
     tg__group_release(group, grip, 1);
     return TG_OK;
@@ -524,6 +519,9 @@ tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count,
         return tg__add_refuse(group, TG_INVALID,
             "%s: an id (%llu) or a result for all tasks at once", a.call,
             (unsigned long long)a.o.id);
+    if (a.o.period > 0)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: a period (%g) for all tasks at once", a.call, a.o.period);
     if (a.o.copy > 0 && (items == NULL || a.o.copy != stride))
         return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu with a stride of %zu%s", a.call,
             a.o.copy, stride, items == NULL ? " and items NULL" : "");

@@ -14,6 +14,7 @@ struct tg__addition {
     tg_task_options o;
     unsigned flags;
     uint64_t key;              /* if it stands apart */
+    double until;              /* it waits for room; 0: has not waited yet */
     size_t first;              /* its index */
     struct tg__handle *handle; /* who waits for its end, or NULL */
     struct tg__extra *extra;   /* of one task or a range; NULL: none */

@@ -6,21 +6,19 @@
 
 #include <stdlib.h>
 
-/* It is waiting for its time no more. Under the lock. */
-static void take_from_heap(tg_group *group, const struct tg__view *task, unsigned char next)
-{
-    tg__delay_forget(group, task);
-    atomic_store(&task->cell->state, next);
-}
-
-/* It may be claimed at this moment. Its record must stay until somebody comes by it. */
+/* It may be claimed at this moment: who does so finds it taken, and finishes it. Its record stays at least until the
+   lock is free. */
 static tg_status take_from_queue(
-    tg_group *group, const struct tg__view *task, unsigned char state, unsigned char next)
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
 {
     bool in_order = (group->options.flags & TG_GROUP_IN_ORDER) != 0;
     if ((task->flags & (TG__APART | TG__MARKED)) == 0 || (in_order && group->run.store.recycles))
         return TG_INVALID;
-    return atomic_compare_exchange_strong(&task->cell->state, &state, next) ? TG_OK : TG_BUSY;
+    if (!tg__pending_cancel(group, task, state))
+        return TG_RUNNING;
+    if (group->kept.on) /* who waits for it need not wait for that */
+        tg__kept_ended(group, task, index);
+    return TG_OK;
 }
 
 /* It runs, or is to be completed. */
@@ -32,21 +30,20 @@ static tg_status tell(const struct tg__view *task)
     return TG_OK;
 }
 
-/* Under the lock. */
-static tg_status take(tg_group *group, const struct tg__view *task, unsigned char state)
+/* Under the lock. TG_RUNNING: it was not as it seemed. */
+static tg_status take(
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
 {
     switch (state) {
     case TG__START_TIME:
-        take_from_heap(group, task, TG__STATE(TG_SKIPPED));
-        return TG_OK;
     case TG__AGAIN_TIME:
     case TG__SLEEP_TIME:
-        take_from_heap(group, task, TG__ENDING);
+        tg__delay_forget(group, task);
+        atomic_store(&task->cell->state, TG__ENDING);
         return TG_OK;
     case 0:
-        return take_from_queue(group, task, state, TG__STATE(TG_SKIPPED));
     case TG__AGAIN:
-        return take_from_queue(group, task, state, TG__ENDING);
+        return take_from_queue(group, task, index, state);
     case TG__DEFERRED:
     case TG__ENDING:
     case TG__STATE(TG_RUNNING):
@@ -65,18 +62,14 @@ static void settle(tg_group *group, const struct tg__view *task, size_t index, u
     bool queued = state == 0 || state == TG__AGAIN;
     if (state == TG__SLEEP_TIME)
         tg__pending_rouse(group, task, away);
-    if (state != 0 && state != TG__START_TIME)
+    if (!queued)
         tg__pending_cancel(group, task, state);
-    else if (group->kept.on)
-        atomic_fetch_add(&run->cancelled, 1); /* never settled by a run's end */
     if (!queued && run->left != NULL)
         run->left(run, task, index);
-    else if (group->kept.on) /* who waits for it need not wait for that */
-        tg__kept_ended(group, task, index);
-    if (state == TG__AGAIN_TIME && run->ended != NULL)
-        run->ended(run); /* its place in the queue */
-    else if (!queued && tg__group_is_live(group))
+    if (!queued && tg__group_is_live(group))
         tg__done_deliver(group);
+    if (queued || state == TG__AGAIN_TIME)
+        tg__done_make_room(group);
 }
 
 static tg_status explain(tg_status status, size_t index)
@@ -89,23 +82,28 @@ static tg_status explain(tg_status status, size_t index)
     return tg__refuse(status, "%s: task %zu waits for no time: it may be claimed", call, index);
 }
 
-tg_status tg_group_cancel(tg_group *group, size_t index)
+/* With a handle: of the task that has it, which may have gone with a close. */
+tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle *handle)
 {
     struct tg__view task;
-    if (group == NULL)
-        return tg__refuse_null("tg_group_cancel", "group");
     tg__lock_take(&group->lock);
     struct tg__store *store = &group->run.store;
     size_t count = tg__store_count(store);
-    if (index >= count || !tg__store_look(store, index, &task)) {
+    bool there = index < count && tg__store_look(store, index, &task);
+    if (there && handle != NULL)
+        there = task.extra != NULL && atomic_load(&task.extra->handle) == handle;
+    if (!there) {
         tg__lock_give(&group->lock);
-        return index < count ? explain(TG_DONE, index)
-                             : tg__refuse(TG_INVALID, "tg_group_cancel: index %zu of %zu tasks",
-                                   index, count);
+        return index < count || handle != NULL
+                   ? explain(TG_DONE, index)
+                   : tg__refuse(
+                         TG_INVALID, "tg_group_cancel: index %zu of %zu tasks", index, count);
     }
     unsigned char state = atomic_load(&task.cell->state);
-    tg_status status =
-        index < group->settled && !group->running ? TG_DONE : take(group, &task, state);
+    tg_status status = TG_DONE;
+    if (index >= group->settled || group->kept.on)
+        while ((status = take(group, &task, index, state)) == TG_RUNNING)
+            state = atomic_load(&task.cell->state); /* it has just been claimed */
     struct tg__away *away =
         status == TG_OK && state == TG__SLEEP_TIME ? tg__pending_take(group, index) : NULL;
     bool taken = status == TG_OK && state != TG__DEFERRED && state != TG__ENDING &&
@@ -121,4 +119,10 @@ tg_status tg_group_cancel(tg_group *group, size_t index)
     tg__lock_give(&group->lock);
     tg__group_release(group, grip, 1);
     return TG_OK;
+}
+
+tg_status tg_group_cancel(tg_group *group, size_t index)
+{
+    return group != NULL ? tg__cancel_task(group, index, NULL)
+                         : tg__refuse_null("tg_group_cancel", "group");
 }

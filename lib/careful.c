@@ -107,8 +107,7 @@ static bool start_again(tg_task *self, const struct tg__view *task, tg_status st
     double delay =
         status == TG_OK ? rest_of_period(extra) : backoff(extra, self->index, self->attempt);
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
-    self->run->again(self->run, task, self->index, delay);
-    return true;
+    return self->run->again(self->run, task, self->index, delay);
 }
 
 void tg__careful_busy(tg_task *self, double now)
@@ -164,15 +163,6 @@ static void end(tg_task *self, const struct tg__view *task, int code)
         self->run->ended(self->run);
 }
 
-/* It was taken out of the queue: nobody else has told of its end. */
-static void tell_gone(struct tg__run *run, const struct tg__view *task, size_t index)
-{
-    if (run->left != NULL)
-        run->left(run, task, index);
-    if (run->ended != NULL)
-        run->ended(run);
-}
-
 /* Nobody has taken it out of the queue meanwhile. */
 static bool take_it(const struct tg__view *task)
 {
@@ -194,13 +184,16 @@ void tg__careful_run(tg_task *self, const struct tg__view *task)
         return; /* claimed otherwise, or by nobody */
     }
     if (!take_it(task)) {
-        tell_gone(self->run, task, self->index);
+        if (self->run->gone != NULL)
+            self->run->gone(self->run, task, self->index);
         return;
     }
     self->attempt = count_attempt(task);
     if (task->extra != NULL && task->extra->attempts != 0)
         atomic_fetch_add_explicit(&self->run->attempts, 1, memory_order_relaxed);
-    if (!start_clock(self, task)) {
+    bool timed = task->extra != NULL && task->extra->timeout > 0;
+    bool reserved = (timed || self->holding.limit != NULL) && self->run->reserve(self);
+    if (!start_clock(self, task) || (timed && !reserved)) {
         self->message_lost = true;
         end(self, task, ENOMEM);
         return;

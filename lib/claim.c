@@ -71,6 +71,14 @@ bool tg__claimable(tg_group *group)
            tg__context_status(&group->context) == TG_OK;
 }
 
+void tg__claim_return(tg_group *group, size_t index)
+{
+    struct tg__view task = tg__store_get(&group->run.store, index);
+    bool optional = (task.flags & TG_TASK_OPTIONAL) != 0;
+    int priority = task.extra != NULL ? task.extra->priority : 0;
+    tg__claim_put(group, tg__claim_key(group, priority, optional), index);
+}
+
 void tg__claim_abandon(tg_group *group)
 {
     struct tg__run *run = &group->run;

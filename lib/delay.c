@@ -89,6 +89,7 @@ void tg__delay_push(
     atomic_store(&task->cell->state, state);
     tidy(group);
     group->due_background += state != TG__SLEEP_TIME && in_background(task);
+    group->due_placed += state == TG__AGAIN_TIME;
     tg__heap_push(&group->due, key, index);
     if (!first)
         return;
@@ -100,6 +101,7 @@ void tg__delay_push(
 void tg__delay_forget(tg_group *group, const struct tg__view *task)
 {
     bool asleep = atomic_load(&task->cell->state) == TG__SLEEP_TIME;
+    group->due_placed -= atomic_load(&task->cell->state) == TG__AGAIN_TIME;
     group->due_background -= !asleep && in_background(task);
     group->due_gone++;
     if (!asleep) /* whose room was promised to the task; in the heap it still takes its own */
@@ -108,7 +110,7 @@ void tg__delay_forget(tg_group *group, const struct tg__view *task)
 
 void tg__delay_drop(tg_group *group)
 {
-    group->due.count = group->due_background = group->due_gone = 0;
+    group->due.count = group->due_background = group->due_gone = group->due_placed = 0;
     publish(group);
 }
 
@@ -123,17 +125,21 @@ void tg__delay_arm(tg_group *group, double slack)
 
 /* ---- */
 
-void tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay)
+bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay)
 {
     tg_group *group = run->group;
-    if (delay <= 0) {
+    bool periodic = task->extra->period > 0;
+    if (delay <= 0 && !periodic) {
         atomic_store(&task->cell->state, TG__AGAIN);
         make_ready(group, task, index); /* by who serves: he claims again next */
-        return;
+        return true;
     }
-    tg__lock_take(&group->lock);
-    tg__delay_push(group, task, index, TG__AGAIN_TIME, tg_time_now() + delay);
+    tg__lock_take(&group->lock); /* who takes it back does so under it */
+    bool again = !periodic || !atomic_load(&task->extra->last);
+    if (again)
+        tg__delay_push(group, task, index, TG__AGAIN_TIME, tg_time_now() + delay);
     tg__lock_give(&group->lock);
+    return again;
 }
 
 /* Ends of sleep, to be dealt with when the lock is free. */
@@ -157,6 +163,7 @@ static bool let_go(tg_group *group, size_t index, struct batch *batch)
         break;
     case TG__AGAIN_TIME:
         atomic_store(&task.cell->state, TG__AGAIN);
+        group->due_placed--;
         break;
     case TG__SLEEP_TIME:
         atomic_store(&task.cell->state, TG__ENDING);

@@ -114,7 +114,7 @@ static void deliver_as_ended(tg_group *group)
         size_t index = first - 1;
         struct tg__note *note = note_of(group, index);
         first = note->next;
-        note->rank = 1 + atomic_fetch_add(&group->run.ranks, 1);
+        atomic_store(&note->rank, 1 + atomic_fetch_add(&group->run.ranks, 1));
         call(group, index, false);
         release(group, index);
         atomic_fetch_sub(&group->backlog, 1);
@@ -153,7 +153,7 @@ void tg__done_left(struct tg__run *run, const struct tg__view *task, size_t inde
         leave_there(group, task->note, index);
 }
 
-static void make_room(tg_group *group)
+void tg__done_make_room(tg_group *group)
 {
     if (group->options.queue != 0) {
         atomic_fetch_sub(&group->outstanding, 1);
@@ -177,7 +177,14 @@ void tg__done_ended(struct tg__run *run)
     tg_group *group = run->group;
     tg__done_deliver(group);
     keep_up(group);
-    make_room(group);
+    tg__done_make_room(group);
+}
+
+void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t index)
+{
+    tg_group *group = run->group;
+    tg__done_left(run, task, index);
+    tg__done_deliver(group);
 }
 
 void tg__done_rest(tg_group *group, size_t from)

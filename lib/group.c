@@ -85,6 +85,7 @@ static void set_rules(tg_group *group)
     if (o->on_done != NULL || o->queue != 0 || run->store.recycles) {
         run->left = tg__done_left;
         run->ended = tg__done_ended;
+        run->gone = tg__done_gone;
     }
     if (run->store.recycles)
         run->passed = tg__done_passed;
@@ -167,6 +168,7 @@ tg_group *tg_group_create(const tg_group_options *options)
 
 void tg__group_free(tg_group *group)
 {
+    tg__alarm_clear(&group->alarm);
     free_holds(group);
     free(group->order);
     tg__heap_free(&group->due);

@@ -38,6 +38,7 @@ struct tg_group {
     struct tg__heap due;   /* tasks that wait for their time */
     size_t due_background; /* of them: do not keep the group open */
     size_t due_gone;       /* of them: taken back, and to be thrown out */
+    size_t due_placed;     /* of them: have a place in the queue, too */
     uint64_t armed;        /* the alarm's time, as a key; UINT64_MAX: not set */
     tg_task *holds;        /* all since the last reset */
     size_t away;           /* holds, and tasks on no thread that somebody is to complete */
@@ -97,19 +98,23 @@ struct tg_group {
             TG__IDLE,
             TG__REOPEN,
             TG__DRAIN
-        } leave;            /* under the lock, as are the next */
-        bool paused, halts; /* why it is halted */
-        size_t guests;      /* sources that are lent to its team */
+        } leave;              /* under the lock, as are the next */
+        atomic_bool paused;   /* why it is halted … */
+        bool halts;           /* … and until the next run */
+        atomic_size_t guests; /* sources that are lent to its team */
         size_t abandoned;
         int waiters; /* producers that may wait at once; 0: no bound */
         /* Something has come, and nobody serves. */
         void (*called)(void *keeper);
+        bool (*has)(void *keeper, const struct tg__team *team);
         void *keeper;
     } kept;
 
     /* lend.c: while it runs over a pool */
-    int lent;     /* TG__NOT_LENT …; under `gate` */
-    size_t calls; /* somebody may be able to end it; under `gate` */
+    tg_group *next_guest; /* of the same team; its pool's */
+    int helpers;          /* threads of the pool's that wait for its end; under `gate` */
+    int lent;             /* TG__NOT_LENT …; under `gate` */
+    size_t calls;         /* somebody may be able to end it; under `gate` */
     pthread_cond_t quiet;
     struct tg__team *host_team;
     void *host_room;
@@ -161,8 +166,12 @@ void tg__group_poke(tg_group *group);
 struct tg__grip {
     struct tg__team *team; /* NULL: it was not live */
     bool inside;           /* we are in one of its tasks, which holds it */
+    bool none;             /* nobody is to be called */
 };
 struct tg__grip tg__group_grip(tg_group *group);
+
+/* The same for who only has something to call for: no grip if nobody sleeps. */
+struct tg__grip tg__group_grip_to_call(tg_group *group);
 void tg__group_release(tg_group *group, struct tg__grip grip, size_t many);
 
 /* One `omp task` for these, in the calling thread. */
@@ -171,7 +180,7 @@ void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, si
 /* ---- run.c ---- */
 
 /*
- * A run in pieces: begin (TG_RUNNING: there is something to run, on a team with so many places; all else
+ * A run in pieces: begin (TG_RUNNING: there is something to run, on a team with so many places, 0: from here; all else
  * is the answer), start, the team's part, end, which has the answer.
  */
 tg_status tg__run_begin(
@@ -186,6 +195,11 @@ enum { TG__NOT_LENT, TG__LENDING, TG__LENT, TG__ENDING_LOAN };
 /* Does the group run over a pool from here? Then run it so. */
 bool tg__lend_applies(const tg_group *group);
 tg_status tg__lend_run(tg_group *group);
+
+/* For who closes the pool: waits for the group's end, until that time; false: it has not ended. The group must have
+   been taken by tg__lend_help_begin(), while it was certainly there. */
+void tg__lend_help_begin(tg_group *group);
+bool tg__lend_help(tg_group *group, double until);
 
 /* It is to be destroyed: cancels and ends a run over a pool, if there is one. */
 void tg__lend_finish(tg_group *group);
@@ -212,8 +226,8 @@ static inline size_t tg__claim(
     self->apart = false;
     return atomic_load_explicit(&group->in_turn, memory_order_acquire)
                ? tg__claim_in_turn(group, self, place, want, first)
-               : tg__queue_claim(
-                     &group->queue, place, want, tg__store_count(&group->run.store), true, first);
+               : tg__queue_claim(&group->queue, place, want, tg__store_count(&group->run.store),
+                     !group->kept.on, first);
 }
 
 /* Could somebody claim something? */
@@ -235,13 +249,16 @@ void tg__claim_put(tg_group *group, uint64_t key, size_t index);
 /* The same for one that had to wait for its time: among those of its key they keep this order. */
 void tg__claim_put_late(tg_group *group, uint64_t key, size_t index);
 
+/* One that was claimed from there, and not started. */
+void tg__claim_return(tg_group *group, size_t index);
+
 /* After a run that has left some of them unclaimed: those that were taken back have ended. */
 void tg__claim_abandon(tg_group *group);
 
 /* ---- delay.c ---- */
 
 /* tg__run.again: the task waits `delay` seconds, and then is ready. */
-void tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
 
 /* Under the lock: the task waits in this state until `time`. Room must have been reserved. */
 void tg__delay_push(
@@ -266,7 +283,8 @@ void tg__delay_ring(struct tg__alarm *alarm);
 
 /* ---- pending.c ---- */
 
-/* tg__run.away */
+/* tg__run.reserve, .away */
+bool tg__pending_reserve(tg_task *self);
 void tg__pending_put(tg_task *self, const struct tg__view *task);
 
 /* Whose sleep is over. The first is called under the lock, the second without. */
@@ -281,11 +299,17 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
 /* What a task that is away has left; the caller's now. Under the lock. */
 struct tg__away *tg__pending_take(tg_group *group, size_t index);
 
-/* One that waited to go on is cancelled; to tell `left` is the caller's. */
-void tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state);
+/* One that was in this state, and waited to go on, or to start, is cancelled, or skipped; to tell `left` is the caller's.
+   False: it has just been claimed. */
+bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state);
 
 /* The same for one that was asleep, before that. */
 void tg__pending_rouse(tg_group *group, const struct tg__view *task, struct tg__away *away);
+
+/* ---- cancel.c ---- */
+
+/* tg_group_cancel(); with a handle, of the task that still has that. */
+tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle *handle);
 
 /* ---- room.c ---- */
 
@@ -301,8 +325,8 @@ bool tg__room_ample(tg_group *group);
 /* With one thread, which is in the body, and no queue there is never any. */
 bool tg__room_none(tg_group *group);
 
-/* Waits for room, `patience` seconds at most (0: for ever): TG_OK, TG_FULL or TG_CANCELLED. */
-tg_status tg__room_wait(tg_group *group, double patience);
+/* Waits for room, until that time at most: TG_OK (there may be some), TG_FULL or TG_CANCELLED. */
+tg_status tg__room_wait(tg_group *group, double until);
 
 /* Waits for a slot, and runs these tasks in the calling thread. */
 void tg__room_run(tg_group *group, size_t first, size_t many);
@@ -320,6 +344,12 @@ void tg__done_ended(struct tg__run *run);
 
 /* The same for what had no place in the queue: a hold, or a task that was dropped when it was added. */
 void tg__done_deliver(tg_group *group);
+
+/* tg__run.gone: a task that was taken out of the queue, and has given its place back. */
+void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t index);
+
+/* A place in the queue is free. */
+void tg__done_make_room(tg_group *group);
 
 /* tg__run.passed, where records are recycled. */
 void tg__done_passed(struct tg__run *run, size_t index);

@@ -167,7 +167,7 @@ tg_status tg_task_cancel(tg_task *task)
     bool over = handle->over;
     pthread_mutex_unlock(&handle->lock);
     return over ? tg__refuse(TG_DONE, "%s: the task has ended", call)
-                : handle->calls->cancel(task->run, task->index);
+                : handle->calls->cancel(task->run, task->index, handle);
 }
 
 void tg_task_release(tg_task *task)

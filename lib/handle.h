@@ -15,7 +15,7 @@ struct tg__handle;
 struct tg__handle_calls {
     /* Would a wait keep a thread of the pool from what it waits for? */
     bool (*inside)(struct tg__run *run);
-    tg_status (*cancel)(struct tg__run *run, size_t index);
+    tg_status (*cancel)(struct tg__run *run, size_t index, const struct tg__handle *handle);
 };
 
 /* One hold is the user's, one the task's. NULL: out of memory. */

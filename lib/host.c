@@ -4,6 +4,7 @@
 
 #include "thread.h"
 
+#include <sched.h>
 #include <string.h>
 #include <taskgroup/version.h>
 #include <time.h>
@@ -28,9 +29,9 @@ static int on_open(tg_group *group, void *user)
 /* One region. The lock is held, and free meanwhile. */
 static void run_region(struct tg__shard *shard)
 {
-    int threads = shard->threads;
+    int threads = shard->opened = shard->threads;
     shard->called = false;
-    tg__kept_set_leave(shard->group, shard->closing ? TG__DRAIN : TG__STAY);
+    tg__kept_opened(shard->group);
     pthread_mutex_unlock(&shard->lock);
     tg__kept_run(shard->group, threads, on_open, shard);
     tg__alarm_clear(&shard->alarm);
@@ -42,14 +43,11 @@ static void run_region(struct tg__shard *shard)
 
 static bool is_over(struct tg__shard *shard)
 {
-    if (!shard->closing)
-        return false;
-    if (tg__context_noticed(&shard->group->context) != TG_OK)
-        return true;
-    bool quiet = tg__kept_is_quiet(shard->group);
-    if (quiet)
-        tg__kept_abandon(shard->group); /* what is in the background */
-    return quiet;
+    if (!shard->closing || !tg__kept_is_quiet(shard->group))
+        return false; /* it is run again, until it is */
+    tg__kept_abandon(
+        shard->group); /* what is in the background, or came between a region and the stop */
+    return true;
 }
 
 static void *host(void *user)
@@ -68,8 +66,8 @@ static void *host(void *user)
     }
     shard->there = false;
     shard->joins = true;
-    void (*gone)(void *) = shard->quits ? shard->gone : NULL;
-    void *pool = shard->pool;
+    void (*gone)(struct tg__host *) = shard->quits ? shard->gone : NULL;
+    struct tg__host *pool = shard->pool;
     pthread_cond_broadcast(&shard->changed);
     pthread_mutex_unlock(&shard->lock);
     if (gone != NULL)
@@ -94,6 +92,8 @@ static void join(struct tg__shard *shard)
 
 static bool make(struct tg__shard *shard)
 {
+    if (shard->quits)
+        return true; /* and whoever frees it joins its thread */
     join(shard);
     if (!shard->there && !shard->quits)
         shard->there =
@@ -111,6 +111,14 @@ static void call(void *user)
         tg__alarm_set(&shard->alarm, tg_time_now() + 0.01);
     pthread_cond_broadcast(&shard->changed);
     pthread_mutex_unlock(&shard->lock);
+}
+
+/* Whoever runs it, or is to do so now, sees that. */
+static void on_stop(void *user)
+{
+    struct tg__shard *shard = user;
+    call(shard);
+    tg__group_poke(shard->group);
 }
 
 /* Something has come. It may have been a completion, with nothing to follow. */
@@ -144,19 +152,27 @@ static void look(struct tg__alarm *alarm)
 
 /* ---- what a pool asks ---- */
 
-void tg__shard_init(struct tg__shard *shard, tg_group *group, int threads, double idle, int waiters)
+static bool has(void *user, const struct tg__team *team)
+{
+    const struct tg__shard *shard = user;
+    return shard->pool->has(shard->pool, team);
+}
+
+void tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
+    double idle, int waiters)
 {
     tg_info info = {.size = sizeof info};
     tg_info_read(&info);
     *shard = (struct tg__shard){.group = group,
+        .pool = pool,
         .threads = threads,
         .idle = idle,
         .gives_back = strcmp(info.runtime, "libgomp") == 0};
     shard->alarm.ring = look;
     pthread_mutex_init(&shard->lock, NULL);
     pthread_cond_init(&shard->changed, NULL);
-    tg__kept_init(group, waiters, on_call, shard);
-    tg__hook_set(&shard->hook, &group->context, call, shard);
+    tg__kept_init(group, waiters, on_call, has, shard);
+    tg__hook_set(&shard->hook, &group->context, on_stop, shard);
 }
 
 void tg__shard_free(struct tg__shard *shard)
@@ -166,7 +182,7 @@ void tg__shard_free(struct tg__shard *shard)
     pthread_mutex_unlock(&shard->lock);
     tg__alarm_clear(&shard->alarm);
     tg__hook_clear(&shard->hook);
-    tg_group_destroy(shard->group);
+    tg__kept_free(shard->group);
     pthread_mutex_destroy(&shard->lock);
     pthread_cond_destroy(&shard->changed);
 }
@@ -181,7 +197,48 @@ bool tg__shard_ready(struct tg__shard *shard)
     return ready;
 }
 
-struct tg__team *tg__shard_enter(struct tg__shard *shard)
+static void add_guest(struct tg__shard *shard, tg_group *guest)
+{
+    pthread_mutex_lock(&shard->lock);
+    guest->next_guest = shard->guests;
+    shard->guests = guest;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void tg__shard_leave(struct tg__shard *shard, tg_group *guest)
+{
+    pthread_mutex_lock(&shard->lock);
+    tg_group **at = &shard->guests;
+    while (*at != guest)
+        at = &(*at)->next_guest;
+    *at = guest->next_guest;
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_part(shard->group);
+}
+
+/* One of its guests that certainly stays until we have helped; NULL: there are none. `cancels` all of them. */
+static tg_group *take_guest(struct tg__shard *shard, bool cancels)
+{
+    pthread_mutex_lock(&shard->lock);
+    tg_group *guest = shard->guests;
+    for (tg_group *g = guest; cancels && g != NULL; g = g->next_guest)
+        tg_context_cancel(&g->context, 0, "the pool was closed");
+    if (guest != NULL)
+        tg__lend_help_begin(guest);
+    pthread_mutex_unlock(&shard->lock);
+    return guest;
+}
+
+/* Nobody else may wait for their ends. */
+static void end_guests(struct tg__shard *shard, double until, bool cancels)
+{
+    tg_group *guest;
+    while ((guest = take_guest(shard, cancels)) != NULL)
+        if (!tg__lend_help(guest, until) && tg_time_now() >= until)
+            return;
+}
+
+struct tg__team *tg__shard_enter(struct tg__shard *shard, tg_group *guest)
 {
     if (!tg__kept_enter(shard->group))
         return NULL;
@@ -194,33 +251,35 @@ struct tg__team *tg__shard_enter(struct tg__shard *shard)
         pthread_mutex_unlock(&shard->lock);
         team = atomic_load(&shard->group->team);
     }
+    add_guest(shard, guest);
     return team;
 }
 
 void tg__shard_resize(struct tg__shard *shard, int threads)
 {
     pthread_mutex_lock(&shard->lock);
-    bool reopen = shard->open && threads > shard->threads;
+    bool reopen = shard->open && threads > shard->opened;
     shard->threads = threads;
     pthread_mutex_unlock(&shard->lock);
-    atomic_store(&shard->group->source.most, threads);
+    tg__kept_resize(shard->group, threads);
     if (reopen)
         tg__kept_reopen(shard->group);
 }
 
 void tg__shard_shut(struct tg__shard *shard)
 {
+    tg__kept_shut(shard->group); /* first: what is over must have nothing to come */
     pthread_mutex_lock(&shard->lock);
     shard->closing = true;
     pthread_mutex_unlock(&shard->lock);
-    tg__kept_shut(shard->group);
     tg__kept_pause(shard->group, false);
-    tg__kept_leave(shard->group, TG__DRAIN);
+    tg__group_poke(shard->group);
     call(shard);
 }
 
 bool tg__shard_drain(struct tg__shard *shard, double until)
 {
+    end_guests(shard, until, false);
     pthread_mutex_lock(&shard->lock);
     while (!shard->quits || shard->there) {
         double now = tg_time_now(), next = until - now > 1e6 ? now + 1e6 : until;
@@ -232,32 +291,39 @@ bool tg__shard_drain(struct tg__shard *shard, double until)
     }
     bool ended = shard->quits && !shard->there;
     pthread_mutex_unlock(&shard->lock);
+    while (ended && atomic_load(&shard->group->producers) > 0)
+        sched_yield(); /* they have been woken, and go */
     return ended;
 }
 
-void tg__shard_stop(struct tg__shard *shard)
+bool tg__shard_stop(struct tg__shard *shard)
 {
+    bool busy = !tg__kept_is_quiet(shard->group) || !tg__kept_is_idle(shard->group);
     tg_context_cancel(&shard->group->context, 0, "the pool was closed");
     tg__group_poke(shard->group);
+    end_guests(shard, (double)INFINITY, true);
     tg__shard_drain(shard, (double)INFINITY);
+    return busy;
 }
 
 void tg__shard_reopen(struct tg__shard *shard)
 {
+    tg__hook_clear(&shard->hook); /* it would make a thread again */
+    tg__alarm_clear(&shard->alarm);
     pthread_mutex_lock(&shard->lock);
     join(shard);
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_renew(shard->group);
+    pthread_mutex_lock(&shard->lock);
     shard->closing = shard->quits = shard->called = false;
     pthread_mutex_unlock(&shard->lock);
-    tg__hook_clear(&shard->hook);
-    tg__kept_renew(shard->group);
-    tg__hook_set(&shard->hook, &shard->group->context, call, shard);
+    tg__hook_set(&shard->hook, &shard->group->context, on_stop, shard);
 }
 
-void tg__shard_orphan(struct tg__shard *shard, void (*gone)(void *pool), void *pool)
+void tg__shard_orphan(struct tg__shard *shard, void (*gone)(struct tg__host *pool))
 {
     pthread_mutex_lock(&shard->lock);
     shard->gone = gone;
-    shard->pool = pool;
     pthread_mutex_unlock(&shard->lock);
     tg__shard_shut(shard);
     tg_context_cancel(&shard->group->context, 0, "the pool was destroyed");

@@ -12,6 +12,7 @@
 struct tg__shard {
     tg_group *group;
     int threads;
+    int opened; /* of them, when the region was */
     double idle;
     bool gives_back; /* its thread ends when the region does */
 
@@ -22,17 +23,18 @@ struct tg__shard {
     bool joins;  /* it has ended, and nobody has joined it */
     bool open;   /* the region */
     bool closing, quits;
+    tg_group *guests;
     size_t count; /* tasks, when the alarm rang last */
     pthread_t thread;
     struct tg__alarm alarm;
-    tg_hook hook;             /* its context has stopped */
-    void (*gone)(void *pool); /* the thread's last call, if nobody waits for it; or NULL */
-    void *pool;
+    tg_hook hook;                        /* its context has stopped */
+    void (*gone)(struct tg__host *pool); /* its last call, if nobody waits for it; or NULL */
+    struct tg__host *pool;
 };
 
 /* The group is the shard's from then on. */
-void tg__shard_init(
-    struct tg__shard *shard, tg_group *group, int threads, double idle, int waiters);
+void tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
+    double idle, int waiters);
 
 /* When nothing of it runs any more. */
 void tg__shard_free(struct tg__shard *shard);
@@ -40,18 +42,20 @@ void tg__shard_free(struct tg__shard *shard);
 /* Makes sure that there is a thread to do what comes next. False: the system has none left. */
 bool tg__shard_ready(struct tg__shard *shard);
 
-/* Takes a source in: its team, or NULL: closed. Until tg__kept_part(). */
-struct tg__team *tg__shard_enter(struct tg__shard *shard);
+/* Takes a group in, to run over it: the team, or NULL: closed. */
+struct tg__team *tg__shard_enter(struct tg__shard *shard, tg_group *guest);
+void tg__shard_leave(struct tg__shard *shard, tg_group *guest);
 
 void tg__shard_resize(struct tg__shard *shard, int threads);
 
-/* Takes no more. Then: has everything ended by that time? If not, stops it. At last nothing of it runs. */
+/* Takes no more. Then: has everything ended by that time? If not, stops it: was there anything to stop? At
+   last nothing of it runs. */
 void tg__shard_shut(struct tg__shard *shard);
 bool tg__shard_drain(struct tg__shard *shard, double until);
-void tg__shard_stop(struct tg__shard *shard);
+bool tg__shard_stop(struct tg__shard *shard);
 
 /* Stops it, and nobody waits: its thread calls `gone` at last, and then touches nothing. */
-void tg__shard_orphan(struct tg__shard *shard, void (*gone)(void *pool), void *pool);
+void tg__shard_orphan(struct tg__shard *shard, void (*gone)(struct tg__host *pool));
 
 /* As new. */
 void tg__shard_reopen(struct tg__shard *shard);

@@ -34,6 +34,7 @@ static void abandon(tg_group *group, const struct tg__view *task, size_t index)
     unsigned char state = atomic_load(&task->cell->state);
     if (tg__status_of(state) == TG_NOT_RUN) {
         group->kept.abandoned++;
+        atomic_store(&task->cell->state, TG__STATE(TG_SKIPPED));
         tg__kept_ended(group, task, index);
         return;
     }
@@ -59,15 +60,34 @@ void tg__kept_abandon(tg_group *group)
     tg__lock_give(&group->lock);
 }
 
-void tg__kept_init(tg_group *group, int waiters, void (*called)(void *), void *keeper)
+bool tg__kept_inside(const tg_group *group)
+{
+    const struct tg__seat *seat = tg__team_seat();
+    return seat != NULL && group->kept.has(group->kept.keeper, seat->team);
+}
+
+void tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
+    bool (*has)(void *, const struct tg__team *), void *keeper)
 {
     group->kept.on = true;
     group->kept.waiters = waiters;
     group->kept.called = called;
+    group->kept.has = has;
     group->kept.keeper = keeper;
+    group->watchable = true;
     group->run.forgets = true;
     group->source.lends = true;
     atomic_store(&group->source.most, group->options.threads);
+    /* Also for tasks that callers run before there is a region. */
+    group->run.careful = true;
+    group->run.guarded = (group->options.flags & TG_GROUP_GUARD) != 0 && tg__guard_take();
+}
+
+void tg__kept_free(tg_group *group)
+{
+    if (group->run.guarded)
+        tg__guard_give();
+    tg_group_destroy(group);
 }
 
 void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user)
@@ -78,17 +98,13 @@ void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user)
     tg_group_scope(group, body, user);
 }
 
-void tg__kept_set_leave(tg_group *group, enum tg__leave leave)
+void tg__kept_opened(tg_group *group)
 {
     tg__lock_take(&group->lock);
-    group->kept.leave = leave;
+    group->kept.leave = atomic_load(&group->kept.shut) ? TG__DRAIN : TG__STAY;
+    group->kept.halts = false;
+    look(group);
     tg__lock_give(&group->lock);
-}
-
-void tg__kept_leave(tg_group *group, enum tg__leave leave)
-{
-    tg__kept_set_leave(group, leave);
-    tg__group_poke(group);
 }
 
 /* While sources are lent its own tasks go on: they may wait for each other. */
@@ -113,14 +129,28 @@ void tg__kept_idle(tg_group *group)
     tg__group_poke(group);
 }
 
+/* More may be claimed, or added. Under the lock, which is given back. */
+static void call_all(tg_group *group)
+{
+    struct tg__grip grip = tg__group_grip(group);
+    tg__lock_give(&group->lock);
+    tg__group_release(group, grip, (size_t)atomic_load(&group->source.most));
+    tg__room_made(group);
+}
+
 void tg__kept_pause(tg_group *group, bool paused)
 {
     tg__lock_take(&group->lock);
     group->kept.paused = paused;
     look(group);
-    struct tg__grip grip = tg__group_grip(group);
-    tg__lock_give(&group->lock);
-    tg__group_release(group, grip, (size_t)atomic_load(&group->source.most));
+    call_all(group);
+}
+
+void tg__kept_resize(tg_group *group, int threads)
+{
+    tg__lock_take(&group->lock);
+    atomic_store(&group->source.most, threads);
+    call_all(group);
 }
 
 void tg__kept_closed(tg_group *group)
@@ -135,6 +165,8 @@ void tg__kept_shut(tg_group *group)
 {
     tg__lock_take(&group->lock);
     atomic_store(&group->kept.shut, true);
+    group->kept.leave = TG__DRAIN;
+    group->kept.halts = false; /* what was to go on in the next region goes on in this one */
     tg__lock_give(&group->lock);
     tg__room_made(group);
 }
@@ -153,7 +185,7 @@ bool tg__kept_enter(tg_group *group)
 {
     tg__lock_take(&group->lock);
     bool enters = !atomic_load(&group->kept.shut);
-    group->kept.guests += enters;
+    group->kept.guests += enters ? 1 : 0;
     if (enters) {
         group->kept.halts = false;
         look(group);
@@ -176,7 +208,11 @@ void tg__kept_part(tg_group *group)
 
 bool tg__kept_has_work(tg_group *group)
 {
-    return atomic_load(&group->kept.shut) || tg__claim_left(group) || atomic_load(&group->rung);
+    tg__lock_take(&group->lock); /* a run that begins may change the queue */
+    bool work =
+        atomic_load(&group->kept.shut) || tg__claim_left(group) || atomic_load(&group->rung);
+    tg__lock_give(&group->lock);
+    return work;
 }
 
 bool tg__kept_is_idle(tg_group *group)
@@ -191,8 +227,9 @@ bool tg__kept_is_idle(tg_group *group)
 bool tg__kept_is_quiet(tg_group *group)
 {
     tg__lock_take(&group->lock);
-    bool quiet = group->kept.guests == 0 && group->away == 0 && !tg__delay_open(group) &&
-                 !tg__claim_left(group);
+    bool stopped = tg__context_noticed(&group->context) != TG_OK;
+    bool quiet = group->kept.guests == 0 && group->away == 0 &&
+                 (stopped || (!tg__delay_open(group) && !tg__claim_left(group)));
     tg__lock_give(&group->lock);
     return quiet;
 }

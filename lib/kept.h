@@ -7,15 +7,21 @@
  */
 #include "group.h"
 
-/* Before it is used. `called` is called when something has come and no run goes on. */
-void tg__kept_init(tg_group *group, int waiters, void (*called)(void *keeper), void *keeper);
+/* Before it is used. `called` is called when something has come and no run goes on; `has` answers whether a team
+   belongs to the same pool. */
+void tg__kept_init(tg_group *group, int waiters, void (*called)(void *keeper),
+    bool (*has)(void *keeper, const struct tg__team *team), void *keeper);
+
+void tg__kept_free(tg_group *group);
+
+/* Is the calling thread one of its pool's, at work? */
+bool tg__kept_inside(const tg_group *group);
 
 /* Runs it; the body is called first, when its team is there. Returns when it has been told to leave. */
 void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user);
 
-/* When its run may end; the second tells the run that goes on. */
-void tg__kept_set_leave(tg_group *group, enum tg__leave leave);
-void tg__kept_leave(tg_group *group, enum tg__leave leave);
+/* A run is to begin: it stays open, or if it takes no more until everything has ended. */
+void tg__kept_opened(tg_group *group);
 
 /* When nothing is left to be claimed, unless it is to end anyway; as soon as what runs has ended, to go on in the
    next run, which is no more so when tg__kept_closed() is called. */
@@ -24,6 +30,9 @@ void tg__kept_reopen(tg_group *group);
 void tg__kept_closed(tg_group *group);
 
 void tg__kept_pause(tg_group *group, bool paused);
+
+/* Threads that may serve it, of those that are there. */
+void tg__kept_resize(tg_group *group, int threads);
 
 /* Takes nothing any more; as new. */
 void tg__kept_shut(tg_group *group);

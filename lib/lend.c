@@ -56,12 +56,12 @@ static tg_status begin(tg_group *group, const char *call)
     if (!take(group))
         return tg__refuse(TG_BUSY, "%s: the group is running already", call);
     void *room;
-    struct tg__team *team = host->enter(host, &room);
+    struct tg__team *team = host->enter(host, group, &room);
     tg_status status = team == NULL ? tg_error_last()->status
                                     : tg__run_begin(group, call, NULL, NULL, tg__team_size(team));
     if (status != TG_RUNNING) {
         if (team != NULL)
-            host->leave(host, room);
+            host->leave(host, group, room);
         group->started |= status == TG_OK;
         set_lent(group, TG__NOT_LENT);
         return status;
@@ -84,7 +84,7 @@ static tg_status finish(tg_group *group)
     struct tg__pause pause = tg__runner_pause();
     tg_status status = tg__run_end(group, group->begun, group->from, threads);
     tg__runner_resume(pause);
-    host_of(group)->leave(host_of(group), group->host_room);
+    host_of(group)->leave(host_of(group), group, group->host_room);
     set_lent(group, TG__NOT_LENT);
     return status;
 }
@@ -156,12 +156,42 @@ tg_status tg__lend_run(tg_group *group)
     return wait(group, (double)INFINITY) ? finish(group) : tg_group_wait(group, 0);
 }
 
+void tg__lend_help_begin(tg_group *group)
+{
+    pthread_mutex_lock(&group->gate);
+    group->helpers++;
+    pthread_mutex_unlock(&group->gate);
+}
+
+/* While it is just being lent, or its end finished by somebody else, there is nothing to help with. */
+bool tg__lend_help(tg_group *group, double until)
+{
+    bool ended = wait(group, until);
+    if (ended)
+        finish(group);
+    pthread_mutex_lock(&group->gate);
+    ended |= group->lent == TG__NOT_LENT;
+    group->helpers--;
+    pthread_cond_broadcast(&group->quiet);
+    pthread_mutex_unlock(&group->gate);
+    return ended;
+}
+
+static void wait_for_helpers(tg_group *group)
+{
+    pthread_mutex_lock(&group->gate);
+    while (group->helpers > 0)
+        pthread_cond_wait(&group->quiet, &group->gate);
+    pthread_mutex_unlock(&group->gate);
+}
+
 void tg__lend_finish(tg_group *group)
 {
     if (is_lent(group))
         tg_context_cancel(&group->context, 0, "the group was destroyed");
     if (wait(group, (double)INFINITY))
         finish(group);
+    wait_for_helpers(group);
 }
 
 tg_status tg_group_start(tg_group *group)

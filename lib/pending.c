@@ -91,7 +91,7 @@ static void note_busy(tg_task *self, struct tg__note *note)
     tg__careful_busy(self, tg_time_now());
 }
 
-/* No memory: the thread stays with it. */
+/* No memory, or no waiter, for a sleep: the thread stays with it. One that was completed already has no wait. */
 static void stay(tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
@@ -102,36 +102,38 @@ static void stay(tg_task *self, const struct tg__view *task)
         nanosleep(&moment, NULL);
 }
 
-/* Room for what it has, and for its time. Under the lock. */
-static bool make_room(tg_group *group, const tg_task *self, struct tg__away *away)
+/* Under the lock. What it has goes with it. Without memory for that (a task with a timeout has it from its start) what it
+   holds of a limit is given back: better than a hang. */
+static void take_along(tg_group *group, tg_task *self)
 {
-    if (self->way == TG__SLEEPS && !tg__heap_reserve(&group->due, 1))
-        return false;
-    if (away == NULL || tg__store_keep(&group->run.store, self->index, away))
-        return true;
-    if (self->way == TG__SLEEPS)
-        tg__heap_unreserve(&group->due);
-    return false;
+    if ((self->own == NULL && self->holding.limit == NULL) || self->spare == NULL ||
+        !tg__store_keep_room(&group->run.store, self->index))
+        return;
+    *self->spare = (struct tg__away){self->own, self->start, self->until, self->holding, false};
+    tg__store_keep(&group->run.store, self->index, self->spare);
+    self->spare = NULL;
+    self->own = NULL;
+    self->holding.limit = NULL;
 }
 
-/* Under the lock. False: it stays, since it was completed already or there is no memory. */
-static bool leave(
-    tg_group *group, tg_task *self, const struct tg__view *task, struct tg__away *away)
+/* Under the lock. False: it stays, since it was completed already or there is no memory for its time. */
+static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
 {
-    if (atomic_load(&task->cell->state) == TG__ENDING || !make_room(group, self, away))
+    bool sleeps = self->way == TG__SLEEPS;
+    if (atomic_load(&task->cell->state) == TG__ENDING ||
+        (sleeps && !tg__heap_reserve(&group->due, 1)))
         return false;
+    take_along(group, self);
     if ((self->slot_gone = holds_slot(group, task)))
         tg__slots_leave(&group->slots);
-    self->holding.limit = NULL;
-    self->own = NULL;
     if (group->options.queue != 0)
         atomic_fetch_sub(&group->outstanding, 1);
-    if (self->way == TG__SLEEPS) {
+    if (sleeps) {
         tg__delay_push(group, task, self->index, TG__SLEEP_TIME, self->wake);
-        return true;
+    } else {
+        group->away++;
+        atomic_store(&task->cell->state, TG__DEFERRED);
     }
-    group->away++;
-    atomic_store(&task->cell->state, TG__DEFERRED);
     return true;
 }
 
@@ -154,23 +156,27 @@ static void end_here(tg_task *self, const struct tg__view *task)
     self->kind = TG__SERVER;
 }
 
-/* tg__run.away */
+bool tg__pending_reserve(tg_task *self)
+{
+    tg_group *group = self->run->group;
+    if (self->spare == NULL)
+        self->spare = calloc(1, sizeof *self->spare + 1);
+    if (self->spare == NULL)
+        return false;
+    tg__lock_take(&group->lock);
+    bool room = tg__store_keep_room(&group->run.store, self->index);
+    tg__lock_give(&group->lock);
+    return room;
+}
+
 void tg__pending_put(tg_task *self, const struct tg__view *task)
 {
     tg_group *group = self->run->group;
-    bool has_more = self->own != NULL || self->holding.limit != NULL, left = false;
-    bool timed = tg__waiter_start();
-    struct tg__away *away = has_more ? calloc(1, sizeof *away + 1) : NULL;
-    if (away != NULL) {
-        away->own = self->own;
-        away->start = self->start;
-        away->until = self->until;
-        away->holding = self->holding;
-    }
+    bool timed = tg__waiter_start(), left = false;
     note_busy(self, task->note);
     tg__lock_take(&group->lock);
-    if ((!has_more || away != NULL) && (timed || self->way == TG__DEFERS))
-        left = leave(group, self, task, away);
+    if (timed || self->way == TG__DEFERS)
+        left = leave(group, self, task);
     if (left && timed && group->watchable)
         tg__group_watch(group);
     tg__lock_give(&group->lock);
@@ -179,7 +185,6 @@ void tg__pending_put(tg_task *self, const struct tg__view *task)
             tg__room_made(group);
         return;
     }
-    free(away);
     stay(self, task);
     end_here(self, task);
 }
@@ -225,20 +230,31 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
 /* What has a period has done its work, if it has run. */
 static tg_status status_of(const struct tg__view *task, unsigned char state)
 {
+    if (tg__status_of(state) == TG_NOT_RUN)
+        return TG_SKIPPED;
     bool periodic = task->extra != NULL && task->extra->period > 0;
     return periodic && state != TG__SLEEP_TIME && atomic_load(&task->cell->code) == 0
                ? TG_OK
                : TG_CANCELLED;
 }
 
-void tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state)
+bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state)
 {
     struct tg__run *run = &group->run;
     tg_status status = status_of(task, state);
-    if (task->note != NULL)
+    unsigned char now = state;
+    if (state != 0 && state != TG__AGAIN) /* nobody else comes by it */
+        atomic_store(&task->cell->state, TG__STATE(status));
+    else if (!atomic_compare_exchange_strong(&task->cell->state, &now, TG__STATE(status)))
+        return false;
+    if (task->note != NULL && status != TG_SKIPPED)
         tg__runner_rank(run, task->note);
-    atomic_fetch_add(status == TG_OK ? &run->ok : &run->cancelled, 1);
-    atomic_store(&task->cell->state, TG__STATE(status));
+    if (status == TG_OK)
+        atomic_fetch_add(&run->ok, 1);
+    else if (status == TG_CANCELLED ||
+             group->kept.on) /* skipped ones are counted when a run ends */
+        atomic_fetch_add(&run->cancelled, 1);
+    return true;
 }
 
 /* One that was asleep gives back what it holds. */

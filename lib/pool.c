@@ -19,8 +19,7 @@ struct tg_pool {
     atomic_uint turn;
     struct tg__lock lock; /* guards what follows */
     bool closed;
-    int closers;        /* threads that are closing it */
-    double close_until; /* the shortest of their timeouts */
+    int closers; /* threads that are closing it */
     bool timed_out;
     atomic_int gone; /* shards whose threads have ended, where nobody waits for them */
     struct tg__shard shard[];
@@ -69,25 +68,24 @@ static tg_pool *pool_of(struct tg__host *host)
     return (tg_pool *)(void *)host;
 }
 
-static struct tg__team *enter(struct tg__host *host, void **room)
+static struct tg__team *enter(struct tg__host *host, tg_group *group, void **room)
 {
     struct tg__shard *shard = choose(pool_of(host));
     if (!tg__shard_ready(shard)) {
         tg__refuse(TG_NO_SYSTEM, "tg_group_start: the system has no thread left for the pool");
         return NULL;
     }
-    struct tg__team *team = tg__shard_enter(shard);
+    struct tg__team *team = tg__shard_enter(shard, group);
     if (team == NULL)
         tg__refuse(TG_CLOSED, "tg_group_start: the pool is closed");
     *room = shard;
     return team;
 }
 
-static void leave(struct tg__host *host, void *room)
+static void leave(struct tg__host *host, tg_group *group, void *room)
 {
-    struct tg__shard *shard = room;
     (void)host;
-    tg__kept_part(shard->group);
+    tg__shard_leave(room, group);
 }
 
 static bool has(struct tg__host *host, const struct tg__team *team)
@@ -159,14 +157,13 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
         return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
     pool->host = (struct tg__host){enter, leave, has};
     pool->options = o;
-    pool->close_until = (double)INFINITY;
     for (int i = 0; i < o.shards; i++) {
         tg_group *group = make_group(&o, o.threads);
         if (group == NULL) {
             free_shards(pool);
             return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
         }
-        tg__shard_init(&pool->shard[i], group, o.threads, o.idle, o.waiters);
+        tg__shard_init(&pool->shard[i], &pool->host, group, o.threads, o.idle, o.waiters);
         pool->shards++;
     }
     return pool;
@@ -176,13 +173,12 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
 
 static bool would_block(struct tg__run *run)
 {
-    const struct tg__seat *seat = tg__team_seat();
-    return seat != NULL && seat->team == atomic_load(&run->group->team);
+    return tg__kept_inside(run->group);
 }
 
-static tg_status cancel_one(struct tg__run *run, size_t index)
+static tg_status cancel_one(struct tg__run *run, size_t index, const struct tg__handle *handle)
 {
-    return tg_group_cancel(run->group, index);
+    return tg__cancel_task(run->group, index, handle);
 }
 
 static const struct tg__handle_calls handle_calls = {would_block, cancel_one};
@@ -224,33 +220,32 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
 
 /* ---- closing ---- */
 
-static double note_closer(tg_pool *pool, double timeout)
+/* False: it is closed. */
+static bool note_closer(tg_pool *pool, double timeout, double *until)
 {
-    double until = tg_time_now() + timeout;
+    *until = tg_time_now() + timeout;
     tg__lock_take(&pool->lock);
-    pool->closers++;
-    if (until < pool->close_until)
-        pool->close_until = until;
-    until = pool->close_until;
+    bool closes = !pool->closed;
+    pool->closers += closes;
     tg__lock_give(&pool->lock);
-    return until;
+    return closes;
 }
 
-/* The shortest timeout counts: each closer waits for its own, and the first whose time is up stops all. */
+/* Each closer waits for as long as it likes; the first whose time is up stops all. */
 static void close_shards(tg_pool *pool, double until)
 {
     for (int i = 0; i < pool->shards; i++)
         tg__shard_shut(&pool->shard[i]);
-    bool drained = true;
+    bool drained = true, late = false;
     for (int i = 0; i < pool->shards; i++)
         drained &= tg__shard_drain(&pool->shard[i], until);
     if (drained)
         return;
-    tg__lock_take(&pool->lock);
-    pool->timed_out = true;
-    tg__lock_give(&pool->lock);
     for (int i = 0; i < pool->shards; i++)
-        tg__shard_stop(&pool->shard[i]);
+        late |= tg__shard_stop(&pool->shard[i]);
+    tg__lock_take(&pool->lock);
+    pool->timed_out |= late;
+    tg__lock_give(&pool->lock);
 }
 
 static size_t count_abandoned(const tg_pool *pool)
@@ -272,7 +267,9 @@ tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
         return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
     if (is_inside(pool))
         return tg__refuse(TG_BUSY, "%s: called in a task of the pool", call);
-    double until = note_closer(pool, timeout);
+    double until;
+    if (!note_closer(pool, timeout, &until))
+        return TG_OK;
     close_shards(pool, until);
     size_t left = count_abandoned(pool);
     tg__lock_take(&pool->lock);
@@ -294,7 +291,6 @@ tg_status tg_pool_reopen(tg_pool *pool)
     bool opens = pool->closed && pool->closers == 0;
     if (opens) {
         pool->closed = pool->timed_out = false;
-        pool->close_until = (double)INFINITY;
     }
     tg__lock_give(&pool->lock);
     if (!opens)
@@ -305,10 +301,11 @@ tg_status tg_pool_reopen(tg_pool *pool)
 }
 
 /* The last thread of a pool that was destroyed in one of its own tasks. */
-static void on_gone(void *user)
+static void on_gone(struct tg__host *host)
 {
-    tg_pool *pool = user;
-    if (atomic_fetch_add(&pool->gone, 1) + 1 < pool->shards)
+    tg_pool *pool = pool_of(host);
+    int shards = pool->options.shards; /* first: the last one frees the pool */
+    if (atomic_fetch_add(&pool->gone, 1) + 1 < shards)
         return;
     free_shards(pool);
 }
@@ -323,7 +320,7 @@ void tg_pool_destroy(tg_pool *pool)
         return;
     }
     for (int i = 0, shards = pool->shards; i < shards; i++) /* the last one frees the pool */
-        tg__shard_orphan(&pool->shard[i], on_gone, pool);
+        tg__shard_orphan(&pool->shard[i], on_gone);
 }
 
 /* ---- tuning and looking ---- */
@@ -367,7 +364,8 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
     n->running += running;
     n->waiters += atomic_load(&group->producers);
     n->submitted += tg_group_count(group);
-    n->queued += outstanding > (size_t)running ? outstanding - (size_t)running : 0;
+    size_t queued = outstanding > group->due_placed ? outstanding - group->due_placed : 0;
+    n->queued += queued > (size_t)running ? queued - (size_t)running : 0;
     n->pending += group->away + (group->due.count - group->due_gone);
     n->ok += atomic_load(&run->ok);
     n->cancelled += atomic_load(&run->cancelled);

@@ -28,7 +28,9 @@ bool tg__queue_open(struct tg__queue *queue, int places)
     if (hands == NULL)
         return false;
     memset(hands, 0, size);
-    free(queue->hands); /* empty between runs */
+    for (int p = 0; p < queue->places; p++) /* of a run that ended early */
+        atomic_init(&hands[p].indices, atomic_load(&queue->hands[p].indices));
+    free(queue->hands);
     queue->hands = hands;
     queue->places = places;
     return true;

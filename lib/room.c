@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Producers that find the bounded queue of a running group full, and wait for room. */
 #define _GNU_SOURCE /* pthread_cond_clockwait */
-#include "group.h"
+#include "kept.h"
 
 #include <errno.h>
 #include <taskgroup/version.h>
@@ -11,6 +11,8 @@
 static size_t bound(tg_group *group)
 {
     size_t servers = (size_t)atomic_load(&group->source.most);
+    if (atomic_load(&group->kept.paused))
+        servers = (size_t)tg__team_serving(&group->source); /* those that are still at it */
     if (atomic_load(&group->in_body) && servers > 0)
         servers--;                          /* the body's thread does not serve */
     if (tg__slots_bounded(&group->slots)) { /* tasks that are away keep theirs */
@@ -29,8 +31,7 @@ static bool is_full(tg_group *group)
 /* In one of its tasks; or on a thread of the pool's, which is what makes room. */
 static bool is_inside(tg_group *group)
 {
-    const struct tg__seat *seat = tg__team_seat();
-    if (group->kept.on && seat != NULL && seat->team == atomic_load(&group->team))
+    if (group->kept.on && tg__kept_inside(group))
         return true;
     return tg__runner_inside(&group->run) != NULL;
 }
@@ -96,11 +97,11 @@ static bool has_slot(struct tg__source *source)
     return is_stopped(group) || tg__slots_take(&group->slots);
 }
 
-static void wait_in_body(tg_group *group, bool (*enough)(struct tg__source *), double patience)
+static void wait_in_body(tg_group *group, bool (*enough)(struct tg__source *), double until)
 {
     struct patience loses = {.alarm = {.ring = lose_patience}, .group = group};
-    group->patience = patience > 0 ? tg_time_now() + patience : (double)INFINITY;
-    if (patience > 0)
+    group->patience = until;
+    if (until < (double)INFINITY)
         tg__alarm_set(&loses.alarm, group->patience);
     atomic_store(&group->body_waits, true);
     tg__team_wait(&group->source, enough);
@@ -113,7 +114,7 @@ void tg__room_run(tg_group *group, size_t first, size_t many)
     bool limited = tg__slots_bounded(&group->slots); /* then we are in the body */
     for (size_t end = first + many; first < end;) {
         if (limited)
-            wait_in_body(group, has_slot, 0);
+            wait_in_body(group, has_slot, (double)INFINITY);
         if (is_stopped(group))
             return; /* the slot, if we have one, goes with the run */
         tg_task self;
@@ -148,9 +149,8 @@ static bool must_wait(tg_group *group)
 }
 
 /* False: too many wait already. */
-static bool wait_at_gate(tg_group *group, double patience)
+static bool wait_at_gate(tg_group *group, double until)
 {
-    double until = patience > 0 ? tg_time_now() + patience : (double)INFINITY;
     bool patient = true;
     pthread_mutex_lock(&group->gate);
     bool admitted =
@@ -165,15 +165,15 @@ static bool wait_at_gate(tg_group *group, double patience)
     return admitted;
 }
 
-tg_status tg__room_wait(tg_group *group, double patience)
+tg_status tg__room_wait(tg_group *group, double until)
 {
     if (tg__room_in_body(group))
-        wait_in_body(group, has_room, patience);
-    else if (!wait_at_gate(group, patience))
+        wait_in_body(group, has_room, until);
+    else if (!wait_at_gate(group, until))
         return TG_FULL;
     if (is_stopped(group))
-        return TG_CANCELLED;
-    return patience > 0 && must_wait(group) ? TG_FULL : TG_OK;
+        return group->kept.on ? TG_CLOSED : TG_CANCELLED;
+    return until <= tg_time_now() && must_wait(group) ? TG_FULL : TG_OK;
 }
 
 void tg__room_made(tg_group *group)

@@ -45,6 +45,25 @@ static bool may_sleep(const tg_group *group)
            group->due.reserved > 0 || group->options.shared != NULL || group->options.queue != 0;
 }
 
+/* What depends on where the group is run. */
+static tg_status set_surroundings(tg_group *group)
+{
+    const tg_group_options *o = &group->options;
+    struct tg__run *run = &group->run;
+    run->above = group->lent != TG__NOT_LENT ? NULL : tg__runner_current();
+    group->claimant.lender = o->shared != NULL ? find_lender(group, run->above) : NULL;
+    if (group->claimant.lender != NULL && group->heaviest > group->claimant.lender->weight)
+        return refuse_run(
+            group, TG_INVALID, "a task weighs more than the task around the run holds");
+    run->guarded =
+        (o->flags & TG_GROUP_GUARD) != 0 || (run->above != NULL && run->above->run->guarded);
+    if (run->guarded && !tg__guard_take())
+        return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
+    run->careful = run->guarded || run->ended != NULL || o->shared != NULL || run->need > 0 ||
+                   run->store.noted;
+    return TG_OK;
+}
+
 /* Whether there is anything to run, and the memory for it. Under the lock. TG_RUNNING: go on. */
 static tg_status prepare(tg_group *group, int places)
 {
@@ -60,6 +79,9 @@ static tg_status prepare(tg_group *group, int places)
     bool empty = tg__store_count(&run->store) == group->settled;
     if (empty && group->body == NULL && (o->need == 0 || group->settled > 0))
         return TG_OK;
+    if (places == 0)
+        places =
+            tg__team_places(o->threads); /* the runtime's first call, perhaps: not for nothing */
     if (!tg__queue_open(&group->queue, places))
         return refuse_run(group, TG_NO_MEMORY, "out of memory");
     tg_status status = tg__store_open(&run->store);
@@ -67,22 +89,16 @@ static tg_status prepare(tg_group *group, int places)
         return refuse_run(group, status, "there is no memory for the results");
     if (may_sleep(group) && !tg__waiter_start())
         return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
-    run->above = group->lent != TG__NOT_LENT ? NULL : tg__runner_current();
-    group->claimant.lender = o->shared != NULL ? find_lender(group, run->above) : NULL;
-    if (group->claimant.lender != NULL && group->heaviest > group->claimant.lender->weight)
-        return refuse_run(
-            group, TG_INVALID, "a task weighs more than the task around the run holds");
-    run->guarded =
-        (o->flags & TG_GROUP_GUARD) != 0 || (run->above != NULL && run->above->run->guarded);
-    if (run->guarded && !tg__guard_take())
-        return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
-    run->careful = run->guarded || run->ended != NULL || run->need > 0 || run->store.noted;
+    if (!group->kept.on && (status = set_surroundings(group)) != TG_OK)
+        return status;
     group->watchable = true;
     group->turned_away = false;
     if (!group->kept.on) /* whose tasks may be away meanwhile */
         atomic_store(&group->slots.used, 0);
     group->threads_asked = o->threads > 0 ? o->threads : places;
-    atomic_store(&group->source.most, o->threads > 0 && o->threads < places ? o->threads : places);
+    if (!group->kept.on) /* whose pool says so at any time */
+        atomic_store(
+            &group->source.most, o->threads > 0 && o->threads < places ? o->threads : places);
     return TG_RUNNING;
 }
 
@@ -168,13 +184,15 @@ static void leave_run(tg_group *group)
         tg__hook_clear(&group->hook);
         group->watched = false;
     }
-    tg__alarm_clear(&group->alarm);
-    group->armed = UINT64_MAX;
+    if (!group->kept.on) { /* what waits in it is called for, too, when there is no run */
+        tg__alarm_clear(&group->alarm);
+        group->armed = UINT64_MAX;
+    }
     tg__context_leave(&group->context);
     if (group->options.shared != NULL)
         tg__limit_look(group->options.shared);
     tg__workers_end(&group->run.workers, group->options.user);
-    if (group->run.guarded)
+    if (group->run.guarded && !group->kept.on)
         tg__guard_give();
     tg__room_made(group);
 }
@@ -262,8 +280,7 @@ double tg__run_start(tg_group *group)
 
 static tg_status run(tg_group *group, const char *call, tg_scope_fn *body, void *user)
 {
-    int places = tg__team_places(group->options.threads);
-    tg_status status = tg__run_begin(group, call, body, user, places);
+    tg_status status = tg__run_begin(group, call, body, user, 0);
     if (status != TG_RUNNING)
         return status;
     struct tg__pause pause = tg__runner_pause();
@@ -290,5 +307,7 @@ tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
         return tg__refuse_null("tg_group_scope", "group");
     if (body == NULL)
         return tg__refuse(TG_INVALID, "tg_group_scope: body is NULL");
+    if (tg__lend_applies(group))
+        return tg__refuse(TG_INVALID, "tg_group_scope: the group runs over a pool");
     return run(group, "tg_group_scope", body, user);
 }

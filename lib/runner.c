@@ -33,6 +33,7 @@ void tg__runner_leave(tg_task *self)
     if (self->worker >= 0)
         tg__workers_leave(&self->run->workers, self->worker);
     tg__guard_stack_free(self->stack);
+    free(self->spare);
     merge(&self->run->ok, self->ok);
     merge(&self->run->failed, self->failed);
     merge(&self->run->cancelled, self->cancelled);

@@ -26,14 +26,18 @@ struct tg__run {
     bool ranks_later;    /* ranks are given in the order of on_done */
     size_t need;         /* successes that are enough, or 0 */
     tg_task *above;      /* the task that the run happens in, or NULL */
-    /* Told by the long way: the task waits `delay` seconds for its next attempt … */
-    void (*again)(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+    /* Told by the long way: the task waits `delay` seconds for its next attempt (false: it was taken back) … */
+    bool (*again)(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
     /* … or has ended: first this, before anybody can be stopped by that, then … */
     void (*left)(struct tg__run *run, const struct tg__view *task, size_t index);
     /* … this; both NULL where nobody wants to know. */
     void (*ended)(struct tg__run *run);
     /* Its function has returned, but it goes on: somebody completes it, or it sleeps. */
     void (*away)(tg_task *self, const struct tg__view *task);
+    /* A task that was claimed had been taken back before. */
+    void (*gone)(struct tg__run *run, const struct tg__view *task, size_t index);
+    /* Before its function is called: what it may have to leave with it when it goes away. False: no memory. */
+    bool (*reserve)(tg_task *self);
     /* The cursor has come by a task that stands apart; NULL where nobody wants to know. */
     void (*passed)(struct tg__run *run, size_t index);
     /* Who was the first to stop it: a failure, the success that was enough, a body or on_done. */
@@ -85,6 +89,7 @@ struct tg_task {
     double start, until;        /* of this attempt; INFINITY: no timeout */
     tg_context *own;            /* of a task with a timeout, or NULL */
     struct tg__holding holding; /* of the group's shared limit */
+    struct tg__away *spare;     /* reserved, or NULL */
     tg_task *next_hold;         /* holds: of the same group */
 };
 
@@ -136,7 +141,9 @@ void tg__runner_forget_message(tg_task *self);
 static inline void tg__runner_rank(struct tg__run *run, struct tg__note *note)
 {
     if (!run->ranks_later)
-        note->rank = 1 + atomic_fetch_add_explicit(&run->ranks, 1, memory_order_relaxed);
+        atomic_store_explicit(&note->rank,
+            1 + atomic_fetch_add_explicit(&run->ranks, 1, memory_order_relaxed),
+            memory_order_relaxed);
 }
 
 /* A task has succeeded. True: that was enough, and so the group stops. */

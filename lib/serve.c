@@ -48,7 +48,7 @@ static bool end(struct tg__source *source)
         if (!group->kept.on)
             tg__delay_drop(group);        /* what did not keep it open */
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
-        group->watchable = false;
+        group->watchable = group->kept.on;
         group->settled = tg__store_count(&group->run.store);
     }
     tg__lock_give(&group->lock);
@@ -124,6 +124,18 @@ static bool must_leave(tg_group *group)
            (group->kept.on && tg__team_crowded(&group->source));
 }
 
+/* Looked at after the claim: who was paused before a task came does not start it. */
+static bool give_back(tg_group *group, const tg_task *self, int place, size_t first, size_t many)
+{
+    if (!atomic_load(&group->kept.halted))
+        return false;
+    if (self->apart)
+        tg__claim_return(group, first);
+    else
+        tg__queue_return(&group->queue, place, first, many);
+    return true;
+}
+
 /* The slot is given back, or has gone. */
 static void serve_with_slot(tg_group *group, struct tg__seat *seat)
 {
@@ -139,7 +151,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
         if (atomic_load_explicit(&group->rung, memory_order_relaxed))
             look_at_clock(group, seat, true);
         size_t first, many = tg__claim(group, &self, seat->place, (size_t)grain, &first);
-        if (many == 0)
+        if (many == 0 || (group->kept.on && give_back(group, &self, seat->place, first, many)))
             break;
         if (has_more(group, seat->place))
             tg__team_share(seat, &group->source);
@@ -207,7 +219,7 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
 
 struct tg__grip tg__group_grip(tg_group *group)
 {
-    struct tg__grip grip = {.team = atomic_load_explicit(&group->team, memory_order_relaxed)};
+    struct tg__grip grip = {.team = atomic_load(&group->team)};
     const tg_task *task = tg__runner_current();
     grip.inside = task != NULL && task->run == &group->run && task->kind != TG__CALLBACK;
     if (grip.team != NULL && !grip.inside)
@@ -215,8 +227,20 @@ struct tg__grip tg__group_grip(tg_group *group)
     return grip;
 }
 
+struct tg__grip tg__group_grip_to_call(tg_group *group)
+{
+    const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
+    const tg_task *task = tg__runner_current();
+    bool inside = task != NULL && task->run == &group->run;
+    if (team != NULL && !inside && !tg__team_sleeps(team))
+        return (struct tg__grip){.none = true};
+    return tg__group_grip(group);
+}
+
 void tg__group_release(tg_group *group, struct tg__grip grip, size_t many)
 {
+    if (grip.none)
+        return;
     if (grip.team == NULL && group->kept.on && many > 0)
         group->kept.called(group->kept.keeper);
     if (grip.team == NULL)
@@ -250,6 +274,8 @@ static void on_stop(void *group)
 
 void tg__group_watch(tg_group *group)
 {
+    if (group->kept.on)
+        return; /* its pool does */
     if (!group->watched)
         tg__hook_set(&group->hook, &group->context, on_stop, group);
     group->watched = true;
@@ -290,6 +316,7 @@ void tg__group_init_run(tg_group *group)
 {
     group->run.again = tg__delay_again;
     group->run.away = tg__pending_put;
+    group->run.reserve = tg__pending_reserve;
     group->source.claimable = claimable;
     group->source.serve = serve;
     group->source.end = end;

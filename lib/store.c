@@ -408,16 +408,22 @@ void tg__store_release(struct tg__store *store, size_t index)
     store->free = segment;
 }
 
-bool tg__store_keep(struct tg__store *store, size_t index, void *what)
+bool tg__store_keep_room(struct tg__store *store, size_t index)
 {
     struct tg__segment *segment = tg__store_find(store, index, NULL);
     if (segment->kept == NULL)
         segment->kept = calloc(size_of(segment), sizeof *segment->kept);
-    if (segment->kept != NULL) {
-        free(segment->kept[index - segment->first]);
-        segment->kept[index - segment->first] = what;
-    }
     return segment->kept != NULL;
+}
+
+bool tg__store_keep(struct tg__store *store, size_t index, void *what)
+{
+    if (!tg__store_keep_room(store, index))
+        return false;
+    struct tg__segment *segment = tg__store_find(store, index, NULL);
+    free(segment->kept[index - segment->first]);
+    segment->kept[index - segment->first] = what;
+    return true;
 }
 
 void *tg__store_take(struct tg__store *store, size_t index)

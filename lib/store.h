@@ -67,7 +67,7 @@ struct tg__extra {
 /* What is kept of a task where somebody asks for it. */
 struct tg__note {
     double start, end;
-    size_t rank; /* of its end, from 1 on; 0: none yet */
+    atomic_size_t rank; /* of its end, from 1 on; 0: none yet */
     size_t next; /* the one that ended before it and waits for on_done too: its index + 1, or 0 */
 };
 
@@ -170,6 +170,8 @@ void tg__store_release(struct tg__store *store, size_t index);
  * false if there is no memory. Both serialised as adding is.
  */
 bool tg__store_keep(struct tg__store *store, size_t index, void *what);
+/* From now on keeping something beside this task does not fail. */
+bool tg__store_keep_room(struct tg__store *store, size_t index);
 void *tg__store_take(struct tg__store *store, size_t index);
 
 /* Before a run: every task gets its slot. TG_OK, TG_TOO_LARGE or TG_NO_MEMORY (nothing changed). */

@@ -532,6 +532,11 @@ bool tg__team_end(struct tg__team *team, struct tg__source *source)
     return ended;
 }
 
+bool tg__team_sleeps(const struct tg__team *team)
+{
+    return atomic_load(&team->idle) > 0;
+}
+
 int tg__team_size(const struct tg__team *team)
 {
     return team->size;

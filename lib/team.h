@@ -14,6 +14,8 @@
  */
 #include "rounding.h"
 
+#include <taskgroup/task.h>
+
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -88,14 +90,16 @@ static inline bool tg__team_crowded(struct tg__source *source)
     return tg__team_serving(source) > atomic_load(&source->most);
 }
 
-/* The size of the team that a thread serves in, 0: none. */
 int tg__team_size(const struct tg__team *team);
+
+/* Does somebody sleep? Who has published something looks, sequentially consistently. */
+bool tg__team_sleeps(const struct tg__team *team);
 
 /* Who keeps a team open for sources that are lent to it: a pool, to those that do not know pools. */
 struct tg__host {
     /* Opens the team, or keeps it open, until leave(); NULL: it is closed for good. */
-    struct tg__team *(*enter)(struct tg__host *host, void **room);
-    void (*leave)(struct tg__host *host, void *room);
+    struct tg__team *(*enter)(struct tg__host *host, tg_group *guest, void **room);
+    void (*leave)(struct tg__host *host, tg_group *guest, void *room);
     /* Is this team one of its own? */
     bool (*has)(struct tg__host *host, const struct tg__team *team);
 };

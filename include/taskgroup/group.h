@@ -346,7 +346,8 @@ TG_API tg_context *tg_group_context(tg_group *group);
  *
  * @param group the group; tasks may have been added before.
  * @param body  called once, on the calling thread; @param user handed to it.
- * @return as tg_group_run(); TG_FAILED also if the body returned other than 0; TG_INVALID if it is NULL.
+ * @return as tg_group_run(); TG_FAILED also if the body returned other than 0; TG_INVALID if it is NULL,
+ *         or if the group is to run over a pool (add from anywhere after tg_group_start(), with a hold).
  * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
@@ -390,7 +391,8 @@ TG_API tg_status tg_group_complete(tg_group *group, size_t index, int code, cons
  * @param group the group; @param index the task's index.
  * @return TG_OK: its function will not be called from now on (a running one with a period: not again);
  *         TG_DONE: it has ended; TG_BUSY: it runs, or waits to be completed; TG_INVALID: NULL, no such task,
- *         or one without `start`, `delay`, `period` and `attempts` (it may be claimed at any moment).
+ *         or one that is claimed in order of adding, with many at a time: it has none of `start`, `delay`, `period`,
+ *         `attempts` and `priority`. (With TG_GROUP_RECYCLE and TG_GROUP_IN_ORDER: any that waits for no time.)
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_cancel(tg_group *group, size_t index);

@@ -21,6 +21,9 @@
  * A pool for one function is a pool to which one function is submitted. Several pools behind one handle
  * are `.shards`: each has its own host, team and queue.
  *
+ * tg_task_group() in a task of the pool answers a group of the pool's own: tg_group_complete(), tg_group_cancel(), and
+ * tg_group_add() go through it, nothing else does.
+ *
  * Submitting from a task of the pool never waits for room. Waiting for a handle there is refused, since it
  * would keep a thread from what it waits for: make a group in the task, or defer the task.
  */
@@ -43,7 +46,7 @@ typedef struct tg_pool_options {
     long
         limit; /**< tasks in flight at most, deferred and sleeping ones too, in each shard; 0: no bound beside the threads */
     long
-        queue; /**< tasks that wait at most, in each shard; 0: no bound; TG_QUEUE_NONE: a thread must be free */
+        queue; /**< tasks that wait at most in each shard, beside those that its threads can take; 0: no bound; TG_QUEUE_NONE: a thread must be free */
     int waiters; /**< callers that may wait for room at once, in each shard, before it is TG_FULL; 0: no bound */
     int shards;  /**< teams; 0: 1 */
     int balance; /**< TG_BALANCE_… */
@@ -65,14 +68,13 @@ typedef struct tg_pool_options {
 typedef struct tg_pool_numbers {
     size_t size;   /**< bytes of this struct, as the caller's headers have it */
     int threads;   /**< the capacity: threads that may run tasks at once */
-    int running;   /**< of them: running tasks now */
+    int running;   /**< of them: running tasks now, or looking for one */
     int free;      /**< of them: not */
     int waiters;   /**< callers that wait for room */
     size_t queued; /**< tasks that wait for a thread */
     size_t
         pending; /**< tasks in flight on no thread: deferred, asleep; or waiting for their time */
-    size_t
-        submitted; /**< tasks taken so far: the sum of the three before (with `running`) and those that follow */
+    size_t submitted; /**< tasks taken so far: running + queued + pending + those that follow */
     size_t ok;        /**< returned 0 */
     size_t failed;    /**< failed, timed out or crashed */
     size_t cancelled; /**< told to stop, or taken back */
@@ -185,7 +187,7 @@ TG_API tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers);
  * @param task    the handle; @param timeout seconds; 0: looks only; TG_FOREVER.
  * @return the status that the task has ended with (TG_OK, TG_FAILED, TG_CRASHED, TG_TIMED_OUT with tg_task_outcome()
  *         saying so, TG_CANCELLED, TG_SKIPPED); TG_RUNNING: it has not ended within `timeout`; TG_BUSY: called in
- *         a task of the same pool while it has not ended; TG_INVALID: NULL, no handle, a timeout that makes no sense.
+ *         a task of the same pool, to wait, while it has not ended; TG_INVALID: NULL, no handle, a timeout that makes no sense.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_task_wait(tg_task *task, double timeout);
