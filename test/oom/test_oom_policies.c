@@ -191,8 +191,8 @@ static tg_status aborts(void)
 static const struct {
     const char *name;
     program *run;
-    bool texts; /* a failure may cost no more than a text */
-} programs[] = {{"hook", hook, false}, {"budget", budget, false}, {"hold", hold, false},
+    bool texts; /* a failure may cost no more than a text, or what nobody needs in the end */
+} programs[] = {{"hook", hook, false}, {"budget", budget, true}, {"hold", hold, false},
     {"priorities", priorities, false}, {"attempts", attempts, true}, {"copies", copies, false},
     {"notes", notes, true}, {"recycling", recycling, false}, {"calls", calls, true},
     {"timeouts", timeouts, true}, {"aborts", aborts, true}};
