@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* pthread_cond_clockwait */
 #include "handle.h"
 
 #include "options.h"
 #include "status.h"
+#include "thread.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <taskgroup/version.h>
-#include <time.h>
 
 struct tg__handle {
     tg_task task; /* first: it is what the user holds */
@@ -106,20 +104,6 @@ static tg_status refuse(const char *call, const tg_task *task)
     return tg__refuse(TG_INVALID, "%s: the task is not from tg_pool_submit()", call);
 }
 
-/* Under the lock. False: it is past that time. */
-static bool wait_until(struct tg__handle *handle, double until)
-{
-    double now = tg_time_now();
-    if (until <= now)
-        return false;
-    if (until - now > 1e6)
-        until = now + 1e6; /* looks again then; more may not fit into a time_t */
-    struct timespec at = {.tv_sec = (time_t)until};
-    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
-    pthread_cond_clockwait(&handle->ended, &handle->lock, CLOCK_MONOTONIC, &at);
-    return true;
-}
-
 tg_status tg_task_wait(tg_task *task, double timeout)
 {
     static const char call[] = "tg_task_wait";
@@ -133,7 +117,7 @@ tg_status tg_task_wait(tg_task *task, double timeout)
     pthread_mutex_lock(&handle->lock);
     bool busy = timeout > 0 && !handle->over && handle->calls->inside(task->run);
     while (!busy && !handle->over && waits)
-        waits = wait_until(handle, until);
+        waits = tg__thread_wait(&handle->ended, &handle->lock, until);
     tg_status status = busy ? TG_BUSY : handle->over ? handle->outcome.status : TG_RUNNING;
     pthread_mutex_unlock(&handle->lock);
     return busy ? tg__refuse(TG_BUSY, "%s: in a task of the same pool", call) : status;

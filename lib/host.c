@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* pthread_cond_clockwait */
 #include "host.h"
 
 #include "thread.h"
@@ -7,7 +6,6 @@
 #include <sched.h>
 #include <string.h>
 #include <taskgroup/version.h>
-#include <time.h>
 
 /* ---- the thread ---- */
 
@@ -281,14 +279,8 @@ bool tg__shard_drain(struct tg__shard *shard, double until)
 {
     end_guests(shard, until, false);
     pthread_mutex_lock(&shard->lock);
-    while (!shard->quits || shard->there) {
-        double now = tg_time_now(), next = until - now > 1e6 ? now + 1e6 : until;
-        if (until <= now)
-            break;
-        struct timespec at = {.tv_sec = (time_t)next};
-        at.tv_nsec = (long)((next - (double)at.tv_sec) * 1e9);
-        pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &at);
-    }
+    while ((!shard->quits || shard->there) && tg__thread_wait(&shard->changed, &shard->lock, until))
+        ;
     bool ended = shard->quits && !shard->there;
     pthread_mutex_unlock(&shard->lock);
     while (ended && atomic_load(&shard->group->producers) > 0)

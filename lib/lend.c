@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Running a group over a pool: its threads serve it, and whoever waits for it ends it. */
-#define _GNU_SOURCE /* pthread_cond_clockwait */
 #include "group.h"
 
 #include "status.h"
+#include "thread.h"
 
-#include <errno.h>
 #include <taskgroup/version.h>
-#include <time.h>
 
 static struct tg__host *host_of(const tg_group *group)
 {
@@ -89,20 +87,6 @@ static tg_status finish(tg_group *group)
     return status;
 }
 
-/* Under the gate. False: it is past that time. */
-static bool sleep_until(tg_group *group, double until)
-{
-    double now = tg_time_now();
-    if (until <= now)
-        return false;
-    if (until - now > 1e6)
-        until = now + 1e6; /* looks again then; more may not fit into a time_t */
-    struct timespec at = {.tv_sec = (time_t)until};
-    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
-    pthread_cond_clockwait(&group->quiet, &group->gate, CLOCK_MONOTONIC, &at);
-    return true;
-}
-
 /* Tries to end it; false: it has not ended. The gate is held, and free meanwhile. */
 static bool try_to_end(tg_group *group)
 {
@@ -134,7 +118,7 @@ static bool wait(tg_group *group, double until)
         if (look)
             ended = try_to_end(group);
         else
-            waits = sleep_until(group, until);
+            waits = tg__thread_wait(&group->quiet, &group->gate, until);
     }
     pthread_mutex_unlock(&group->gate);
     return ended;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Producers that find the bounded queue of a running group full, and wait for room. */
-#define _GNU_SOURCE /* pthread_cond_clockwait */
 #include "kept.h"
 
-#include <errno.h>
+#include "thread.h"
+
 #include <taskgroup/version.h>
-#include <time.h>
 
 /* How many tasks may be added and not ended: those that threads have, and the queue. */
 static size_t bound(tg_group *group)
@@ -130,17 +129,6 @@ void tg__room_run(tg_group *group, size_t first, size_t many)
 
 /* ---- anywhere else: sleeps at the gate ---- */
 
-static bool sleep_at_gate(tg_group *group, double until)
-{
-    if (until == (double)INFINITY)
-        return pthread_cond_wait(&group->room, &group->gate) == 0;
-    if (until - tg_time_now() > 1e6)
-        until = tg_time_now() + 1e6; /* looks again then; more may not fit into a time_t */
-    struct timespec at = {.tv_sec = (time_t)until};
-    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
-    return pthread_cond_clockwait(&group->room, &group->gate, CLOCK_MONOTONIC, &at) != ETIMEDOUT;
-}
-
 /* Is there still a reason to wait? */
 static bool must_wait(tg_group *group)
 {
@@ -158,7 +146,7 @@ static bool wait_at_gate(tg_group *group, double until)
     if (admitted) {
         atomic_fetch_add(&group->producers, 1); /* then looks, as who makes room does */
         while (patient && must_wait(group))
-            patient = sleep_at_gate(group, until);
+            patient = tg__thread_wait(&group->room, &group->gate, until);
         atomic_fetch_sub(&group->producers, 1);
     }
     pthread_mutex_unlock(&group->gate);

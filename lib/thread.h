@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_THREAD_H
 #define TG_LIB_THREAD_H
-/* The threads that are not OpenMP's: the waiter, and a host for each pool. */
+/* The threads that are not OpenMP's: the waiter, and a host for each pool; and waiting with a time. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +13,12 @@
  */
 bool tg__thread_make(
     pthread_t *thread, const char *name, size_t stack, void *(*function)(void *), void *user);
+
+/*
+ * Waits in the condition until that time on tg_time_now()'s clock (INFINITY: for ever), or less. False, at once: the time
+ * has come.
+ */
+bool tg__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, double until);
 
 /* The calling thread is woken as soon as it is time, not with others some 50 µs later. */
 void tg__thread_be_exact(void);
