@@ -98,7 +98,8 @@ tg_status tg__context_settled(tg_context *context)
 /*
  * Looks at everything above `context`: the first stopped one's cause is copied and true returned;
  * else `until` becomes the earliest deadline. Locks from below to above, so that no group above can
- * end its run, or be reset, while it is looked at.
+ * end its run, or be reset, while it is looked at. What lies between is stopped on the way back: who
+ * cancels advances the epoch only after the state, and until then nothing else would tell it.
  */
 static bool look_up(tg_context *context, tg_error *cause, char *message, char *name, double *until)
 {
@@ -119,6 +120,8 @@ static bool look_up(tg_context *context, tg_error *cause, char *message, char *n
             stopped = look_up(context->parent, cause, message, name, until);
         if (!stopped && context->outer != NULL)
             stopped = look_up(context->outer, cause, message, name, until);
+        if (stopped)
+            tg__context_stop(context, cause);
     }
     tg__lock_give(&context->lock);
     return stopped;

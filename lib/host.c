@@ -73,19 +73,19 @@ static void *host(void *user)
     return NULL;
 }
 
-/* Under the lock. */
+/* Under the lock, which is free meanwhile: another one may have been made by then, and have ended. */
 static void join(struct tg__shard *shard)
 {
-    if (!shard->joins)
-        return;
-    shard->joins = false;
-    pthread_t thread = shard->thread;
-    pthread_mutex_unlock(&shard->lock);
-    if (pthread_equal(thread, pthread_self())) /* of a pool that was destroyed in a task */
-        pthread_detach(thread);
-    else
-        pthread_join(thread, NULL);
-    pthread_mutex_lock(&shard->lock);
+    while (shard->joins) {
+        shard->joins = false;
+        pthread_t thread = shard->thread;
+        pthread_mutex_unlock(&shard->lock);
+        if (pthread_equal(thread, pthread_self())) /* of a pool that was destroyed in a task */
+            pthread_detach(thread);
+        else
+            pthread_join(thread, NULL);
+        pthread_mutex_lock(&shard->lock);
+    }
 }
 
 static bool make(struct tg__shard *shard)

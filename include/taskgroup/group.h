@@ -296,7 +296,7 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
  * @return TG_OK: every required task is OK (look at tg_group_error_next() for optional ones);
  *         TG_FAILED, TG_CRASHED, TG_TIMED_OUT with an index in the error: what the first required
  *         failure was; TG_CANCELLED, TG_TIMED_OUT without one: stopped from outside, and
- *         something was left undone; TG_FEWER: `.need` was not reached; TG_BUSY: it runs already;
+ *         something was left undone, or an add refused; TG_FEWER: `.need` was not reached; TG_BUSY: it runs already;
  *         TG_INVALID (NULL, an add was, or a task weighs more than the task around the run holds);
  *         TG_NO_MEMORY, TG_TOO_LARGE, TG_UNSUPPORTED, TG_NO_SYSTEM: nothing ran, either because of a
  *         lost add or because there is no room for the results (then run may be tried again).

@@ -245,14 +245,14 @@ static void judge_answer(
 {
     const tg_error *error = tg_group_error(g);
     bool keep_going = (plan->options.flags & TG_GROUP_KEEP_GOING) != 0;
-    bool undone = tally->skipped + tally->cancelled > 0;
+    bool undone = tally->skipped + tally->cancelled + atomic_load(&plan->late) > 0;
 
     hold(plan, (error == NULL) == (status == TG_OK));
     if (!outside) { /* nobody has cancelled */
         hold(plan, status == (tally->required_failed > 0 ? TG_FAILED : TG_OK));
         hold(plan, status == TG_OK || !keep_going || !undone);
         if (status == TG_OK || keep_going)
-            hold(plan, !undone && atomic_load(&plan->late) == 0);
+            hold(plan, !undone);
     }
     if (status == TG_OK)
         hold(plan, !undone && tally->required_failed == 0);
