@@ -71,7 +71,7 @@ typedef struct tg_pool_numbers {
     int running;   /**< of them: running tasks now, or looking for one */
     int free;      /**< of them: not */
     int waiters;   /**< callers that wait for room */
-    size_t queued; /**< tasks that wait for a thread */
+    size_t queued; /**< tasks that wait, and no thread looks for one yet */
     size_t
         pending; /**< tasks in flight on no thread: deferred, asleep; or waiting for their time */
     size_t submitted; /**< tasks taken so far: running + queued + pending + those that follow */
