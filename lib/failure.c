@@ -84,25 +84,22 @@ static void build_index(struct tg__failures *failures)
     qsort(failures->by_index, n, sizeof *failures->by_index, compare_index);
 }
 
-const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index)
+static const struct tg__failure *find_by_index(const struct tg__failures *failures, size_t index)
 {
-    build_index(failures);
-    if (failures->by_index == NULL) {
-        const struct tg__failure *f = failures->head;
-        while (f != NULL && f->error.index != index)
-            f = f->next;
-        return f;
-    }
     const struct tg__failure wanted = {.error = {.index = index}}, *key = &wanted;
     const struct tg__failure **found = bsearch(
         &key, failures->by_index, failures->count, sizeof *failures->by_index, compare_index);
     return found != NULL ? *found : NULL;
 }
 
-const struct tg__failure *tg__failures_find_late(struct tg__failures *failures, size_t index)
+const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index, bool late)
 {
     tg__lock_take(&failures->lock);
+    if (!late)
+        build_index(failures);
     const struct tg__failure *f = failures->tail;
+    if (failures->by_index != NULL)
+        f = find_by_index(failures, index);
     while (f != NULL && f->error.index != index)
         f = f->previous;
     tg__lock_give(&failures->lock);

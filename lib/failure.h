@@ -31,11 +31,8 @@ struct tg__failures {
 const struct tg__failure *tg__failures_add(
     struct tg__failures *failures, const tg_error *error, bool required);
 
-/* The failure of the task with this index, or NULL. Between runs, one thread at a time. */
-const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index);
-
-/* The same while tasks still fail: from the last one back. */
-const struct tg__failure *tg__failures_find_late(struct tg__failures *failures, size_t index);
+/* The failure of the task with this index, or NULL. `late`: it is one of the last, and others follow. */
+const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index, bool late);
 
 /* Frees and forgets all. */
 void tg__failures_reset(struct tg__failures *failures);

@@ -102,6 +102,7 @@ if(TASKGROUP_SANITIZE)
             allocator_may_return_null=1
             exitcode=66
             atexit_sleep_ms=10 # not a second: each test function is a process of its own
+            report_thread_leaks=0 # a pool whose own task has destroyed it ends beside the process
             "external_symbolizer_path=${TASKGROUP_SYMBOLIZER}" # to know the names in tsan.supp
             "suppressions=${CMAKE_CURRENT_LIST_DIR}/tsan.supp")
         list(JOIN options ":" options)
