@@ -375,7 +375,8 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         }
     }
     struct tg__grip grip = tg__group_grip(group);
-    if (way == TG_FULL_RUN) /* a pool's region, or the pool, does not end meanwhile */
+    bool visits = group->kept.on && (way == TG_FULL_RUN || way == TG_FULL_DROP);
+    if (visits) /* a pool's region, or the pool, does not end meanwhile */
         group->kept.guests++;
     tg_status status = way == TG_FULL_REFUSE ? TG_FULL
                        : way == TG_FULL_DROP ? drop(group, a)
@@ -393,7 +394,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         tg__room_run(group, a->first, a->count);
     if (status == TG_OK && way == TG_FULL_DROP)
         tell_dropped(group, a);
-    if (way == TG_FULL_RUN)
+    if (visits)
         tg__kept_part(group);
     tg__group_release(group, grip, 0);
     return status;
