@@ -169,6 +169,10 @@ static void parse(bench_args *args, const char *argument)
 #define IS(name) (length == sizeof name - 1 && memcmp(argument, name, length) == 0)
     if (IS("impl"))
         args->impl = text;
+    else if (IS("workload"))
+        args->workload = text;
+    else if (IS("kind"))
+        args->kind = text;
     else if (IS("n"))
         args->n = (size_t)number(argument, text);
     else if (IS("groups"))
@@ -190,12 +194,35 @@ static void parse(bench_args *args, const char *argument)
 #undef IS
 }
 
-static void check_impl(const char *impl)
+/* Splits "spawn/tbb"; a program of one workload does not say which. */
+static const char *impl_of(const char *known, int *workload_length)
 {
-    for (const char *const *known = bench_impls; *known; known++)
-        if (strcmp(*known, impl) == 0)
+    const char *slash = strchr(known, '/');
+    *workload_length = slash ? (int)(slash - known) : 0;
+    return slash ? slash + 1 : known;
+}
+
+static void check_impl(const bench_args *args)
+{
+    for (const char *const *known = bench_impls; *known; known++) {
+        int length;
+        if (strcmp(impl_of(*known, &length), args->impl) == 0 &&
+            strlen(args->workload) == (size_t)length &&
+            memcmp(*known, args->workload, (size_t)length) == 0)
             return;
-    usage_error(impl);
+    }
+    usage_error(args->impl);
+}
+
+static void list(void)
+{
+    const char *comma = "[";
+    for (const char *const *known = bench_impls; *known; known++, comma = ",") {
+        int length;
+        const char *impl = impl_of(*known, &length);
+        printf("%s{\"workload\":\"%.*s\",\"impl\":\"%s\"}", comma, length, *known, impl);
+    }
+    printf("]\n");
 }
 
 int main(int argc, char **argv)
@@ -204,10 +231,15 @@ int main(int argc, char **argv)
         printf("{\"loops_per_us\":%.17g}\n", loops_per_us());
         return 0;
     }
-    bench_args args = {.impl = bench_impls[0], .groups = 1, .rounds = 1};
+    if (argc == 2 && strcmp(argv[1], "list") == 0) {
+        list();
+        return 0;
+    }
+    bench_args args = {
+        .impl = bench_impls[0], .workload = "", .kind = "", .groups = 1, .rounds = 1};
     for (int i = 1; i < argc; i++)
         parse(&args, argv[i]);
-    check_impl(args.impl);
+    check_impl(&args);
     const char *threads = getenv("OMP_NUM_THREADS");
     args.threads = threads ? (int)number("OMP_NUM_THREADS", threads) : 0;
     if (args.threads < 1)

@@ -6,22 +6,30 @@
  * workload; a process runs one of them: a warm-up, then the repetition that counts. It prints one
  * JSON line, {"n":6,"us_per_group":1.9}, or {"wrong":"..."} if a result is not what it must be.
  *
- * A program defines bench_run() and bench_impls; main() is in bench.c.
+ * A program defines bench_run() and bench_impls; main() is in bench.c. A program that has several
+ * workloads names the workload, too: bench_impls are then "spawn/tbb", "small/tbb" and so on, and
+ * the program is called with `workload=small impl=tbb`. With `list` alone it prints what it has.
  */
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** What the driver asks for, as `name=value` on the command line. */
 typedef struct bench_args {
-    const char *impl; /**< which contender of the program, one of bench_impls */
-    size_t n;         /**< tasks, items, or the argument of a recursion */
-    size_t groups;    /**< how many groups one after another */
-    size_t cutoff;    /**< below it a recursion is serial */
-    long limit;       /**< tasks in flight at most; 0: no limit */
-    int region;       /**< 1: inside a parallel region of the program; 0: from serial code */
-    int rounds;       /**< warm-ups before the round that counts */
-    int threads;      /**< OMP_NUM_THREADS */
-    double body_us;   /**< how long a body works */
+    const char *impl;     /**< which contender of the program, one of bench_impls */
+    const char *workload; /**< which workload of a program that has several; else "" */
+    const char *kind;     /**< which variety of the workload; "" is its usual one */
+    size_t n;             /**< tasks, items, or the argument of a recursion */
+    size_t groups;        /**< how many groups one after another */
+    size_t cutoff;        /**< where a recursion goes on serially */
+    long limit;           /**< tasks in flight at most; 0: no limit */
+    int region;           /**< 1: inside a parallel region of the program; 0: from serial code */
+    int rounds;           /**< warm-ups before the round that counts */
+    int threads;          /**< OMP_NUM_THREADS */
+    double body_us;       /**< how long a body works */
     double
         loops_per_us; /**< bench_work()'s speed, measured once by the driver for all contenders */
 } bench_args;
@@ -39,7 +47,7 @@ double bench_now(void);
 void bench_report(const char *metric, double value);
 
 /** Says what is wrong and ends the process: a contender that is wrong has no figures. */
-_Noreturn void bench_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void bench_wrong(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /** As malloc(), zeroed; no answer but success. */
 void *bench_alloc(size_t count, size_t size);
@@ -56,5 +64,9 @@ uint64_t bench_work(uint64_t seed, uint64_t loops);
 
 /** What bench_work() answers for seeds 1 to n: checks all of them, at a multiplication each. */
 void bench_work_check(const uint64_t *results, size_t n, uint64_t loops);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
