@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/alitto/pond/v2"
-	"github.com/panjf2000/ants/v2"
 	"github.com/sourcegraph/conc/pool"
 )
 
@@ -45,11 +44,9 @@ func tripBySignal(submit func(func())) func(func()) {
 	}
 }
 
-// As many workers as threads would make ants' submitters wait for each other; see antsWorkers. ants can wait for its
-// workers but not for its tasks, so these are counted.
-func newAnts(int) workers {
-	p, err := ants.NewPool(antsWorkers)
-	mustBeOk(err)
+// ants can wait for its workers but not for its tasks, so these are counted.
+func newAnts(threads int) workers {
+	p := newAntsPool(threads)
 	var tasks sync.WaitGroup
 	submit := func(task func()) {
 		tasks.Add(1)

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/panjf2000/ants/v2"
 	"github.com/sourcegraph/conc/pool"
 	"golang.org/x/sync/errgroup"
 )
@@ -71,8 +70,7 @@ func sleepConc(limit, n int, body func(int)) {
 }
 
 func sleepAnts(limit, n int, body func(int)) {
-	p, err := ants.NewPool(limit)
-	mustBeOk(err)
+	p := newAntsPool(limit)
 	defer p.Release()
 	var wait sync.WaitGroup
 	wait.Add(n)
