@@ -189,6 +189,14 @@ static void parse(bench_args *args, const char *argument)
         args->body_us = number(argument, text);
     else if (IS("loops"))
         args->loops_per_us = number(argument, text);
+    else if (IS("bytes"))
+        args->bytes = (size_t)number(argument, text);
+    else if (IS("fails"))
+        args->fails = (int)number(argument, text);
+    else if (IS("workers"))
+        args->workers = (int)number(argument, text);
+    else if (IS("root"))
+        args->root = text;
     else
         usage_error(argument);
 #undef IS

@@ -32,6 +32,10 @@ typedef struct bench_args {
     double body_us;       /**< how long a body works */
     double
         loops_per_us; /**< bench_work()'s speed, measured once by the driver for all contenders */
+    size_t bytes;     /**< of a result */
+    int fails;        /**< 1: one task fails */
+    int workers;      /**< threads of a team that OMP_NUM_THREADS does not set */
+    const char *root; /**< a directory */
 } bench_args;
 
 /** The contenders that this program has, NULL at the end. */

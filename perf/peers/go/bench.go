@@ -20,8 +20,10 @@ import (
 type args struct {
 	workload, impl string
 	root           string  // digest: the tree
+	bytes          int     // memory: of a result, which are 8 here
 	n              int     // tasks, items
 	groups         int     // how many groups one after another
+	workers        int     // mlee's goroutines
 	limit          int     // tasks in flight at most, or threads that submit; 0: no limit
 	region         int     // of OpenMP: must be 0
 	rounds         int     // warm-ups before the round that counts
@@ -175,7 +177,7 @@ func (a *args) parse(argument string) {
 		a.loopsPerUs = number(argument, text)
 	default:
 		whole, known := map[string]*int{"n": &a.n, "groups": &a.groups, "limit": &a.limit, "region": &a.region,
-			"rounds": &a.rounds, "fails": &a.fails, "cutoff": &a.cutoff}[name]
+			"rounds": &a.rounds, "fails": &a.fails, "cutoff": &a.cutoff, "workers": &a.workers, "bytes": &a.bytes}[name]
 		if !known {
 			usageError(argument)
 		}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "scale.h"
+#include "bench_tg.h"
+
+const char *const bench_impls[] = {"tg", NULL};
+
+static int body(tg_task *self, void *arg, void *result)
+{
+    (void)self;
+    *(uint64_t *)result = (uintptr_t)arg;
+    return 0;
+}
+
+static void scale_group(const bench_args *args)
+{
+    tg_group *group = tg_group_create(TG_GROUP(.result_size = sizeof(uint64_t)));
+    for (size_t i = 0; i < args->n; i++)
+        tg_group_add(group, body, (const void *)(uintptr_t)(i + 1));
+    bench_must_be_ok(tg_group_run(group));
+    scale_check(tg_group_results(group), args->n);
+    tg_group_destroy(group);
+}
