@@ -16,6 +16,8 @@ struct tg__heap {
     } *items;
     size_t count, room;
     size_t reserved; /* pushes that have been promised room at once */
+    void *block;     /* where the items lie */
+    size_t block_size;
 };
 
 /* Room for `more` pushes beyond all that were reserved before; false: out of memory, unchanged. */
