@@ -2,7 +2,6 @@
 #include "queue.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static uint64_t pack(size_t first, size_t many)
 {
@@ -19,18 +18,25 @@ static size_t many_of(uint64_t indices)
     return (size_t)(indices & 0xffff);
 }
 
+/* By hand: aligned_alloc() costs a small group as much as several of its tasks. */
+static struct tg__hand *align(void *block)
+{
+    uintptr_t line = TG__CACHE_LINE, at = (uintptr_t)block;
+    return (struct tg__hand *)((at + line - 1) / line * line);
+}
+
 bool tg__queue_open(struct tg__queue *queue, int places)
 {
     if (places <= queue->places)
         return true;
-    size_t size = (size_t)places * sizeof(struct tg__hand);
-    struct tg__hand *hands = aligned_alloc(TG__CACHE_LINE, size);
-    if (hands == NULL)
+    void *block = calloc((size_t)places + 1, sizeof(struct tg__hand));
+    if (block == NULL)
         return false;
-    memset(hands, 0, size);
+    struct tg__hand *hands = align(block);
     for (int p = 0; p < queue->places; p++) /* of a run that ended early */
         atomic_init(&hands[p].indices, atomic_load(&queue->hands[p].indices));
-    free(queue->hands);
+    free(queue->block);
+    queue->block = block;
     queue->hands = hands;
     queue->places = places;
     return true;
@@ -38,7 +44,7 @@ bool tg__queue_open(struct tg__queue *queue, int places)
 
 void tg__queue_free(struct tg__queue *queue)
 {
-    free(queue->hands);
+    free(queue->block);
 }
 
 void tg__queue_reset(struct tg__queue *queue)

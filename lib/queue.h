@@ -27,7 +27,8 @@ struct tg__queue {
     atomic_size_t cursor; /* all indices below have been handed out, or are in a hand */
     char pad_after[TG__CACHE_LINE];
     int places;
-    struct tg__hand *hands; /* one for each place (a thread of the team) */
+    struct tg__hand *hands; /* one for each place (a thread of the team), in … */
+    void *block;
 };
 
 /* Makes hands for `places` threads; what was handed out stays so. False: out of memory. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP */
 #include "team.h"
 
 #include "lock.h"
@@ -34,6 +35,13 @@ struct tg__team {
 
 /* About 20 µs: as long as a sleep and a wake-up take. */
 enum { SPINS = 400 };
+
+/* The lock is held for a few instructions: who spins for it shortly need not be woken. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define LOCK_INITIALIZER PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#else
+#define LOCK_INITIALIZER PTHREAD_MUTEX_INITIALIZER
+#endif
 
 /* initial-exec: one load instead of a call, also in a shared library. It is one pointer. */
 static _Thread_local struct tg__seat *seated __attribute__((tls_model("initial-exec")));
@@ -426,7 +434,7 @@ static int processors(void)
 static void open_team(struct tg__team *team, bool ours, int size)
 {
     *team = (struct tg__team){
-        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .lock = LOCK_INITIALIZER,
         .ours = ours,
         .size = size,
         .got = size,
@@ -503,9 +511,10 @@ static int run_below(
 
 static void prepare(struct tg__source *source)
 {
-    atomic_store(&source->visitors, 0);
-    atomic_store(&source->pins, 0);
-    atomic_store(&source->ticket_out, false);
+    /* Published with the team. */
+    atomic_store_explicit(&source->visitors, 0, memory_order_relaxed);
+    atomic_store_explicit(&source->pins, 0, memory_order_relaxed);
+    atomic_store_explicit(&source->ticket_out, false, memory_order_relaxed);
     source->rounding = tg__rounding_get();
     source->below = NULL;
 }
