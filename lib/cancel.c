@@ -39,7 +39,7 @@ static tg_status take(
     case TG__AGAIN_TIME:
     case TG__SLEEP_TIME:
         tg__delay_forget(group, task);
-        atomic_store(&task->cell->state, TG__ENDING);
+        atomic_store(task->state, TG__ENDING);
         return TG_OK;
     case 0:
     case TG__AGAIN:
@@ -99,11 +99,11 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
                    : tg__refuse(
                          TG_INVALID, "tg_group_cancel: index %zu of %zu tasks", index, count);
     }
-    unsigned char state = atomic_load(&task.cell->state);
+    unsigned char state = atomic_load(task.state);
     tg_status status = TG_DONE;
     if (index >= group->settled || group->kept.on)
         while ((status = take(group, &task, index, state)) == TG_RUNNING)
-            state = atomic_load(&task.cell->state); /* it has just been claimed */
+            state = atomic_load(task.state); /* it has just been claimed */
     struct tg__away *away =
         status == TG_OK && state == TG__SLEEP_TIME ? tg__pending_take(group, index) : NULL;
     bool taken = status == TG_OK && state != TG__DEFERRED && state != TG__ENDING &&

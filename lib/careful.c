@@ -149,7 +149,7 @@ bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
     if (status != TG_OK && status != TG_CANCELLED)
         self->stops |= tg__runner_fail(self, task, status, code);
     atomic_fetch_add_explicit(tally(run, status), 1, memory_order_relaxed);
-    atomic_store(&task->cell->state, TG__STATE(status)); /* on_done looks at it beside a flag */
+    atomic_store(task->state, TG__STATE(status)); /* on_done looks at it beside a flag */
     if (run->left != NULL)
         run->left(run, task, self->index);
     if (status == TG_OK)
@@ -168,12 +168,12 @@ static bool take_it(const struct tg__view *task)
 {
     unsigned char state = 0;
     if ((task->flags & (TG__APART | TG__MARKED)) == 0) {
-        atomic_store_explicit(&task->cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
+        atomic_store_explicit(task->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
         return true;
     }
-    return atomic_compare_exchange_strong(&task->cell->state, &state, TG__STATE(TG_RUNNING)) ||
+    return atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)) ||
            (state == TG__AGAIN &&
-               atomic_compare_exchange_strong(&task->cell->state, &state, TG__STATE(TG_RUNNING)));
+               atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)));
 }
 
 void tg__careful_run(tg_task *self, const struct tg__view *task)

@@ -86,7 +86,7 @@ void tg__claim_abandon(tg_group *group)
         struct tg__view task;
         size_t index = group->ready.items[i].index;
         if (tg__store_look(&run->store, index, &task) &&
-            tg__status_of(atomic_load(&task.cell->state)) < TG_NOT_RUN)
+            tg__status_of(atomic_load(task.state)) < TG_NOT_RUN)
             run->left(run, &task, index);
     }
 }

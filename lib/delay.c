@@ -65,7 +65,7 @@ static bool still_waits(size_t index, void *user)
     struct tg__view task;
     if (!tg__store_look(&group->run.store, index, &task))
         return false;
-    unsigned char state = atomic_load(&task.cell->state);
+    unsigned char state = atomic_load(task.state);
     return state == TG__START_TIME || state == TG__AGAIN_TIME || state == TG__SLEEP_TIME;
 }
 
@@ -86,7 +86,7 @@ void tg__delay_push(
 {
     uint64_t key = key_of(time);
     bool first = group->due.count == 0 || key < group->due.items[0].key;
-    atomic_store(&task->cell->state, state);
+    atomic_store(task->state, state);
     tidy(group);
     group->due_background += state != TG__SLEEP_TIME && in_background(task);
     group->due_placed += state == TG__AGAIN_TIME;
@@ -100,8 +100,8 @@ void tg__delay_push(
 
 void tg__delay_forget(tg_group *group, const struct tg__view *task)
 {
-    bool asleep = atomic_load(&task->cell->state) == TG__SLEEP_TIME;
-    group->due_placed -= atomic_load(&task->cell->state) == TG__AGAIN_TIME;
+    bool asleep = atomic_load(task->state) == TG__SLEEP_TIME;
+    group->due_placed -= atomic_load(task->state) == TG__AGAIN_TIME;
     group->due_background -= !asleep && in_background(task);
     group->due_gone++;
     if (!asleep) /* whose room was promised to the task; in the heap it still takes its own */
@@ -110,6 +110,7 @@ void tg__delay_forget(tg_group *group, const struct tg__view *task)
 
 void tg__delay_drop(tg_group *group)
 {
+    group->due_dropped |= group->due.count > 0;
     group->due.count = group->due_background = group->due_gone = group->due_placed = 0;
     publish(group);
 }
@@ -130,7 +131,7 @@ bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t in
     tg_group *group = run->group;
     bool periodic = task->extra->period > 0;
     if (delay <= 0 && !periodic) {
-        atomic_store(&task->cell->state, TG__AGAIN);
+        atomic_store(task->state, TG__AGAIN);
         make_ready(group, task, index); /* by who serves: he claims again next */
         return true;
     }
@@ -142,31 +143,32 @@ bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t in
     return again;
 }
 
+enum { BATCH = 64 };
+
 /* Ends of sleep, to be dealt with when the lock is free. */
 struct batch {
-    enum { BATCH = 64 } most;
     size_t sleepers;
     struct tg__sleeper sleeper[BATCH];
 };
 
-/* What the top of the heap has waited for; false: somebody has taken it out. */
+/* What the task has waited for; false: somebody has taken it out. */
 static bool let_go(tg_group *group, size_t index, struct batch *batch)
 {
     struct tg__view task;
     if (!tg__store_look(&group->run.store, index, &task))
         return false;
-    switch (atomic_load(&task.cell->state)) {
+    switch (atomic_load(task.state)) {
     case TG__START_TIME:
-        atomic_store(&task.cell->state, 0);
+        atomic_store(task.state, 0);
         if (group->options.queue != 0)
             atomic_fetch_add(&group->outstanding, 1);
         break;
     case TG__AGAIN_TIME:
-        atomic_store(&task.cell->state, TG__AGAIN);
+        atomic_store(task.state, TG__AGAIN);
         group->due_placed--;
         break;
     case TG__SLEEP_TIME:
-        atomic_store(&task.cell->state, TG__ENDING);
+        atomic_store(task.state, TG__ENDING);
         tg__heap_unreserve(&group->due);
         batch->sleeper[batch->sleepers++] = tg__pending_wake(group, &task, index);
         return true;
@@ -178,6 +180,24 @@ static bool let_go(tg_group *group, size_t index, struct batch *batch)
     return true;
 }
 
+/* Under the lock. How many: of those that had been taken out before, too. */
+static size_t reap(tg_group *group, uint64_t now, struct batch *batch)
+{
+    size_t popped[BATCH], many = 0;
+    for (; many < BATCH && group->due.count > 0 && group->due.items[0].key <= now; many++) {
+        popped[many] = tg__heap_pop(&group->due).index;
+        tg__store_expect(&group->run.store, popped[many]); /* far apart, most likely */
+    }
+    for (size_t i = 0; i < many; i++) {
+        if (!let_go(group, popped[i], batch)) {
+            group->due_gone--;
+            tg__heap_unreserve(&group->due);
+        }
+    }
+    publish(group);
+    return many;
+}
+
 size_t tg__delay_reap(tg_group *group)
 {
     uint64_t first = atomic_load_explicit(&group->due_first, memory_order_relaxed);
@@ -187,19 +207,10 @@ size_t tg__delay_reap(tg_group *group)
     if (now < first && !atomic_load_explicit(&group->rung, memory_order_relaxed))
         return 0;
     struct batch batch;
-    size_t many = 0;
     batch.sleepers = 0;
     tg__lock_take(&group->lock);
     atomic_store(&group->rung, false);
-    while (many < BATCH && group->due.count > 0 && group->due.items[0].key <= now) {
-        if (let_go(group, tg__heap_pop(&group->due).index, &batch)) {
-            many++;
-        } else {
-            group->due_gone--;
-            tg__heap_unreserve(&group->due);
-        }
-    }
-    publish(group);
+    size_t many = reap(group, now, &batch);
     tg__lock_give(&group->lock);
     if (batch.sleepers > 0)
         tg__pending_end_sleep(group, batch.sleeper, batch.sleepers);

@@ -68,7 +68,7 @@ static bool next_has_ended(tg_group *group)
     if (next >= tg__store_count(store))
         return false;
     struct tg__view task = tg__store_get(store, next);
-    unsigned char state = atomic_load(&task.cell->state);
+    unsigned char state = atomic_load(task.state);
     return tg__status_of(state) < TG_NOT_RUN;
 }
 
@@ -199,7 +199,7 @@ void tg__done_rest(tg_group *group, size_t from)
         struct tg__view task;
         if (!tg__store_look(store, i, &task))
             continue;
-        if (in_order(group) || tg__status_of(atomic_load(&task.cell->state)) == TG_NOT_RUN)
+        if (in_order(group) || tg__status_of(atomic_load(task.state)) == TG_NOT_RUN)
             call(group, i, true);
     }
     if (in_order(group))

@@ -101,26 +101,29 @@ static void free_holds(tg_group *group)
     group->away = 0;
 }
 
-/* What reset makes anew, beside the parts that reset themselves. */
+/* What reset makes anew, beside the parts that reset themselves. Nobody looks meanwhile: an order would only cost. */
 static void forget(tg_group *group)
 {
     struct tg__run *run = &group->run;
+    const memory_order any = memory_order_relaxed;
     atomic_size_t *const counts[] = {&run->ok, &run->failed, &run->timed_out, &run->crashed,
         &run->cancelled, &run->dropped, &run->attempts, &run->ranks, &run->successes,
         &group->ready_count, &group->late, &group->outstanding, &group->delivered, &group->finished,
         &group->backlog};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        atomic_store(counts[i], 0);
-    atomic_store(&run->stopped_itself, false);
-    atomic_store(&run->enough, false);
-    atomic_store(&run->called_off, false);
+        atomic_store_explicit(counts[i], 0, any);
+    atomic_store_explicit(&run->stopped_itself, false, any);
+    atomic_store_explicit(&run->enough, false, any);
+    atomic_store_explicit(&run->called_off, false, any);
     run->times.busy = run->times.longest = 0;
     run->times.longest_index = TG_NO_INDEX;
-    atomic_store(&group->in_turn, group->options.shared != NULL || group->options.ahead != 0);
+    atomic_store_explicit(
+        &group->in_turn, group->options.shared != NULL || group->options.ahead != 0, any);
     group->ready.count = group->ready.reserved = 0;
     group->due.reserved = 0;
     tg__delay_drop(group);
-    atomic_store(&group->rung, false);
+    group->due_dropped = false;
+    atomic_store_explicit(&group->rung, false, any);
     group->heaviest = 0;
     free(group->order);
     group->order = NULL;

@@ -23,7 +23,7 @@ static tg_status open_hold(tg_group *group, struct tg__addition *a, tg_task *hol
     if (status != TG_OK)
         return status;
     struct tg__view task = tg__store_get(&group->run.store, a->first);
-    atomic_store(&task.cell->state, TG__DEFERRED);
+    atomic_store(task.state, TG__DEFERRED);
     *hold = (tg_task){.run = &group->run, .index = a->first, .kind = TG__HOLD, .worker = -1};
     hold->next_hold = group->holds;
     group->holds = hold;

@@ -7,7 +7,7 @@
 /* The first index from `index` on whose record is there. */
 static size_t next_kept(const struct tg__store *store, size_t index, size_t count)
 {
-    while (index < count && tg__store_find(store, index, NULL) == NULL)
+    while (index < count && tg__store_find(store, index) == NULL)
         index = (index / TG__STORE_RECYCLED + 1) * TG__STORE_RECYCLED;
     return index;
 }
@@ -31,10 +31,10 @@ void tg__kept_ended(tg_group *group, const struct tg__view *task, size_t index)
 
 static void abandon(tg_group *group, const struct tg__view *task, size_t index)
 {
-    unsigned char state = atomic_load(&task->cell->state);
+    unsigned char state = atomic_load(task->state);
     if (tg__status_of(state) == TG_NOT_RUN) {
         group->kept.abandoned++;
-        atomic_store(&task->cell->state, TG__STATE(TG_SKIPPED));
+        atomic_store(task->state, TG__STATE(TG_SKIPPED));
         tg__kept_ended(group, task, index);
         return;
     }

@@ -57,9 +57,9 @@ void *tg_group_result(tg_group *group, size_t index)
 }
 
 /* The status of a task that nobody has touched is a matter of when one looks. */
-static tg_status status_of(const struct tg__cell *cell, bool settled)
+static tg_status status_of(const struct tg__view *task, bool settled)
 {
-    unsigned char state = atomic_load_explicit(&cell->state, memory_order_acquire);
+    unsigned char state = atomic_load_explicit(task->state, memory_order_acquire);
     tg_status status = tg__status_of(state);
     return settled && status == TG_NOT_RUN ? TG_SKIPPED : status;
 }
@@ -69,7 +69,7 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
     struct tg__run *run = &group->run;
     struct tg__view task = tg__store_get(&run->store, index);
     *o = (tg_outcome){.size = sizeof *o, .index = index, .arg = task.arg, .result = task.result};
-    o->status = status_of(task.cell, over);
+    o->status = status_of(&task, over);
     bool has_ended = o->status < TG_NOT_RUN;
     if (has_ended)
         o->code = atomic_load_explicit(&task.cell->code, memory_order_relaxed);
@@ -109,7 +109,7 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
     struct tg__store *store = &group->run.store;
     tg__lock_take(&group->lock);
     size_t count = tg__store_count(store);
-    bool kept = index < count && tg__store_find(store, index, NULL) != NULL;
+    bool kept = index < count && tg__store_find(store, index) != NULL;
     if (kept)
         tg__outcome_fill(group, index, index < group->settled && !group->running, &o);
     tg__lock_give(&group->lock);
@@ -157,7 +157,7 @@ static size_t success_rank(tg_group *group, size_t index)
     struct tg__store *store = &group->run.store;
     struct tg__view task;
     return tg__store_look(store, index, &task) && task.note != NULL &&
-                   status_of(task.cell, true) == TG_OK
+                   status_of(&task, true) == TG_OK
                ? task.note->rank
                : 0;
 }

@@ -96,7 +96,7 @@ static void stay(tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
     const struct timespec moment = {.tv_nsec = 1000000};
-    while (atomic_load(&task->cell->state) != TG__ENDING &&
+    while (atomic_load(task->state) != TG__ENDING &&
            !(sleeps &&
                (tg_time_now() >= self->wake || tg__context_status(self->run->context) != TG_OK)))
         nanosleep(&moment, NULL);
@@ -120,8 +120,7 @@ static void take_along(tg_group *group, tg_task *self)
 static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
-    if (atomic_load(&task->cell->state) == TG__ENDING ||
-        (sleeps && !tg__heap_reserve(&group->due, 1)))
+    if (atomic_load(task->state) == TG__ENDING || (sleeps && !tg__heap_reserve(&group->due, 1)))
         return false;
     take_along(group, self);
     if ((self->slot_gone = holds_slot(group, task)))
@@ -132,7 +131,7 @@ static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
         tg__delay_push(group, task, self->index, TG__SLEEP_TIME, self->wake);
     } else {
         group->away++;
-        atomic_store(&task->cell->state, TG__DEFERRED);
+        atomic_store(task->state, TG__DEFERRED);
     }
     return true;
 }
@@ -141,7 +140,7 @@ static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
 static void end_here(tg_task *self, const struct tg__view *task)
 {
     tg_group *group = self->run->group;
-    bool completed = atomic_exchange(&task->cell->state, TG__ENDING) == TG__ENDING;
+    bool completed = atomic_exchange(task->state, TG__ENDING) == TG__ENDING;
     tg__lock_take(&group->lock);
     struct tg__away *early = tg__store_take(&group->run.store, self->index);
     tg__lock_give(&group->lock);
@@ -210,7 +209,7 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
     for (size_t i = 0; i < many; i++) {
         struct tg__sleeper *s = &sleeper[i];
         if (is_plain(group, s)) {
-            atomic_store_explicit(&s->task.cell->state, TG__STATE(TG_OK), memory_order_release);
+            atomic_store_explicit(s->task.state, TG__STATE(TG_OK), memory_order_release);
             plain++;
             continue;
         }
@@ -244,8 +243,8 @@ bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned c
     tg_status status = status_of(task, state);
     unsigned char now = state;
     if (state != 0 && state != TG__AGAIN) /* nobody else comes by it */
-        atomic_store(&task->cell->state, TG__STATE(status));
-    else if (!atomic_compare_exchange_strong(&task->cell->state, &now, TG__STATE(status)))
+        atomic_store(task->state, TG__STATE(status));
+    else if (!atomic_compare_exchange_strong(task->state, &now, TG__STATE(status)))
         return false;
     if (task->note != NULL && status != TG_SKIPPED)
         tg__runner_rank(run, task->note);
@@ -298,7 +297,7 @@ static tg_status refuse(const char *call, size_t index, unsigned char state)
 static void complete_away(
     tg_group *group, const struct tg__view *task, size_t index, int code, const char *message)
 {
-    atomic_store(&task->cell->state, TG__ENDING);
+    atomic_store(task->state, TG__ENDING);
     struct tg__away *away = tg__pending_take(group, index);
     tg__lock_give(&group->lock);
     tg_task self = stand_in(group, task, index, away);
@@ -316,7 +315,7 @@ static void complete_away(
 static bool complete_early(tg_group *group, const struct tg__view *task, size_t index,
     unsigned char *state, int code, const char *message)
 {
-    if (!atomic_compare_exchange_strong(&task->cell->state, state, TG__ENDING))
+    if (!atomic_compare_exchange_strong(task->state, state, TG__ENDING))
         return false;
     atomic_store(&task->cell->code, code);
     size_t length = code != 0 && message != NULL ? strlen(message) : 0;
@@ -339,7 +338,7 @@ static tg_status complete(
     size_t count = tg__store_count(&group->run.store);
     bool there = index < count && tg__store_look(&group->run.store, index, &task);
     if (there)
-        state = atomic_load(&task.cell->state);
+        state = atomic_load(task.state);
     if (state == TG__DEFERRED) {
         complete_away(group, &task, index, code, message);
         return TG_OK;

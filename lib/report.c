@@ -23,7 +23,7 @@ static void count_live(tg_group *group, tg_report *r)
         struct tg__view task;
         if (!tg__store_look(&run->store, i, &task))
             continue;
-        unsigned char state = atomic_load_explicit(&task.cell->state, memory_order_relaxed);
+        unsigned char state = atomic_load_explicit(task.state, memory_order_relaxed);
         tg_status status = tg__status_of(state);
         if (status <= TG_CANCELLED)
             ++*counts[status];

@@ -112,7 +112,7 @@ static void settle_waiting(tg_group *group, size_t index)
     struct tg__view task;
     if (!tg__store_look(&run->store, index, &task))
         return;
-    unsigned char state = atomic_load(&task.cell->state);
+    unsigned char state = atomic_load(task.state);
     if (state != TG__AGAIN_TIME && state != TG__AGAIN && state != TG__SLEEP_TIME)
         return;
     if (state == TG__SLEEP_TIME)
@@ -205,7 +205,9 @@ static void settle(tg_group *group, size_t from)
             tg__kept_abandon(group);
         return;
     }
-    for (size_t i = from; group->due.reserved > 0 && i < group->settled; i++)
+    bool stopped = tg__context_noticed(&group->context) != TG_OK;
+    bool waited = group->due.reserved > 0 && (group->due_dropped || stopped);
+    for (size_t i = from; waited && i < group->settled; i++)
         settle_waiting(group, i);
     tg__claim_abandon(group);
     tg__done_rest(group, from);

@@ -162,24 +162,7 @@ static void end_badly(tg_task *self, const struct tg__view *task, int code)
         self->stops |= tg__runner_fail(self, task, status, code);
     }
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
-    atomic_store_explicit(&task->cell->state, TG__STATE(status), memory_order_release);
-}
-
-/* The short way. */
-static inline void call(tg_task *self, const struct tg__view *task)
-{
-    atomic_store_explicit(&task->cell->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
-    int code = task->function(self, task->arg, task->result);
-    if (self->way != TG__RETURNS) {
-        self->attempt = 0;
-        self->until = (double)INFINITY;
-        self->run->away(self, task);
-    } else if (code == 0) {
-        self->ok++;
-        atomic_store_explicit(&task->cell->state, TG__STATE(TG_OK), memory_order_release);
-    } else {
-        end_badly(self, task, code);
-    }
+    atomic_store_explicit(task->state, TG__STATE(status), memory_order_release);
 }
 
 static inline bool is_careful(const struct tg__run *run, const struct tg__view *task)
@@ -187,27 +170,109 @@ static inline bool is_careful(const struct tg__run *run, const struct tg__view *
     return run->careful || (task->flags & (TG__APART | TG__CAREFUL)) != 0;
 }
 
+__attribute__((noinline)) static void run_carefully(tg_task *self)
+{
+    struct tg__view task;
+    tg__store_view(&self->run->store, self->segment, self->index, &task);
+    tg__careful_run(self, &task);
+}
+
+/* It goes on elsewhere, or has failed. */
+__attribute__((noinline)) static void end_otherwise(tg_task *self, int code)
+{
+    struct tg__view task;
+    tg__store_view(&self->run->store, self->segment, self->index, &task);
+    if (self->way == TG__RETURNS) {
+        end_badly(self, &task, code);
+        return;
+    }
+    self->attempt = 0;
+    self->until = (double)INFINITY;
+    self->run->away(self, &task);
+}
+
+/* Does the next one start? */
+static inline bool begin_next(tg_task *self)
+{
+    if (tg__context_status(self->run->context) != TG_OK) {
+        self->over = true;
+        return false;
+    }
+    self->index = self->next++;
+    self->told = false;
+    self->way = TG__RETURNS;
+    return true;
+}
+
+static inline void forget_what_it_said(tg_task *self)
+{
+    if (self->message != NULL || self->message_lost)
+        tg__runner_forget_message(self);
+}
+
+/* The short way. */
+static inline void call(
+    tg_task *self, tg_task_fn *function, void *arg, void *result, atomic_uchar *state)
+{
+    atomic_store_explicit(state, TG__STATE(TG_RUNNING), memory_order_relaxed);
+    int code = function(self, arg, result);
+    if (code == 0 && self->way == TG__RETURNS) {
+        self->ok++;
+        atomic_store_explicit(state, TG__STATE(TG_OK), memory_order_release);
+    } else {
+        end_otherwise(self, code);
+    }
+    forget_what_it_said(self);
+}
+
+/* The tasks of a range differ in their item alone. */
+static void run_range(tg_task *self, const struct tg__segment *segment, size_t end)
+{
+    struct tg__view task;
+    tg__store_view(&self->run->store, segment, self->next, &task);
+    size_t stride = task.arg != NULL ? segment->stride : 0;
+    size_t size = task.result != NULL ? self->run->store.result_size : 0;
+    uintptr_t arg = (uintptr_t)task.arg, result = (uintptr_t)task.result; /* NULL stays so */
+    while (self->next < end && !self->slot_gone && begin_next(self)) {
+        call(self, task.function, (void *)arg, (void *)result, task.state);
+        arg += stride;
+        result += size;
+        task.state++;
+    }
+}
+
+static void run_records(tg_task *self, const struct tg__segment *segment, size_t end)
+{
+    while (self->next < end && !self->slot_gone && begin_next(self)) {
+        struct tg__view task;
+        tg__store_view(&self->run->store, segment, self->index, &task);
+        if (is_careful(self->run, &task)) {
+            run_carefully(self);
+            forget_what_it_said(self);
+        } else {
+            call(self, task.function, task.arg, task.result, task.state);
+        }
+    }
+}
+
+static bool is_plain_range(const struct tg__run *run, const struct tg__segment *segment)
+{
+    return segment->records == NULL && !run->careful &&
+           (segment->flags & (TG__APART | TG__CAREFUL)) == 0;
+}
+
 /* Not inlined: what is kept in registers here would not survive the landing of its caller. */
 __attribute__((noinline)) static void go_on(tg_task *self)
 {
-    struct tg__run *run = self->run;
-    struct tg__view task;
-    while (self->next < self->end && !self->slot_gone) {
-        if (tg__context_status(run->context) != TG_OK) {
-            self->over = true;
-            break;
-        }
-        self->index = self->next++;
-        self->segment = tg__store_find(&run->store, self->index, self->segment);
-        tg__store_view(&run->store, self->segment, self->index, &task);
-        self->told = false;
-        self->way = TG__RETURNS;
-        if (is_careful(run, &task))
-            tg__careful_run(self, &task);
+    while (self->next < self->end && !self->slot_gone && !self->over) {
+        struct tg__segment *segment =
+            tg__store_find_near(&self->run->store, self->next, self->segment);
+        size_t end = tg__store_end(segment) < self->end ? tg__store_end(segment) : self->end;
+        self->segment = segment;
+        if (is_plain_range(self->run, segment))
+            run_range(self, segment, end);
         else
-            call(self, &task);
-        if (self->message != NULL || self->message_lost)
-            tg__runner_forget_message(self);
+            run_records(self, segment, end);
     }
 }
 
@@ -215,7 +280,7 @@ __attribute__((noinline)) static void go_on(tg_task *self)
 static void come_back(tg_task *self)
 {
     struct tg__view task;
-    self->segment = tg__store_find(&self->run->store, self->index, self->segment);
+    self->segment = tg__store_find_near(&self->run->store, self->index, self->segment);
     tg__store_view(&self->run->store, self->segment, self->index, &task);
     self->trace = tg__trace_text(self->landing);
     if (is_careful(self->run, &task))

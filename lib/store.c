@@ -100,7 +100,7 @@ static size_t clear(struct tg__store *store, const struct tg__segment *kept)
         if (segment != kept)
             free_segment(segment);
     }
-    for (unsigned p = 1; p < TG__STORE_PAGES; p++)
+    for (unsigned p = 1; p < TG__STORE_PAGES && store->page[p] != NULL; p++)
         free(store->page[p]);
     free(store->gathered);
     while (store->free != NULL) {
@@ -296,12 +296,8 @@ static void publish(struct tg__store *store, size_t count, bool live)
 static inline void write_record(
     struct tg__record *record, tg_task_fn *function, void *arg, unsigned flags)
 {
-    atomic_init(&record->cell.state, 0);
-    atomic_init(&record->cell.attempts, 0);
-    atomic_init(&record->cell.code, 0);
-    record->cell.flags = (unsigned char)flags;
-    record->function = function;
-    record->arg = arg;
+    *record = (struct tg__record){
+        .cell = {.flags = (unsigned char)flags}, .function = function, .arg = arg};
 }
 
 /* The segment that has room for the record number `count`; NULL: none. */
@@ -410,7 +406,7 @@ void tg__store_release(struct tg__store *store, size_t index)
 
 bool tg__store_keep_room(struct tg__store *store, size_t index)
 {
-    struct tg__segment *segment = tg__store_find(store, index, NULL);
+    struct tg__segment *segment = tg__store_find(store, index);
     if (segment->kept == NULL)
         segment->kept = calloc(size_of(segment), sizeof *segment->kept);
     return segment->kept != NULL;
@@ -420,7 +416,7 @@ bool tg__store_keep(struct tg__store *store, size_t index, void *what)
 {
     if (!tg__store_keep_room(store, index))
         return false;
-    struct tg__segment *segment = tg__store_find(store, index, NULL);
+    struct tg__segment *segment = tg__store_find(store, index);
     free(segment->kept[index - segment->first]);
     segment->kept[index - segment->first] = what;
     return true;
@@ -428,11 +424,19 @@ bool tg__store_keep(struct tg__store *store, size_t index, void *what)
 
 void *tg__store_take(struct tg__store *store, size_t index)
 {
-    struct tg__segment *segment = tg__store_find(store, index, NULL);
+    struct tg__segment *segment = tg__store_find(store, index);
     void *what = segment->kept != NULL ? segment->kept[index - segment->first] : NULL;
     if (what != NULL)
         segment->kept[index - segment->first] = NULL;
     return what;
+}
+
+enum { LINE = 64 };
+
+/* Of the cache: threads that run neighbouring chunks do not write the same one. */
+static size_t whole_lines(size_t size)
+{
+    return (size + LINE - 1) & ~(size_t)(LINE - 1);
 }
 
 tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t many,
@@ -442,17 +446,19 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
     tg_status status = check_room(store, count, many);
     if (status != TG_OK)
         return status;
-    if (many > (SIZE_MAX - sizeof(struct tg__segment)) / sizeof(struct tg__cell))
+    if (many > (SIZE_MAX - sizeof(struct tg__segment)) / (sizeof(struct tg__cell) + 1) - 2 * LINE)
         return TG_TOO_LARGE;
     struct tg__segment *last = store->last;
-    size_t size = sizeof(struct tg__segment) + many * sizeof(struct tg__cell);
+    size_t states = whole_lines(sizeof(struct tg__segment)), cells = states + whole_lines(many);
+    size_t size = cells + many * sizeof(struct tg__cell);
     struct tg__segment *new = tg__block_new(size); /* all zero: untouched */
     if (new == NULL)
         return TG_NO_MEMORY;
     new->block_size = size;
     new->first = count;
     atomic_init(&new->count, many);
-    new->cells = (struct tg__cell *)(void *)(new + 1);
+    new->states = (atomic_uchar *)(void *)((char *)new + states);
+    new->cells = (struct tg__cell *)(void *)((char *)new + cells);
     new->function = function;
     new->items = items;
     new->stride = stride;
@@ -525,14 +531,16 @@ void *tg__store_results(struct tg__store *store)
     return all;
 }
 
-struct tg__segment *tg__store_find(
-    const struct tg__store *store, size_t index, struct tg__segment *hint)
+struct tg__segment *tg__store_find(const struct tg__store *store, size_t index)
 {
-    if (store->recycles) /* the hint may be a task's of another index by now */
+    if (store->recycles)
         return segment_at(store, index / TG__STORE_RECYCLED);
-    if (hint != NULL && index - hint->first < size_of(hint))
-        return hint;
-    size_t low = 0, high = atomic_load_explicit(&store->segments, memory_order_acquire);
+    /* From the end, by longer and longer steps: segments double, so the last ones have most of the tasks. */
+    size_t high = atomic_load_explicit(&store->segments, memory_order_acquire), low = high - 1;
+    for (size_t step = 1; segment_at(store, low)->first > index; step *= 2) {
+        high = low;
+        low = low > step ? low - step : 0;
+    }
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (segment_at(store, middle)->first <= index)

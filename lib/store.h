@@ -3,7 +3,7 @@
 #define TG_LIB_STORE_H
 /*
  * Where tasks and their results lie. Tasks are kept in segments that never move: records (24 bytes
- * each, doubling) for single tasks, a range (8 bytes each) for a loop. Adding is serialised by the
+ * each, doubling) for single tasks, a range (one byte each, if they succeed) for a loop. Adding is serialised by the
  * caller; finding is not, and may go on meanwhile.
  *
  * Result slots: the caller's array; or one contiguous block, made when the first run starts and so
@@ -76,7 +76,6 @@ struct tg__record {
     tg_task_fn *function;
     void *arg;
 };
-_Static_assert(sizeof(struct tg__cell) == 8, "8 bytes a task of a range");
 _Static_assert(sizeof(void *) != 8 || sizeof(struct tg__record) == 24, "24 bytes a single task");
 
 struct tg__segment {
@@ -91,7 +90,8 @@ struct tg__segment {
     void **kept;                         /* see tg__store_keep(); NULL: nothing */
     size_t gone, apart;                  /* see tg__store_release() */
     struct tg__record *records;          /* NULL: a range, which is … */
-    struct tg__cell *cells;
+    atomic_uchar *states;                /* one byte for each task, and … */
+    struct tg__cell *cells; /* … the rest, which is not touched as long as all goes well */
     tg_task_fn *function;
     unsigned char *items;
     size_t stride;
@@ -126,7 +126,8 @@ struct tg__store {
 
 /* A view of one task. */
 struct tg__view {
-    struct tg__cell *cell;
+    atomic_uchar *state;
+    struct tg__cell *cell; /* of a range's task: without its state and flags */
     tg_task_fn *function;
     void *arg, *result;
     struct tg__extra *extra;
@@ -180,13 +181,27 @@ tg_status tg__store_open(struct tg__store *store);
 /* All slots in one piece; NULL if there is no memory for a copy, or if there are none. */
 void *tg__store_results(struct tg__store *store);
 
-/* The segment of a task that has been added; `hint` (or NULL) is tried first. NULL: recycled. */
-struct tg__segment *tg__store_find(
-    const struct tg__store *store, size_t index, struct tg__segment *hint);
+/* The segment of a task that has been added. NULL: recycled. */
+struct tg__segment *tg__store_find(const struct tg__store *store, size_t index);
+
+/* The same, which most likely is the one before. A recycled one may be other tasks' by now. */
+static inline struct tg__segment *tg__store_find_near(
+    const struct tg__store *store, size_t index, struct tg__segment *hint)
+{
+    bool here = hint != NULL && !store->recycles &&
+                index - hint->first < atomic_load_explicit(&hint->count, memory_order_relaxed);
+    return here ? hint : tg__store_find(store, index);
+}
 
 static inline size_t tg__store_count(const struct tg__store *store)
 {
     return atomic_load_explicit(&store->count, memory_order_acquire);
+}
+
+/* The index after its last task. */
+static inline size_t tg__store_end(const struct tg__segment *segment)
+{
+    return segment->first + atomic_load_explicit(&segment->count, memory_order_relaxed);
 }
 
 static inline void tg__store_view(const struct tg__store *store, const struct tg__segment *segment,
@@ -196,6 +211,7 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
     view->result =
         segment->results != NULL ? segment->results + at * store->result_size : (void *)NULL;
     if (segment->records == NULL) {
+        view->state = &segment->states[at];
         view->cell = &segment->cells[at];
         view->function = segment->function;
         view->arg = segment->items != NULL ? segment->items + at * segment->stride : (void *)NULL;
@@ -205,6 +221,7 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
         return;
     }
     struct tg__record *record = &segment->records[at];
+    view->state = &record->cell.state;
     view->cell = &record->cell;
     view->function = record->function;
     view->arg = record->arg;
@@ -216,11 +233,26 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
         view->result = view->extra->result;
 }
 
+/* Somebody will soon look at this task, which nobody has looked at for long. */
+static inline void tg__store_expect(const struct tg__store *store, size_t index)
+{
+    const struct tg__segment *segment = tg__store_find(store, index);
+    if (segment == NULL)
+        return;
+    size_t at = index - segment->first;
+    if (segment->records != NULL)
+        __builtin_prefetch(&segment->records[at], 1);
+    else
+        __builtin_prefetch((void *)&segment->states[at], 1);
+    if (segment->results != NULL)
+        __builtin_prefetch(segment->results + at * store->result_size, 1);
+}
+
 /* The view of a task that has not been recycled. */
 static inline struct tg__view tg__store_get(const struct tg__store *store, size_t index)
 {
     struct tg__view view;
-    tg__store_view(store, tg__store_find(store, index, NULL), index, &view);
+    tg__store_view(store, tg__store_find(store, index), index, &view);
     return view;
 }
 
@@ -228,7 +260,7 @@ static inline struct tg__view tg__store_get(const struct tg__store *store, size_
 static inline bool tg__store_look(
     const struct tg__store *store, size_t index, struct tg__view *view)
 {
-    const struct tg__segment *segment = tg__store_find(store, index, NULL);
+    const struct tg__segment *segment = tg__store_find(store, index);
     if (segment != NULL)
         tg__store_view(store, segment, index, view);
     return segment != NULL;
