@@ -63,7 +63,7 @@ def grain(smoke):
     """the same work cut into bodies of different length; 1 is ideal"""
     work = grain_work(smoke)
     return [Case(impl, round(work / body), ["x_ideal"], label=f"{body:g} us", body=body)
-            for body in GRAIN_BODIES for impl in ("tg", "tg-auto", "omp", "omp-taskloop", "omp-for")]
+            for body in GRAIN_BODIES for impl in ("tg", "tg-auto", "tg-map", "omp", "omp-taskloop", "omp-for")]
 
 
 def map_(smoke):
@@ -205,7 +205,7 @@ def prepare_digest(cases, options):
 WORKLOADS = {"spawn": spawn, "small": small, "grain": grain, "map": map_, "fail": fail,
              "limit": limit, "nested": nested, "sleep": sleep, "timers": timers, "pool": pool,
              "mlee": mlee, "memory": memory, "scale": scale, "digest": digest}
-RATIOS = {"grain": [("tg", "omp"), ("tg-auto", "omp-taskloop")],  # the others: all of ours by all of theirs
+RATIOS = {"grain": [("tg", "omp"), ("tg-auto", "omp"), ("tg-map", "omp-taskloop")],  # the others: all of ours by all of theirs
           "memory": [("tg-range", "tg"), ("tg-map", "tg")]}
 LIBRARIES = {"digest": ("libcrypto", "openssl/evp.h", ["-lcrypto"])}  # what, its header, its flags
 TOOLS = {"xargs": ["xargs", "md5sum"]}  # what contenders run
