@@ -23,18 +23,31 @@ static void call(tg_group *group, size_t index, bool over)
     }
 }
 
-/* The room that adding it has reserved: else that would grow with every task. Under the lock. */
+/* The room that adding it has reserved: else that would grow with every task. A hold never waits in a heap. */
 static void give_reserve_back(tg_group *group, const struct tg__view *task)
 {
     bool timed = (task->flags & TG__TIMED) != 0;
     int priority = task->extra != NULL ? task->extra->priority : 0;
+    bool apart =
+        timed || tg__claim_is_apart(group, priority, (task->flags & TG_TASK_OPTIONAL) != 0);
+    if (task->function == NULL || !apart)
+        return;
+    tg__lock_take(&group->lock);
     if (timed)
         tg__heap_unreserve(&group->due);
-    if (timed || tg__claim_is_apart(group, priority, (task->flags & TG_TASK_OPTIONAL) != 0)) {
-        tg__lock_take(&group->turn);
-        tg__heap_unreserve(&group->ready);
-        tg__lock_give(&group->turn);
-    }
+    tg__lock_take(&group->turn);
+    tg__heap_unreserve(&group->ready);
+    tg__lock_give(&group->turn);
+    tg__lock_give(&group->lock);
+}
+
+static void let_go(tg_group *group, size_t index)
+{
+    if (!tg__store_release(&group->run.store, index))
+        return;
+    tg__lock_take(&group->lock);
+    tg__store_recycle(&group->run.store, index);
+    tg__lock_give(&group->lock);
 }
 
 /* Where records are recycled: this one is not needed any more. */
@@ -42,21 +55,14 @@ static void release(tg_group *group, size_t index)
 {
     if (!group->run.store.recycles)
         return;
-    struct tg__store *store = &group->run.store;
-    tg__lock_take(&group->lock);
-    struct tg__view task = tg__store_get(store, index);
-    if (task.function != NULL) /* a hold never waits in a heap */
-        give_reserve_back(group, &task);
-    tg__store_release(store, index);
-    tg__lock_give(&group->lock);
+    struct tg__view task = tg__store_get(&group->run.store, index);
+    give_reserve_back(group, &task);
+    let_go(group, index);
 }
 
 void tg__done_passed(struct tg__run *run, size_t index)
 {
-    tg_group *group = run->group;
-    tg__lock_take(&group->lock);
-    tg__store_release(&run->store, index);
-    tg__lock_give(&group->lock);
+    let_go(run->group, index);
 }
 
 /* ---- in order of adding ---- */

@@ -223,7 +223,7 @@ static void reuse(struct tg__store *store, size_t count)
     store->free = (struct tg__segment *)segment->items;
     segment->items = NULL;
     segment->first = count;
-    segment->gone = segment->apart = 0;
+    atomic_store_explicit(&segment->left, TG__STORE_RECYCLED, memory_order_relaxed);
     *slot = segment;
     store->last = segment;
     atomic_store_explicit(&store->segments, number + 1, memory_order_release);
@@ -263,6 +263,7 @@ static tg_status grow(struct tg__store *store, size_t count)
     new->first = count;
     new->records = (struct tg__record *)(void *)(new + 1);
     atomic_init(&new->count, records);
+    atomic_init(&new->left, TG__STORE_RECYCLED);
     if ((status = append(store, new)) != TG_OK) {
         free_segment(new);
         return status;
@@ -343,7 +344,8 @@ tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg
     if (extra != NULL && !put_extra(segment, count - segment->first, extra))
         return TG_NO_MEMORY;
     write_record(&segment->records[count - segment->first], function, arg, flags);
-    segment->apart += (flags & TG__APART) != 0;
+    if ((flags & TG__APART) != 0)
+        atomic_fetch_add_explicit(&segment->left, 1, memory_order_relaxed);
     publish(store, count + 1, live);
     return TG_OK;
 }
@@ -372,7 +374,8 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
     }
     if (status == TG_OK && (flags & TG__APART) != 0)
         for (size_t i = count; i < count + many; i++)
-            segment_at(store, i / TG__STORE_RECYCLED)->apart++;
+            atomic_fetch_add_explicit(
+                &segment_at(store, i / TG__STORE_RECYCLED)->left, 1, memory_order_relaxed);
     if (status == TG_OK)
         publish(store, count + many, live);
     else
@@ -380,13 +383,16 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
     return status;
 }
 
-void tg__store_release(struct tg__store *store, size_t index)
+bool tg__store_release(const struct tg__store *store, size_t index)
 {
-    size_t number = index / TG__STORE_RECYCLED;
+    struct tg__segment *segment = segment_at(store, index / TG__STORE_RECYCLED);
+    return atomic_fetch_sub_explicit(&segment->left, 1, memory_order_acq_rel) == 1;
+}
+
+void tg__store_recycle(struct tg__store *store, size_t index)
+{
     unsigned page;
-    struct tg__segment **slot = place(store, number, &page), *segment = *slot;
-    if (++segment->gone < TG__STORE_RECYCLED + segment->apart)
-        return;
+    struct tg__segment **slot = place(store, index / TG__STORE_RECYCLED, &page), *segment = *slot;
     struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
     for (size_t i = 0; extras != NULL && i < TG__STORE_RECYCLED; i++) {
         free(extras[i]);

@@ -88,7 +88,7 @@ struct tg__segment {
     _Atomic(struct tg__extra **) extras; /* of the records, if any has one */
     struct tg__note *notes;              /* NULL: not kept */
     void **kept;                         /* see tg__store_keep(); NULL: nothing */
-    size_t gone, apart;                  /* see tg__store_release() */
+    atomic_size_t left;                  /* releases until it can be used again */
     struct tg__record *records;          /* NULL: a range, which is … */
     atomic_uchar *states;                /* one byte for each task, and … */
     struct tg__cell *cells; /* … the rest, which is not touched as long as all goes well */
@@ -162,9 +162,11 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
 
 /*
  * Where tasks are recycled: nobody asks for this one any more. To be called twice for one that stands
- * apart: when it has ended, and when the cursor has come by. Serialised as adding is.
+ * apart: when it has ended, and when the cursor has come by. From any thread; true: it was the last of its
+ * segment, which the caller gives back then, serialised as adding is.
  */
-void tg__store_release(struct tg__store *store, size_t index);
+bool tg__store_release(const struct tg__store *store, size_t index);
+void tg__store_recycle(struct tg__store *store, size_t index);
 
 /*
  * A block (of malloc's) beside a task, until it is taken away; else freed with the store, or by the next. Keeping answers
