@@ -91,15 +91,15 @@ def targets():
     yield "sleep", "tg, MB", plain("sleep", "tg", "peak_rss_mb"), 16
     for fails in (0, 1):
         for n in (6, 60):
-            for peer in ("go-errgroup", "go-workers"):
-                yield ("mlee", f"tg / {peer}, {n} tasks, {fails} fails",
-                       ratio("mlee", f"tg-fails-{fails}", f"{peer}-fails-{fails}", "ms_per_group", n=n), 1)
+            for us, them in (("tg", "go-errgroup"), ("tg", "go-workers"), ("tg-sleep-all", "go-errgroup-all")):
+                yield ("mlee", f"{us} / {them}, {n} tasks, {fails} fails",
+                       ratio("mlee", f"{us}-fails-{fails}", f"{them}-fails-{fails}", "ms_per_group", n=n), 1)
     yield "fail", "tg, us from failure to return", plain("fail", "tg", "us_after_failure"), 100
     yield "fail", "tg, tasks started after it", plain("fail", "tg", "tasks_after_failure"), 0
     for bound in (1, 2, 8):
         yield "limit", f"tg, limit {bound}, x ideal", plain("limit", f"tg-limit-{bound}", "x_ideal"), 1.05
     yield "limit", "tg, never reached / none", never_reached, 1.05
-    for variant in ("depth-16", "depth-20", "queens-rows-4", "queens-rows-5", "tree-2us", "tree-10us"):
+    for variant in ("depth-20", "depth-16", "queens-rows-4", "queens-rows-5", "tree-2us", "tree-10us"):
         yield ("nested", f"tg / omp, {variant}",
                ratio("nested", f"tg-{variant}", f"omp-{variant}", "seconds"), 1.3)
     for threads in (1, 4):

@@ -138,7 +138,7 @@ def mlee(smoke):
             workers = min(n, 2 * (os.cpu_count() + 1))  # as many as that takes by itself
             cases += [Case(impl, n, ["ms_per_group"], label="one fails" if fails else "none fails",
                            variant=f"fails-{fails}", groups=1 if smoke else 20, fails=fails,
-                           workers=workers) for impl in ("tg", "tg-sleep", "omp")]
+                           workers=workers) for impl in ("tg", "tg-sleep", "tg-sleep-all", "omp")]
     return cases
 
 
@@ -206,6 +206,7 @@ WORKLOADS = {"spawn": spawn, "small": small, "grain": grain, "map": map_, "fail"
              "limit": limit, "nested": nested, "sleep": sleep, "timers": timers, "pool": pool,
              "mlee": mlee, "memory": memory, "scale": scale, "digest": digest}
 RATIOS = {"grain": [("tg", "omp"), ("tg-auto", "omp"), ("tg-map", "omp-taskloop")],  # the others: all of ours by all of theirs
+          "mlee": [("tg", "omp"), ("tg-sleep", "omp")],
           "memory": [("tg-range", "tg"), ("tg-map", "tg")]}
 LIBRARIES = {"digest": ("libcrypto", "openssl/evp.h", ["-lcrypto"])}  # what, its header, its flags
 TOOLS = {"xargs": ["xargs", "md5sum"]}  # what contenders run

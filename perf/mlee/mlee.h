@@ -12,7 +12,7 @@
  *  - Required ones start first, as there; among themselves in order of index (there: in any order).
  *  - `workers` tasks at a time: there min(n, 2 × (processors + 1)) goroutines if the user says nothing. Who
  *    sleeps in a thread has a team of so many threads, whatever OMP_NUM_THREADS is; `tg-sleep` holds no
- *    thread and has OMP_NUM_THREADS of them, with as many tasks in flight.
+ *    thread and has OMP_NUM_THREADS of them, with as many tasks in flight; `tg-sleep-all` starts all at once.
  *
  * The time is all of it: make, run, look at every task's outcome, give back.
  */

@@ -3,7 +3,7 @@
 #include "mlee.h"
 #include "bench_tg.h"
 
-const char *const bench_impls[] = {"tg", "tg-sleep", NULL};
+const char *const bench_impls[] = {"tg", "tg-sleep", "tg-sleep-all", NULL};
 
 static int body(tg_task *self, void *arg, void *result)
 {
@@ -29,7 +29,8 @@ static tg_group *make(const bench_args *args, int sleeps)
     if (!sleeps)
         return tg_group_create(
             TG_GROUP(.flags = TG_GROUP_REQUIRED_FIRST, .threads = args->workers));
-    return tg_group_create(TG_GROUP(.flags = TG_GROUP_REQUIRED_FIRST, .limit = args->workers,
+    const long limit = strcmp(args->impl, "tg-sleep-all") == 0 ? TG_UNLIMITED : args->workers;
+    return tg_group_create(TG_GROUP(.flags = TG_GROUP_REQUIRED_FIRST, .limit = limit,
         .on_done = args->fails ? look : NULL, .user = (void *)(uintptr_t)args));
 }
 
@@ -53,7 +54,7 @@ static struct mlee_answer look_back(tg_group *group, size_t n, tg_status status,
 
 static struct mlee_answer mlee_group(const bench_args *args)
 {
-    const int sleeps = strcmp(args->impl, "tg-sleep") == 0;
+    const int sleeps = strcmp(args->impl, "tg") != 0;
     tg_group *group = make(args, sleeps);
     for (size_t i = 0; i < args->n; i++)
         tg_group_add_with(group, sleeps ? sleeping_body : body, args,

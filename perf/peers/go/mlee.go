@@ -23,10 +23,13 @@ import (
 // kept. Checked: the group's error is that of a required task that fails; every task that ran left its result and its
 // own error; without failures of required tasks all ran.
 //
+// go-errgroup has `workers` goroutines at a time, as mlee has; go-errgroup-all starts all at once, as its users may.
+//
 // The module itself cannot be had from the module proxy. go-workers does what its README describes, in plain Go:
 // `workers` goroutines, who take tasks from one channel and give outcomes to another.
 func init() {
-	add("mlee", "go-errgroup", func(a *args) { mlee(a, mleeErrgroup) })
+	add("mlee", "go-errgroup", func(a *args) { mlee(a, func(a *args) ([]mleeOutcome, error) { return mleeErrgroup(a, a.workers) }) })
+	add("mlee", "go-errgroup-all", func(a *args) { mlee(a, func(a *args) ([]mleeOutcome, error) { return mleeErrgroup(a, -1) }) })
 	add("mlee", "go-workers", func(a *args) { mlee(a, mleeWorkers) })
 }
 
@@ -84,12 +87,10 @@ func mleeCheck(a *args, outcomes []mleeOutcome, err error) {
 }
 
 // Its tasks are all required: an optional one keeps its error to itself.
-func mleeErrgroup(a *args) ([]mleeOutcome, error) {
+func mleeErrgroup(a *args, atATime int) ([]mleeOutcome, error) {
 	outcomes := make([]mleeOutcome, a.n)
 	g, ctx := errgroup.WithContext(context.Background())
-	if a.limit > 0 {
-		g.SetLimit(a.limit)
-	}
+	g.SetLimit(atATime)
 	for i := range a.n {
 		g.Go(func() error {
 			if ctx.Err() != nil {
