@@ -136,16 +136,22 @@ static bool in_order(const tg_group *group)
 
 void tg__done_deliver(tg_group *group)
 {
-    bool more = group->options.on_done != NULL;
-    while (more && !atomic_exchange(&group->delivering, true)) {
+    size_t seen;
+    if (group->options.on_done == NULL)
+        return;
+    atomic_fetch_add(&group->told, 1);
+    do {
+        if (atomic_exchange(&group->delivering, true))
+            return; /* he sees that we have told */
+        seen = atomic_load(&group->told);
         if (in_order(group))
             deliver_in_order(group);
         else
             deliver_as_ended(group);
         atomic_store(&group->delivering, false);
-        /* What ended just before that was left to us. */
-        more = in_order(group) ? next_has_ended(group) : atomic_load(&group->finished) != 0;
-    }
+        /* From here on the tasks are another one's, who may recycle them: only a number tells whether something ended
+           just before that, and was left to us. */
+    } while (atomic_load(&group->told) != seen);
 }
 
 void tg__done_left(struct tg__run *run, const struct tg__view *task, size_t index)

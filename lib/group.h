@@ -78,6 +78,7 @@ struct tg_group {
 
     /* done.c */
     atomic_bool delivering;
+    atomic_size_t told;      /* how often something has ended */
     atomic_size_t delivered; /* in order: indices below */
     atomic_size_t finished;  /* else: the last that has ended and waits, its index + 1; or 0 */
     atomic_size_t backlog;   /* of those: how many */
@@ -253,7 +254,7 @@ void tg__claim_put_late(tg_group *group, uint64_t key, size_t index);
 /* One that was claimed from there, and not started. */
 void tg__claim_return(tg_group *group, size_t index);
 
-/* After a run that has left some of them unclaimed: those that were taken back have ended. */
+/* After a run that was stopped, when nothing is added any more: those that were taken back have ended. */
 void tg__claim_abandon(tg_group *group);
 
 /* ---- delay.c ---- */

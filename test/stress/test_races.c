@@ -95,6 +95,56 @@ START_TEST(of_failures_at_once_exactly_one_is_the_first)
 }
 END_TEST
 
+/* on_done comes in order, and each record is recycled while others still look whether more has ended. */
+enum { IN_ORDER_TASKS = 5000 };
+
+struct in_order {
+    size_t next, wrong; /* one call at a time */
+};
+
+static int take_in_order(tg_group *group, const tg_outcome *outcome, void *user)
+{
+    struct in_order *seen = user;
+    (void)group;
+    seen->wrong += outcome->index != seen->next++;
+    return 0;
+}
+
+static int do_nothing(tg_task *self, void *arg, void *result)
+{
+    (void)self, (void)arg, (void)result;
+    return 0;
+}
+
+static int add_empty_tasks(tg_group *group, void *user)
+{
+    (void)user;
+    for (int i = 0; i < IN_ORDER_TASKS; i++)
+        if (tg_group_add(group, do_nothing, NULL) != TG_OK)
+            return 1;
+    return 0;
+}
+
+static void recycle_in_order(struct blame *blame)
+{
+    double start = tg_time_now();
+
+    for (int round = 0; another_round(round, start); round++) {
+        struct in_order seen = {0, 0};
+        tg_group *g = tg_group_create(TG_GROUP(.flags = TG_GROUP_RECYCLE | TG_GROUP_IN_ORDER,
+            .queue = 64, .on_done = take_in_order, .user = &seen));
+        expect(blame, tg_group_scope(g, add_empty_tasks, NULL) == TG_OK);
+        expect(blame, seen.next == IN_ORDER_TASKS && seen.wrong == 0);
+        tg_group_destroy(g);
+    }
+}
+
+START_TEST(recycled_tasks_are_delivered_in_order_and_once)
+{
+    at_place(_i, recycle_in_order);
+}
+END_TEST
+
 /* ---- Beside another thread ----------------------------------------------------------------- */
 
 /* The other thread does its thing once a round, at a moment of its own. */
@@ -405,6 +455,7 @@ int main(void)
     tcase_add_loop_test(alone, tiny_groups_come_and_go, 0, PLACES);
     tcase_add_loop_test(alone, one_group_runs_again_and_again, 0, PLACES);
     tcase_add_loop_test(alone, of_failures_at_once_exactly_one_is_the_first, 0, PLACES);
+    tcase_add_loop_test(alone, recycled_tasks_are_delivered_in_order_and_once, 0, PLACES);
     tcase_add_loop_test(
         beside, a_cancel_at_any_moment_skips_or_does_not_and_loses_nothing, 0, PLACES);
     tcase_add_loop_test(beside, an_add_at_any_moment_runs_now_or_next_time_and_once, 0, PLACES);
