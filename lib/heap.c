@@ -63,6 +63,12 @@ static size_t smaller(const struct tg__heap *heap, size_t a, size_t b)
     return a + ((b - a) & -b_is);
 }
 
+/* Whether it is there or not. */
+static void fetch(const struct tg__heap *heap, size_t at)
+{
+    __builtin_prefetch((void *)((uintptr_t)heap->items + at * sizeof *heap->items));
+}
+
 /* The smallest child of `at`, or the count. */
 static size_t smallest_child(const struct tg__heap *heap, size_t at)
 {
@@ -71,7 +77,7 @@ static size_t smallest_child(const struct tg__heap *heap, size_t at)
         return heap->count;
     if (heap->count - first >= WIDTH) {
         for (size_t child = first; heap->count > MANY && child < first + WIDTH; child++)
-            __builtin_prefetch(&heap->items[WIDTH * child + 1]);
+            fetch(heap, WIDTH * child + 1);
         return smaller(heap, smaller(heap, first, first + 1), smaller(heap, first + 2, first + 3));
     }
     size_t least = first;

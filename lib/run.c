@@ -200,16 +200,19 @@ static void leave_run(tg_group *group)
 /* Under no lock: on_done is called, and may add. */
 static void settle(tg_group *group, size_t from)
 {
+    bool stopped = tg__context_noticed(&group->context) != TG_OK;
     if (group->kept.on) {
-        if (tg__context_noticed(&group->context) != TG_OK)
+        if (stopped)
             tg__kept_abandon(group);
         return;
     }
-    bool stopped = tg__context_noticed(&group->context) != TG_OK;
+    tg__lock_take(&group->lock); /* if it has stopped, this is the end of the last add */
     bool waited = group->due.reserved > 0 && (group->due_dropped || stopped);
+    tg__lock_give(&group->lock);
     for (size_t i = from; waited && i < group->settled; i++)
         settle_waiting(group, i);
-    tg__claim_abandon(group);
+    if (stopped) /* else the heap has nothing, or what was added since */
+        tg__claim_abandon(group);
     tg__done_rest(group, from);
 }
 

@@ -254,7 +254,7 @@ void tg__group_release(tg_group *group, struct tg__grip grip, size_t many)
 void tg__group_poke(tg_group *group)
 {
     tg__lock_take(&group->lock);
-    struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
+    struct tg__team *team = atomic_load_explicit(&group->team, memory_order_acquire);
     if (team != NULL)
         tg__team_pin(&group->source);
     tg__lock_give(&group->lock);

@@ -439,7 +439,7 @@ void *tg__store_take(struct tg__store *store, size_t index)
 
 enum { LINE = 64 };
 
-/* Of the cache: threads that run neighbouring chunks do not write the same one. */
+/* Of the cache: who writes states does not disturb who looks the segment up. */
 static size_t whole_lines(size_t size)
 {
     return (size + LINE - 1) & ~(size_t)(LINE - 1);
@@ -542,7 +542,10 @@ struct tg__segment *tg__store_find(const struct tg__store *store, size_t index)
     if (store->recycles)
         return segment_at(store, index / TG__STORE_RECYCLED);
     /* From the end, by longer and longer steps: segments double, so the last ones have most of the tasks. */
-    size_t high = atomic_load_explicit(&store->segments, memory_order_acquire), low = high - 1;
+    size_t high = atomic_load_explicit(&store->segments, memory_order_acquire);
+    if (high == 0)
+        return NULL;
+    size_t low = high - 1;
     for (size_t step = 1; segment_at(store, low)->first > index; step *= 2) {
         high = low;
         low = low > step ? low - step : 0;

@@ -3,7 +3,8 @@
 #define TG_LIB_STORE_H
 /*
  * Where tasks and their results lie. Tasks are kept in segments that never move: records (24 bytes
- * each, doubling) for single tasks, a range (one byte each, if they succeed) for a loop. Adding is serialised by the
+ * each, doubling) for single tasks, a range for a loop (one byte each, and 8 more that are
+ * not touched as long as tasks go the short way and succeed). Adding is serialised by the
  * caller; finding is not, and may go on meanwhile.
  *
  * Result slots: the caller's array; or one contiguous block, made when the first run starts and so
@@ -91,7 +92,8 @@ struct tg__segment {
     atomic_size_t left;                  /* releases until it can be used again */
     struct tg__record *records;          /* NULL: a range, which is … */
     atomic_uchar *states;                /* one byte for each task, and … */
-    struct tg__cell *cells; /* … the rest, which is not touched as long as all goes well */
+    struct tg__cell
+        *cells; /* … the rest, which the short way does not touch as long as all goes well */
     tg_task_fn *function;
     unsigned char *items;
     size_t stride;

@@ -268,8 +268,9 @@ TG_API tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const 
     const tg_task_options *options, size_t *index);
 
 /**
- * Adds `count` tasks that share a function: a loop. Takes 1 byte a task (9 where one does not
- * succeed), not 24, and no loop in the caller. Task i of them gets the argument `items + i * stride`.
+ * Adds `count` tasks that share a function: a loop. Uses 1 byte a task, not 24 (9 where one fails, and in
+ * groups with on_done, a queue, times and the like), and no loop in the caller. Task i of them gets the
+ * argument `items + i * stride`.
  *
  * @param group    the group.
  * @param function the function of all of them.
