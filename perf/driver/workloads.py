@@ -36,7 +36,7 @@ def impl_side(impl):
 def spawn(smoke):
     """empty tasks, grainsize 1: create, add, run, read and check every result, destroy"""
     n = 1000 if smoke else 1_000_000
-    return [Case(impl, n, ["ns_per_task", "peak_rss_mb"]) for impl in ("tg", "tg-auto", "omp")]
+    return [Case(impl, n, ["ns_per_task", "peak_rss_mb"]) for impl in ("tg", "tg-auto", "omp", "omp-if0")]
 
 
 def small(smoke):
@@ -45,7 +45,7 @@ def small(smoke):
     for variant in ("", "region"):
         for n in (6, 60):
             groups = 10 if smoke else 30_000 // n
-            for impl in ("tg", "tg-auto", "omp"):
+            for impl in ("tg", "tg-auto", "omp", *(() if variant else ("omp-empty",))):
                 cases.append(Case(impl, n, ["us_per_group"], label=variant or "serial",
                                   variant=variant, groups=groups, region=int(variant != "")))
     return cases
@@ -69,7 +69,8 @@ def grain(smoke):
 def map_(smoke):
     """y = 3 x + 1 over an array"""
     n = 1000 if smoke else 1_000_000
-    return [Case(impl, n, ["ns_per_task"], rounds=3) for impl in ("tg", "omp-for", "omp-taskloop")]
+    return [Case(impl, n, ["ns_per_task"], rounds=3)
+            for impl in ("tg", "omp-for", "omp-taskloop", "omp-call")]
 
 
 def fail(smoke):
@@ -205,7 +206,11 @@ def prepare_digest(cases, options):
 WORKLOADS = {"spawn": spawn, "small": small, "grain": grain, "map": map_, "fail": fail,
              "limit": limit, "nested": nested, "sleep": sleep, "timers": timers, "pool": pool,
              "mlee": mlee, "memory": memory, "scale": scale, "digest": digest}
-RATIOS = {"grain": [("tg", "omp"), ("tg-auto", "omp"), ("tg-map", "omp-taskloop")],  # the others: all of ours by all of theirs
+# Of whom to whom; of other workloads all of ours to all of theirs.
+RATIOS = {"spawn": [("tg", "omp"), ("tg", "omp-if0")],
+          "small": [("tg", "omp"), ("tg-auto", "omp")],
+          "map": [("tg", "omp-taskloop"), ("tg", "omp-call")],
+          "grain": [("tg", "omp"), ("tg-auto", "omp"), ("tg-map", "omp-taskloop")],
           "mlee": [("tg", "omp"), ("tg-sleep", "omp")],
           "memory": [("tg-range", "tg"), ("tg-map", "tg")]}
 LIBRARIES = {"digest": ("libcrypto", "openssl/evp.h", ["-lcrypto"])}  # what, its header, its flags
