@@ -26,15 +26,18 @@ def draw_efficiency(pyplot, rows, work_us):
     curves = bodies(rows)
     teams = sorted({threads for _, _, threads in curves})
     figure, axes = pyplot.subplots(1, len(teams), figsize=(6 * len(teams), 4.5), squeeze=False, sharey=True)
+    names = list(dict.fromkeys((impl, runtime) for impl, runtime, _ in curves))
     for axis, team in zip(axes[0], teams):
         for (impl, runtime, threads), curve in curves.items():
             if threads == team:
+                number = names.index((impl, runtime))
                 axis.plot([work_us / n for n, _ in curve], [1 / x for _, x in curve], marker=".",
+                          color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3],
                           label=impl if runtime == "-" else f"{impl}, {runtime}")
         axis.set(xscale="log", xlabel="length of a task, µs", title=f"OMP_NUM_THREADS={team}", ylim=(0, 1.05))
         axis.axhline(0.5, color="grey", linewidth=0.5)
     axes[0][0].set_ylabel("efficiency (1: all threads work all the time)")
-    axes[0][-1].legend(fontsize="small")
+    axes[0][-1].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
@@ -71,7 +74,7 @@ def draw_comparison(pyplot, rows):
     names = [row["impl"] if row["runtime"] == "-" else f"{row['impl']}, {row['runtime']}" for row in rows]
     colours = ["C1" if row["impl"].startswith("tg") else "C0" for row in rows]
     axis.barh(names, [row["median"] for row in rows], color=colours)
-    axis.set(xscale="log", xlabel=f"ns for an empty task, OMP_NUM_THREADS={team}")
+    axis.set(xlabel=f"ns for an empty task, OMP_NUM_THREADS={team}")
     return figure
 
 

@@ -64,8 +64,10 @@ static inline void mlee_check(const bench_args *args, struct mlee_answer answer)
     if (args->fails && (answer.ok >= n || answer.failed != n / 2))
         bench_wrong(
             "%zu of %zu are ok, not %zu but %zu failed", answer.ok, n, n / 2, answer.failed);
-    /* Who fails is in the middle, so far from all can have started by then. */
-    if (args->fails && n >= 4 * (size_t)args->workers && answer.ok > n - n / 4)
+    /* Who fails is in the middle, so far from all can have started by then; unless they all start at once, and a
+       machine that is busy elsewhere lets them all sleep to their end. */
+    const int all_at_once = strcmp(args->impl, "tg-sleep-all") == 0;
+    if (args->fails && !all_at_once && n >= 4 * (size_t)args->workers && answer.ok > n - n / 4)
         bench_wrong("%zu of %zu ended well after a failure", answer.ok, n);
 }
 
