@@ -86,7 +86,7 @@ class Build:
         source = PERF / workload / f"{side}.c"
         common = PERF / "common" / "bench.c"
         sources = [source, common, *(PERF / workload).glob(f"{workload}.c")]  # what both sides share
-        depends = [*sources, *(PERF / "common").glob("*.h"), *(PERF / workload).glob("*.h")]
+        depends = [*sources, *PERF.glob("*/*.h")]  # workloads share some
         target = self.path(workload, side)
         command = [self.compiler, *self.cflags, self.flag, *map(str, sources), "-o", str(target)]
         if side == "tg":

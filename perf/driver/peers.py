@@ -55,17 +55,18 @@ def pkg_config(package):
     return output_of(["pkg-config", "--cflags", "--libs", package])[1].split()
 
 
+FLAGS, BENCH = ["-O2", "-DNDEBUG", "-I", str(PERF / "common")], str(PERF / "common/bench.c")
+
+
 def tbb_commands(program):
-    common, flags = PERF / "common", ["-O2", "-DNDEBUG", "-I", str(PERF / "common")]
     bench = str(program) + "-bench.o"
-    return [["gcc", "-std=c17", *flags, "-c", str(common / "bench.c"), "-o", bench],
-            ["g++", "-std=c++17", *flags, str(PERF / "peers/tbb/tbb.cpp"), bench, "-o", str(program),
+    return [["gcc", "-std=c17", *FLAGS, "-c", BENCH, "-o", bench],
+            ["g++", "-std=c++17", *FLAGS, str(PERF / "peers/tbb/tbb.cpp"), bench, "-o", str(program),
              "-ltbb", "-pthread"]]
 
 
 def glib_commands(program):
-    flags = ["-O2", "-DNDEBUG", "-I", str(PERF / "common")]
-    return [["gcc", "-std=c17", *flags, str(PERF / "peers/glib/glib.c"), str(PERF / "common/bench.c"),
+    return [["gcc", "-std=c17", *FLAGS, str(PERF / "peers/glib/glib.c"), BENCH,
              "-o", str(program), *pkg_config("glib-2.0"), "-pthread"]]
 
 
@@ -73,7 +74,7 @@ def go_commands(program):
     return [["go", "build", "-C", str(PERF / "peers/go"), "-buildvcs=false", "-o", str(program), "."]]
 
 
-PEERS = [Peer("tbb", "Threading Building Blocks", ["g++"], tbb_commands),
+PEERS = [Peer("tbb", "Threading Building Blocks", ["gcc", "g++"], tbb_commands),
          Peer("glib", "GLib's GThreadPool", ["gcc", "pkg-config"], glib_commands),
          Peer("go", "Go's libraries for groups of tasks", ["go"], go_commands)]
 

@@ -8,20 +8,20 @@
 
 #include <stdlib.h>
 
-/** Maps. Defined by each program. */
-static void map_items(const bench_args *args, const uint64_t *x, uint64_t *y);
+/** Maps args->n items. */
+typedef void map_items_fn(const bench_args *args, const uint64_t *x, uint64_t *y);
 
-void bench_run(const bench_args *args)
+static inline void map_run(const bench_args *args, map_items_fn *items)
 {
     const size_t n = args->n;
-    uint64_t *x = bench_alloc(n, sizeof *x);
-    uint64_t *y = bench_alloc(n, sizeof *y);
+    uint64_t *x = (uint64_t *)bench_alloc(n, sizeof *x);
+    uint64_t *y = (uint64_t *)bench_alloc(n, sizeof *y);
     for (size_t i = 0; i < n; i++) {
         x[i] = i;
         y[i] = 7;
     }
     const double start = bench_now();
-    map_items(args, x, y);
+    items(args, x, y);
     bench_report("ns_per_task", 1e9 * (bench_now() - start) / (double)n);
     for (size_t i = 0; i < n; i++)
         if (y[i] != 3 * i + 1)

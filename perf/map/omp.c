@@ -46,3 +46,8 @@ static void map_items(const bench_args *args, const uint64_t *x, uint64_t *y)
             y[i] = 3 * x[i] + 1;
     }
 }
+
+void bench_run(const bench_args *args)
+{
+    map_run(args, map_items);
+}

@@ -15,3 +15,8 @@ static void map_items(const bench_args *args, const uint64_t *x, uint64_t *y)
 {
     bench_must_be_ok(tg_map_run(args->n, body, x, sizeof *x, y, sizeof *y, NULL));
 }
+
+void bench_run(const bench_args *args)
+{
+    map_run(args, map_items);
+}

@@ -7,6 +7,7 @@
  */
 #include "bench.h"
 #include "../grain/grain.h"
+#include "../map/map.h"
 #include "../spawn/spawn.h"
 
 #include <pthread.h>
@@ -92,26 +93,6 @@ static inline void peer_grain(
     bench_work_check(results, args->n, loops);
     free(results);
     grain_report(args, start);
-}
-
-static inline void peer_map(
-    const bench_args *args, void (*items)(const uint64_t *x, uint64_t *y, size_t n))
-{
-    const size_t n = args->n;
-    uint64_t *x = peer_array(n);
-    uint64_t *y = peer_array(n);
-    for (size_t i = 0; i < n; i++) {
-        x[i] = i;
-        y[i] = 7;
-    }
-    const double start = bench_now();
-    items(x, y, n);
-    bench_report("ns_per_task", 1e9 * (bench_now() - start) / (double)n);
-    for (size_t i = 0; i < n; i++)
-        if (y[i] != 3 * i + 1)
-            bench_wrong("result %zu of %zu is %ju", i, n, (uintmax_t)y[i]);
-    free(y);
-    free(x);
 }
 
 /*

@@ -31,5 +31,5 @@ static void small_group(const bench_args *args)
 #pragma omp single
         small_tasks(args->n, results);
     }
-    small_check(results, args->n);
+    spawn_check(results, args->n);
 }

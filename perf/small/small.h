@@ -6,7 +6,7 @@
  * with its own time; the figure is their median. From serial code, or by the one thread of a
  * `single` inside a region of the program.
  */
-#include "bench.h"
+#include "../spawn/spawn.h" /* the same tasks */
 
 #include <stdlib.h>
 
@@ -14,13 +14,6 @@ enum { SMALL_MAX = 64 };
 
 /** One whole group, from where the caller stands. Defined by each program. */
 static void small_group(const bench_args *args);
-
-static inline void small_check(const uint64_t *results, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (results[i] != i + 1)
-            bench_wrong("result %zu of %zu is %ju", i, n, (uintmax_t)results[i]);
-}
 
 static void small_groups(const bench_args *args, double *times)
 {

@@ -18,6 +18,6 @@ static void small_group(const bench_args *args)
     for (size_t i = 0; i < args->n; i++)
         tg_group_add(group, body, (const void *)(uintptr_t)(i + 1));
     bench_must_be_ok(tg_group_run(group));
-    small_check(tg_group_results(group), args->n);
+    spawn_check(tg_group_results(group), args->n);
     tg_group_destroy(group);
 }

@@ -20,6 +20,16 @@ import (
 // documentation shows it; spawn, small and grain share them, at one more indirect call a task.
 type group func(threads, n int, body func(i int) error) error
 
+// empty runs n tasks that only say which they are, and checks every result: what spawn and small time.
+func (run group) empty(a *args) {
+	results := make([]uint64, a.n)
+	mustBeOk(run(a.threads, a.n, func(i int) error {
+		results[i] = uint64(i + 1)
+		return nil
+	}))
+	checkResults(results)
+}
+
 var groups = map[string]group{
 	"go-goroutines": goroutines,
 	"go-errgroup":   errGroup,

@@ -28,9 +28,9 @@ import (
 // The module itself cannot be had from the module proxy. go-workers does what its README describes, in plain Go:
 // `workers` goroutines, who take tasks from one channel and give outcomes to another.
 func init() {
-	add("mlee", "go-errgroup", func(a *args) { mlee(a, func(a *args) ([]mleeOutcome, error) { return mleeErrgroup(a, a.workers) }) })
-	add("mlee", "go-errgroup-all", func(a *args) { mlee(a, func(a *args) ([]mleeOutcome, error) { return mleeErrgroup(a, -1) }) })
-	add("mlee", "go-workers", func(a *args) { mlee(a, mleeWorkers) })
+	add("mlee", "go-errgroup", func(a *args) { mlee(a, func() ([]mleeOutcome, error) { return mleeErrgroup(a, a.workers) }) })
+	add("mlee", "go-errgroup-all", func(a *args) { mlee(a, func() ([]mleeOutcome, error) { return mleeErrgroup(a, -1) }) })
+	add("mlee", "go-workers", func(a *args) { mlee(a, func() ([]mleeOutcome, error) { return mleeWorkers(a) }) })
 }
 
 var errMlee = errors.New("the task fails")
@@ -57,11 +57,11 @@ func mleeTask(a *args, i int) mleeOutcome {
 	return outcome
 }
 
-func mlee(a *args, run func(a *args) ([]mleeOutcome, error)) {
+func mlee(a *args, run func() ([]mleeOutcome, error)) {
 	times := make([]float64, a.groups)
 	for g := range times {
 		start := time.Now()
-		outcomes, err := run(a)
+		outcomes, err := run()
 		times[g] = us(time.Since(start)) / 1e3
 		mleeCheck(a, outcomes, err)
 	}

@@ -50,13 +50,14 @@ static void bodies_by_loop(uint64_t *results, size_t n, uint64_t loops)
     });
 }
 
-static void items(const uint64_t *x, uint64_t *y, size_t n)
+static void items(const bench_args *args, const uint64_t *x, uint64_t *y)
 {
     arena->execute([=] {
-        tbb::parallel_for(blocked_range<size_t>(0, n), [=](const blocked_range<size_t> &range) {
-            for (size_t i = range.begin(); i < range.end(); i++)
-                y[i] = 3 * x[i] + 1;
-        });
+        tbb::parallel_for(
+            blocked_range<size_t>(0, args->n), [=](const blocked_range<size_t> &range) {
+                for (size_t i = range.begin(); i < range.end(); i++)
+                    y[i] = 3 * x[i] + 1;
+            });
     });
 }
 
@@ -128,7 +129,7 @@ void bench_run(const bench_args *args)
     else if (peer_is(args, "grain"))
         peer_grain(args, strcmp(args->impl, "tbb") == 0 ? bodies : bodies_by_loop);
     else if (peer_is(args, "map"))
-        peer_map(args, items);
+        map_run(args, items);
     else if (peer_is(args, "nested"))
         nested_run(args);
     else
