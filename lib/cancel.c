@@ -66,7 +66,7 @@ static void settle(tg_group *group, const struct tg__view *task, size_t index, u
         tg__pending_cancel(group, task, state);
     if (!queued && run->left != NULL)
         run->left(run, task, index);
-    if (!queued && tg__group_is_live(group))
+    if (!queued && atomic_load(&group->delivers))
         tg__done_deliver(group);
     if (queued || state == TG__AGAIN_TIME)
         tg__done_make_room(group);

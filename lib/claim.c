@@ -79,18 +79,6 @@ void tg__claim_return(tg_group *group, size_t index)
     tg__claim_put(group, tg__claim_key(group, priority, optional), index);
 }
 
-void tg__claim_abandon(tg_group *group)
-{
-    struct tg__run *run = &group->run;
-    for (size_t i = 0; run->left != NULL && i < group->ready.count; i++) {
-        struct tg__view task;
-        size_t index = group->ready.items[i].index;
-        if (tg__store_look(&run->store, index, &task) &&
-            tg__status_of(atomic_load(task.state)) < TG_NOT_RUN)
-            run->left(run, &task, index);
-    }
-}
-
 /* ---- one at a time ---- */
 
 /* Takes the weight of the task that is next. */

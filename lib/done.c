@@ -120,6 +120,7 @@ static void deliver_as_ended(tg_group *group)
         size_t index = first - 1;
         struct tg__note *note = note_of(group, index);
         first = note->next;
+        note->next = TG__TOLD;
         atomic_store(&note->rank, 1 + atomic_fetch_add(&group->run.ranks, 1));
         call(group, index, false);
         release(group, index);
@@ -199,21 +200,32 @@ void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t inde
     tg__done_deliver(group);
 }
 
+/* A hold that was opened when the run was over. */
+static bool is_open(const struct tg__view *task)
+{
+    unsigned char state = atomic_load(task->state);
+    return state == TG__DEFERRED || state == TG__ENDING;
+}
+
 void tg__done_rest(tg_group *group, size_t from)
 {
     if (group->options.on_done == NULL)
         return;
     struct tg__store *store = &group->run.store;
+    size_t i;
     tg__done_deliver(group);
     if (in_order(group))
         from = atomic_load(&group->delivered);
-    for (size_t i = from; i < group->settled; i++) {
+    for (i = from; i < group->settled; i++) {
         struct tg__view task;
         if (!tg__store_look(store, i, &task))
             continue;
-        if (in_order(group) || tg__status_of(atomic_load(task.state)) == TG_NOT_RUN)
-            call(group, i, true);
+        if (in_order(group) && is_open(&task))
+            break;
+        if (!in_order(group) && (task.function == NULL || task.note->next == TG__TOLD))
+            continue;         /* holds are never left over: who completes them has them told */
+        call(group, i, true); /* it was not started, or taken back and nobody came by it any more */
     }
     if (in_order(group))
-        atomic_store(&group->delivered, group->settled);
+        atomic_store(&group->delivered, i);
 }

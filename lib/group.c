@@ -117,8 +117,7 @@ static void forget(tg_group *group)
     atomic_store_explicit(&run->called_off, false, any);
     run->times.busy = run->times.longest = 0;
     run->times.longest_index = TG_NO_INDEX;
-    atomic_store_explicit(
-        &group->in_turn, group->options.shared != NULL || group->options.ahead != 0, any);
+    atomic_store_explicit(&group->in_turn, tg__claims_in_turn(&group->options), any);
     group->ready.count = group->ready.reserved = 0;
     group->due.reserved = 0;
     tg__delay_drop(group);
@@ -129,6 +128,7 @@ static void forget(tg_group *group)
     group->order = NULL;
     free_holds(group);
     group->lost = TG_OK;
+    group->lost_code = 0;
     group->settled = 0;
     group->answer = TG_OK;
     group->answer_error = NULL;

@@ -29,11 +29,12 @@ struct tg_group {
     struct tg__lock lock; /* guards adding, and what follows up to the next blank line */
     struct tg__ids ids;
     bool running;
-    bool doomed;           /* destroyed while running */
-    bool watchable;        /* from before a run until it has ended */
-    bool watched;          /* the hook is set: somebody looks after a group that sleeps */
-    bool turned_away;      /* an add came too late for the run: it is incomplete */
-    tg_status lost;        /* an add was refused: so is the run */
+    bool doomed;      /* destroyed while running */
+    bool watchable;   /* from before a run until it has ended */
+    bool watched;     /* the hook is set: somebody looks after a group that sleeps */
+    bool turned_away; /* an add came too late for the run: it is incomplete */
+    tg_status lost;   /* an add was refused: so is the run; or on_done has failed after a stop */
+    int lost_code;
     size_t settled;        /* tasks that the runs so far have dealt with */
     struct tg__heap due;   /* tasks that wait for their time */
     size_t due_background; /* of them: do not keep the group open */
@@ -78,6 +79,7 @@ struct tg_group {
 
     /* done.c */
     atomic_bool delivering;
+    atomic_bool delivers;    /* who completes something calls on_done; else the next run does */
     atomic_size_t told;      /* how often something has ended */
     atomic_size_t delivered; /* in order: indices below */
     atomic_size_t finished;  /* else: the last that has ended and waits, its index + 1; or 0 */
@@ -232,6 +234,12 @@ static inline size_t tg__claim(
                      !group->kept.on, first);
 }
 
+/* Must they be made one at a time, so that the order is exact? */
+static inline bool tg__claims_in_turn(const tg_group_options *options)
+{
+    return options->shared != NULL || options->ahead != 0 || options->limit == 1;
+}
+
 /* Could somebody claim something? */
 bool tg__claimable(tg_group *group);
 
@@ -253,9 +261,6 @@ void tg__claim_put_late(tg_group *group, uint64_t key, size_t index);
 
 /* One that was claimed from there, and not started. */
 void tg__claim_return(tg_group *group, size_t index);
-
-/* After a run that was stopped, when nothing is added any more: those that were taken back have ended. */
-void tg__claim_abandon(tg_group *group);
 
 /* ---- delay.c ---- */
 

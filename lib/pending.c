@@ -72,7 +72,7 @@ static void end(tg_group *group, const struct tg__view *task, tg_task *self, int
     if (!tg__careful_end(self, task, code) && queued)
         atomic_fetch_add(&group->outstanding, 1); /* back to its place */
     tg__runner_forget_message(self);
-    if (tg__group_is_live(group)) /* else in the next run */
+    if (atomic_load(&group->delivers)) /* else in the next run */
         tg__done_deliver(group);
     if (self->holding.limit != NULL)
         tg__limit_give(&self->holding);
@@ -123,6 +123,9 @@ static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
     if (atomic_load(task->state) == TG__ENDING || (sleeps && !tg__heap_reserve(&group->due, 1)))
         return false;
     take_along(group, self);
+    if (self->next < self->end && group->options.limit == 1 &&
+        tg__queue_put_back(&group->queue, self->next, self->end))
+        self->end = self->next; /* before anybody can claim what comes next */
     if ((self->slot_gone = holds_slot(group, task)))
         tg__slots_leave(&group->slots);
     if (group->options.queue != 0)
@@ -248,11 +251,13 @@ bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned c
         return false;
     if (task->note != NULL && status != TG_SKIPPED)
         tg__runner_rank(run, task->note);
-    if (status == TG_OK)
+    if (status == TG_OK) {
         atomic_fetch_add(&run->ok, 1);
-    else if (status == TG_CANCELLED ||
-             group->kept.on) /* skipped ones are counted when a run ends */
+        tg__runner_succeed(run);
+    } else if (status == TG_CANCELLED ||
+               group->kept.on) { /* skipped ones are counted when a run ends */
         atomic_fetch_add(&run->cancelled, 1);
+    }
     return true;
 }
 

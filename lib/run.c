@@ -69,10 +69,10 @@ static tg_status prepare(tg_group *group, int places)
 {
     const tg_group_options *o = &group->options;
     struct tg__run *run = &group->run;
-    if (group->lost != TG_OK)
-        return answer_with(group, group->lost, 0, group->error_text);
     if (group->answer != TG_OK)
         return tg__error_publish(group->answer_error);
+    if (group->lost != TG_OK)
+        return answer_with(group, group->lost, group->lost_code, group->error_text);
     group->answer_error = NULL;
     free(group->order);
     group->order = NULL;
@@ -153,13 +153,16 @@ static tg_status conclude(tg_group *group)
     const struct tg__failure *first = run->failures.first;
     tg_status cause = tg__context_noticed(&group->context);
     bool called_off = atomic_load(&run->called_off), enough = atomic_load(&run->enough);
+    bool itself = enough || called_off || atomic_load(&run->stopped_itself);
     bool undone = group->settled > ended || atomic_load(&run->cancelled) > 0 || group->turned_away;
-    bool from_outside =
-        cause != TG_OK && undone && !enough && !called_off && !atomic_load(&run->stopped_itself);
+    bool from_outside = cause != TG_OK && undone && !itself;
+    bool reached = run->need > 0 && atomic_load(&run->successes) >= run->need;
     group->skipped = group->settled - ended;
 
-    if (enough)
+    if (enough || (reached && !itself && !undone)) { /* stopped from outside, too late */
+        atomic_store(&run->enough, true);
         return TG_OK;
+    }
     if (called_off)
         return answer_with(group, TG_FAILED, group->context.cause.code, group->context.message);
     if (from_outside)
@@ -167,8 +170,8 @@ static tg_status conclude(tg_group *group)
             group->context.cause.code, group->context.message);
     if (first == NULL && run->need > 0)
         return answer_fewer(group);
-    if (first == NULL && group->lost != TG_OK) /* by a body, or a task: the batch is incomplete */
-        return answer_with(group, group->lost, 0, group->error_text);
+    if (first == NULL && group->lost != TG_OK) /* by a body, a task or on_done */
+        return answer_with(group, group->lost, group->lost_code, group->error_text);
     if (first == NULL)
         return TG_OK;
     group->answer_error = &first->error;
@@ -211,9 +214,28 @@ static void settle(tg_group *group, size_t from)
     tg__lock_give(&group->lock);
     for (size_t i = from; waited && i < group->settled; i++)
         settle_waiting(group, i);
-    if (stopped) /* else the heap has nothing, or what was added since */
-        tg__claim_abandon(group);
     tg__done_rest(group, from);
+}
+
+/* Under the lock, which is free meanwhile. Nothing more is added, and no later run will start what came late; a hold
+   that did is still completed, by somebody. */
+static void skip_late(tg_group *group)
+{
+    size_t from = group->settled, count = tg__store_count(&group->run.store);
+    if (!group->kept.on)
+        tg__delay_drop(group);
+    group->skipped += count - from - (group->kept.on ? 0 : group->away);
+    group->settled = count;
+    tg__queue_drop(&group->queue, count);
+    group->ready.count = 0;
+    atomic_store(&group->ready_count, 0);
+    if (count > from && group->options.on_done != NULL) {
+        atomic_store(&group->delivers, true);
+        tg__lock_give(&group->lock);
+        tg__done_rest(group, from);
+        tg__lock_take(&group->lock);
+    }
+    group->lost = TG_OK; /* the answer stands, whatever it says of that */
 }
 
 static tg_status finish_run(tg_group *group, double start, int threads)
@@ -225,14 +247,8 @@ static tg_status finish_run(tg_group *group, double start, int threads)
         group->answer = conclude(group);
     bool stopped = group->kept.on && tg__context_noticed(&group->context) != TG_OK;
     bool closed = group->answer != TG_OK || atomic_load(&group->run.enough) || stopped;
-    if (closed) { /* no later run will start what came late */
-        size_t count = tg__store_count(&group->run.store);
-        group->skipped += count - group->settled;
-        group->settled = count;
-        tg__queue_drop(&group->queue, count);
-        group->ready.count = 0;
-        atomic_store(&group->ready_count, 0);
-    }
+    if (closed)
+        skip_late(group);
     if (group->reports)
         tg__report_print(group);
     group->running = false;
@@ -280,6 +296,9 @@ double tg__run_start(tg_group *group)
         tg__group_watch(group);
     tg__lock_give(&group->lock);
     tg__delay_arm(group, 0);
+    atomic_store(&group->delivers,
+        true); /* next: who completes a hold stores its end first, and looks then */
+    tg__done_deliver(group);
     return start;
 }
 

@@ -46,7 +46,8 @@ static bool end(struct tg__source *source)
     }
     if (ended) { /* nobody visits: who adds, or calls, pins under this lock */
         if (!group->kept.on)
-            tg__delay_drop(group);        /* what did not keep it open */
+            tg__delay_drop(group); /* what did not keep it open */
+        atomic_store(&group->delivers, false);
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         group->watchable = group->kept.on;
         group->settled = tg__store_count(&group->run.store);
@@ -131,7 +132,7 @@ static bool give_back(tg_group *group, const tg_task *self, int place, size_t fi
         return false;
     if (self->apart)
         tg__claim_return(group, first);
-    else
+    else if (group->options.limit != 1 || !tg__queue_put_back(&group->queue, first, first + many))
         tg__queue_return(&group->queue, place, first, many);
     return true;
 }
@@ -211,8 +212,18 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
         .name = "",
         .message = message,
         .backtrace = ""};
-    if (tg__context_stop(&group->context, &cause))
+    if (tg__context_stop(&group->context, &cause)) {
         atomic_store(&group->run.called_off, true);
+        return;
+    }
+    tg__lock_take(
+        &group->lock); /* something else was first; if that has left nothing undone, this counts */
+    if (group->lost == TG_OK) {
+        group->lost = TG_FAILED;
+        group->lost_code = code;
+        snprintf(group->error_text, sizeof group->error_text, "%s", message);
+    }
+    tg__lock_give(&group->lock);
 }
 
 /* ---- calling it ---- */

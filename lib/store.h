@@ -69,8 +69,10 @@ struct tg__extra {
 struct tg__note {
     double start, end;
     atomic_size_t rank; /* of its end, from 1 on; 0: none yet */
-    size_t next; /* the one that ended before it and waits for on_done too: its index + 1, or 0 */
+    size_t
+        next; /* the one that ended before it and waits for on_done too: its index + 1, or 0; or TG__TOLD */
 };
+#define TG__TOLD SIZE_MAX /* on_done has been called */
 
 struct tg__record {
     struct tg__cell cell;
