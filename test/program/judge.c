@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* What the contract allows, whatever the threads did: from what the tasks have written down. */
+#include "program.h"
+
+#define BIT(status) (1u << (status))
+
+struct tally {
+    size_t added, ok, failed, timed_out, crashed, cancelled, skipped, required_failed, attempts,
+        left_out;
+};
+
+/* ---- One task ------------------------------------------------------------------------------ */
+
+/* May anything be left undone, but for what was taken back? */
+static bool may_have_stopped(const struct plan *plan, size_t required_failed, bool outside)
+{
+    bool failed = required_failed > 0 && (plan->options.flags & TG_GROUP_KEEP_GOING) == 0;
+    return failed || outside || plan->options.need > 0 || plan->options.timeout == SHORT ||
+           atomic_load(&plan->was.cancelled) || atomic_load(&plan->was.done_failed) ||
+           atomic_load(&plan->was.destroyed) || atomic_load(&plan->was.lost) != TG_OK;
+}
+
+static bool may_be_dropped(const struct step *step)
+{
+    return step->when_full == TG_FULL_DROP && step->plan->options.queue != 0;
+}
+
+static bool tries_again(const struct step *step)
+{
+    int starts = atomic_load(&step->was.starts);
+    return step->attempts == TG_ENDLESS || starts < step->attempts;
+}
+
+/* The statuses that a task may have which was started, by what its last attempt did. */
+static unsigned allowed_after_start(const struct step *step, bool stopped)
+{
+    bool failing = step->attempts != 0 && atomic_load(&step->was.starts) <= step->failures;
+    bool crashes = !failing && step->ending == END_CRASH;
+    bool away = !failing && (step->ending == END_DEFER || step->ending == END_DEFER_SELF ||
+                                step->ending == END_SLEEP);
+    bool fails = step->was.returned != 0 || crashes;
+    bool given_up = stopped || step->background || atomic_load(&step->plan->was.taken) > 0;
+    unsigned set = crashes          ? BIT(TG_CRASHED)
+                   : !fails         ? BIT(TG_OK)
+                   : step->was.told ? BIT(TG_CANCELLED)
+                                    : BIT(TG_FAILED);
+
+    if (fails && tries_again(step)) /* else it would have been */
+        set = given_up ? set | BIT(TG_CANCELLED) : 0;
+    if (away && given_up && (fails || step->ending == END_SLEEP))
+        set |= BIT(TG_CANCELLED);
+    if (step->timeout == SHORT)
+        set |= BIT(TG_TIMED_OUT) | (given_up ? BIT(TG_CANCELLED) : 0);
+    return set;
+}
+
+static unsigned allowed(const struct step *step, bool stopped)
+{
+    if (step->ending == END_HOLD)
+        return step->code == 0 ? BIT(TG_OK) : BIT(TG_FAILED) | (stopped ? BIT(TG_CANCELLED) : 0);
+    if (atomic_load(&step->was.starts) > 0)
+        return allowed_after_start(step, stopped);
+    if (stopped || may_be_dropped(step) || step->background ||
+        atomic_load(&step->plan->was.taken) > 0)
+        return BIT(TG_SKIPPED);
+    return 0; /* it must have started */
+}
+
+static void judge_step(const struct step *step, bool stopped)
+{
+    const struct plan *plan = step->plan;
+    const tg_outcome *outcome = &step->was.outcome;
+    int starts = atomic_load(&step->was.starts), most = step->attempts > 0 ? step->attempts : 1;
+
+    hold(plan, outcome->status < TG_NOT_RUN);
+    hold(plan, (allowed(step, stopped) & BIT(outcome->status & 31)) != 0);
+    hold(plan, starts <= most || step->attempts == TG_ENDLESS || step->period > 0);
+    hold(plan, outcome->attempts == starts || step->ending == END_HOLD);
+    if (step->ending == END_HOLD)
+        hold(plan, outcome->code == step->code);
+    else if (starts == 0)
+        hold(plan, outcome->code == 0);
+    else if (step->timeout != SHORT && step->ending != END_SLEEP)
+        hold(plan, outcome->code == step->was.returned);
+    if (atomic_load(&step->was.taken))
+        hold(plan, starts == step->was.starts_when_taken);
+    if (outcome->status == TG_OK && step->attempts != 0 && step->timeout != SHORT)
+        hold(plan, starts == step->failures + 1);
+}
+
+static void count_step(struct tally *tally, const struct step *step)
+{
+    tg_status status = step->was.outcome.status;
+    bool failed = status == TG_FAILED || status == TG_TIMED_OUT || status == TG_CRASHED;
+
+    tally->ok += status == TG_OK;
+    tally->failed += status == TG_FAILED;
+    tally->timed_out += status == TG_TIMED_OUT;
+    tally->crashed += status == TG_CRASHED;
+    tally->cancelled += status == TG_CANCELLED;
+    tally->skipped += status == TG_SKIPPED;
+    tally->required_failed += failed && !step->optional;
+    tally->attempts += step->attempts != 0 ? (size_t)atomic_load(&step->was.starts) : 0;
+    tally->left_out += (status == TG_SKIPPED || status == TG_CANCELLED) && !step->background &&
+                       !may_be_dropped(step);
+}
+
+/* ---- All of a group ------------------------------------------------------------------------ */
+
+static struct step *step_at(struct plan *plan, size_t index, const tg_outcome *outcome)
+{
+    if (outcome->arg != NULL)
+        return outcome->arg;
+    for (size_t i = 0; i < plan->total; i++)
+        if (plan->steps[i].was.handle != NULL && atomic_load(&plan->steps[i].was.index) == index)
+            return &plan->steps[i];
+    return NULL;
+}
+
+/* Each index is a step that was added, and each of those has one. */
+static void find_steps(struct plan *plan)
+{
+    bool recycled = (plan->options.flags & TG_GROUP_RECYCLE) != 0;
+    size_t count = tg_group_count(plan->group);
+
+    for (size_t i = 0; !recycled && i < count; i++) {
+        tg_outcome outcome = outcome_of(plan->group, i);
+        struct step *step = step_at(plan, i, &outcome);
+        if (step == NULL) {
+            hold(plan, plan->was.keeper != NULL && outcome.status == TG_OK);
+            continue;
+        }
+        hold(plan, outcome.index == i && !step->was.found);
+        step->was.found = true;
+        step->was.outcome = outcome;
+        if (plan->done != DONE_NONE) {
+            const tg_outcome *done = &step->was.done_outcome;
+            hold(plan,
+                done->index == i && done->status == outcome.status && done->code == outcome.code);
+        }
+    }
+    for (size_t i = 0; recycled && i < plan->total; i++) {
+        struct step *step = &plan->steps[i];
+        step->was.outcome = step->was.done_outcome;
+        step->was.found = atomic_load(&step->was.dones) > 0;
+    }
+}
+
+static struct tally judge_steps(struct plan *plan, bool outside)
+{
+    struct tally tally = {.added = plan->was.keeper != NULL, .ok = plan->was.keeper != NULL};
+
+    for (size_t i = 0; i < plan->total; i++) {
+        struct step *step = &plan->steps[i];
+        bool added = step->was.add_status == TG_OK;
+        hold(plan, step->was.found == added);
+        hold(plan, added || atomic_load(&step->was.starts) == 0);
+        hold(plan, atomic_load(&step->was.dones) == (added && plan->done != DONE_NONE));
+        tally.added += added;
+        if (added)
+            count_step(&tally, step);
+    }
+    bool stopped = may_have_stopped(plan, tally.required_failed, outside);
+    for (size_t i = 0; i < plan->total; i++)
+        if (plan->steps[i].was.add_status == TG_OK)
+            judge_step(&plan->steps[i], stopped);
+    if (!stopped)
+        hold(plan, atomic_load(&plan->was.late) == 0);
+    hold(plan, tg_group_count(plan->group) == tally.added);
+    return tally;
+}
+
+static void judge_results(struct plan *plan)
+{
+    const uint64_t *all;
+
+    if (plan->options.result_size != 8 || (plan->options.flags & TG_GROUP_RECYCLE) != 0 ||
+        tg_group_count(plan->group) == 0)
+        return;
+    all = tg_group_results(plan->group);
+    if (all == NULL) { /* no run has begun */
+        hold(plan, atomic_load(&plan->was.lost) != TG_OK || plan->cancelled_before ||
+                       tg_group_error(plan->group) != NULL);
+        return;
+    }
+    for (size_t i = 0; i < plan->total; i++) {
+        const struct step *step = &plan->steps[i];
+        size_t index = step->was.outcome.index;
+        if (step->was.found && atomic_load(&step->was.starts) > 0)
+            hold(plan, all[index] == value_of(step));
+        else if (step->was.found)
+            hold(plan, all[index] == (plan->caller_array ? untouched(index) : 0));
+    }
+}
+
+static void judge_report(struct plan *plan, const struct tally *tally)
+{
+    tg_report report = report_of(plan->group);
+    size_t errors = 0;
+
+    hold(plan, report.added == tally->added && report.not_run == 0 && report.pending == 0);
+    hold(plan, report.ok == tally->ok && report.failed == tally->failed);
+    hold(plan, report.timed_out == tally->timed_out && report.crashed == tally->crashed);
+    hold(plan, report.cancelled == tally->cancelled);
+    hold(plan, report.skipped + report.dropped == tally->skipped);
+    hold(plan, report.attempts == tally->attempts);
+    for (const tg_error *e = NULL; (e = tg_group_error_next(plan->group, e)) != NULL; errors++)
+        if ((plan->options.flags & TG_GROUP_RECYCLE) == 0)
+            hold(plan, status_of(plan->group, e->index) == e->status);
+    hold(plan, errors == tally->failed + tally->timed_out + tally->crashed);
+}
+
+static void judge_successes(struct plan *plan, const struct tally *tally)
+{
+    size_t rank = 0, index;
+
+    if (plan->options.need == 0 && (plan->options.flags & TG_GROUP_TIMES) == 0)
+        return;
+    if ((plan->options.flags & TG_GROUP_RECYCLE) != 0)
+        return;
+    for (; (index = tg_group_success(plan->group, rank)) != TG_NO_INDEX; rank++)
+        hold(plan, status_of(plan->group, index) == TG_OK);
+    hold(plan, rank == tally->ok);
+}
+
+static void judge_bounds(struct plan *plan)
+{
+    if (plan->options.limit > 0)
+        hold(plan, atomic_load(&plan->was.most_in_flight) <= (size_t)plan->options.limit);
+    hold(plan, atomic_load(&plan->was.in_flight) == 0);
+}
+
+/* ---- Its answer ---------------------------------------------------------------------------- */
+
+static void judge_ok(const struct plan *plan, const struct tally *tally)
+{
+    size_t taken = (size_t)atomic_load(&plan->was.taken);
+
+    hold(plan, !atomic_load(&plan->was.done_failed) || plan->options.need > 0);
+    if (plan->options.need > 0) {
+        hold(plan, tally->ok >= plan->options.need);
+        return;
+    }
+    hold(plan, tally->required_failed == 0 && atomic_load(&plan->was.lost) == TG_OK);
+    hold(plan, tally->left_out <= taken);
+}
+
+static void judge_failure(const struct plan *plan, const tg_error *error)
+{
+    tg_outcome outcome;
+
+    if (error->index == TG_NO_INDEX) {
+        if (error->status == TG_FAILED)
+            hold(plan, atomic_load(&plan->was.done_failed) && error->code == CODE_DONE);
+        return;
+    }
+    if ((plan->options.flags & TG_GROUP_RECYCLE) != 0)
+        return;
+    outcome = outcome_of(plan->group, error->index);
+    hold(plan, outcome.status == error->status && outcome.code == error->code);
+    if (outcome.arg != NULL)
+        hold(plan, !((const struct step *)outcome.arg)->optional);
+}
+
+static void judge_answer(
+    const struct plan *plan, tg_status answer, const struct tally *tally, bool outside)
+{
+    const tg_error *error = tg_group_error(plan->group);
+    tg_status lost = atomic_load(&plan->was.lost);
+    bool cancelled = outside || atomic_load(&plan->was.cancelled);
+    bool keep_going = (plan->options.flags & TG_GROUP_KEEP_GOING) != 0;
+
+    hold(plan, (error == NULL) == (answer == TG_OK));
+    hold(plan, error == NULL || error->status == answer);
+    if (answer == TG_OK) {
+        judge_ok(plan, tally);
+        return;
+    }
+    if (error == NULL)
+        return;
+    if (answer == TG_FAILED || answer == TG_CRASHED || answer == TG_TIMED_OUT)
+        judge_failure(plan, error);
+    if (answer == TG_FAILED || answer == TG_CRASHED)
+        hold(plan, tally->required_failed > 0 || error->index == TG_NO_INDEX);
+    else if (answer == TG_TIMED_OUT)
+        hold(plan, tally->timed_out > 0 || plan->options.timeout == SHORT || outside);
+    else if (answer == TG_CANCELLED)
+        hold(plan, cancelled);
+    else if (answer == TG_FEWER)
+        hold(plan, tally->ok < plan->options.need);
+    else if (answer == TG_INVALID)
+        hold(plan, plan->below_shares);
+    else
+        hold(plan, answer == lost);
+    if (!cancelled && !keep_going && plan->options.need == 0 && tally->required_failed > 0)
+        hold(plan, answer != TG_CANCELLED && answer != TG_OK);
+}
+
+/* There is no group to look at any more. */
+static void judge_destroyed(const struct plan *plan, tg_status answer)
+{
+    hold(plan, answer == TG_CANCELLED);
+    for (size_t i = 0; i < plan->total; i++)
+        hold(plan, atomic_load(&plan->steps[i].was.dones) ==
+                       (plan->steps[i].was.add_status == TG_OK && plan->done != DONE_NONE));
+}
+
+/* An incomplete batch does not run (another thread may have made it so just before), nor one that asks for more than
+   the task around it can lend. */
+static bool was_refused(const struct plan *plan, tg_status answer)
+{
+    int starts = 0;
+
+    for (size_t i = 0; i < plan->total; i++)
+        starts += atomic_load(&plan->steps[i].was.starts);
+    if (plan->was.never_begun)
+        hold(plan, answer == atomic_load(&plan->was.lost) && starts == 0);
+    bool may_be = plan->was.never_begun || plan->way == WAY_ADDER ||
+                  (plan->below_shares && answer == TG_INVALID);
+    return may_be && answer > TG_NOT_RUN && starts == 0;
+}
+
+void judge(struct plan *plan, tg_status answer, bool outside)
+{
+    struct tally tally;
+
+    if (atomic_load(&plan->was.destroyed)) {
+        judge_destroyed(plan, answer);
+        return;
+    }
+    if (was_refused(plan, answer))
+        return;
+    find_steps(plan);
+    tally = judge_steps(plan, outside);
+    judge_results(plan);
+    judge_report(plan, &tally);
+    judge_successes(plan, &tally);
+    judge_bounds(plan);
+    judge_answer(plan, answer, &tally, outside);
+}
+
+/* ---- Tasks of a pool ----------------------------------------------------------------------- */
+
+void judge_submitted(struct plan *plan)
+{
+    tg_pool_numbers numbers = {.size = sizeof numbers};
+    size_t ok = 0, others = 0, late = 0;
+
+    for (size_t i = 0; i < plan->initial; i++) {
+        struct step *step = &plan->steps[i];
+        tg_outcome *outcome = &step->was.outcome;
+        if (step->was.handle == NULL)
+            continue;
+        outcome->size = sizeof *outcome;
+        hold(plan, tg_task_outcome(step->was.handle, outcome) == TG_OK);
+        judge_step(step, false);
+        ok += outcome->status == TG_OK;
+        others += outcome->status != TG_OK;
+        tg_task_release(step->was.handle);
+    }
+    for (size_t i = plan->initial; i < plan->total; i++)
+        late += plan->steps[i].was.add_status == TG_OK;
+    hold(plan, tg_pool_report(plan->pool, &numbers) == TG_OK);
+    hold(plan, numbers.submitted == ok + others + late);
+    hold(plan, numbers.running == 0 && numbers.queued == 0 && numbers.pending == 0);
+    hold(plan,
+        numbers.ok + numbers.failed + numbers.cancelled + numbers.abandoned + numbers.dropped ==
+            numbers.submitted);
+    hold(plan, numbers.ok >= ok && numbers.abandoned == 0);
+    judge_bounds(plan);
+}
