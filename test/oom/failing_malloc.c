@@ -37,13 +37,13 @@ size_t failing_malloc_outstanding(void)
 
 #else
 
+#include "callers.h"
+
 #include <errno.h>
-#include <link.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,53 +55,12 @@ void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *block);
 
-/* ---- Whose call it is ---------------------------------------------------------------------- */
-
-enum { RANGES = 64 };
-static struct {
-    uintptr_t from, to;
-} exempt[RANGES];
-static atomic_int exempted = -1; /* not looked yet */
-
-static int look_at_module(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    static const char *const runtimes[] = {"libgomp", "libomp", "libiomp", "ld-linux", "libarcher"};
-    bool found = false;
-    int *count = arg;
-
-    (void)size;
-    for (size_t i = 0; i < sizeof runtimes / sizeof *runtimes; i++)
-        found = found || strstr(info->dlpi_name, runtimes[i]) != NULL;
-    for (int i = 0; found && i < info->dlpi_phnum && *count < RANGES; i++)
-        if (info->dlpi_phdr[i].p_type == PT_LOAD) {
-            exempt[*count].from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-            exempt[*count].to = exempt[*count].from + info->dlpi_phdr[i].p_memsz;
-            ++*count;
-        }
-    return 0;
-}
+/* ---- Failing and counting ------------------------------------------------------------------ */
 
 bool failing_malloc_works(void)
 {
-    int count = 0;
-
-    dl_iterate_phdr(look_at_module, &count);
-    atomic_store(&exempted, count);
-    return count > 0;
+    return callers_look();
 }
-
-static bool is_exempt(const void *caller)
-{
-    uintptr_t at = (uintptr_t)caller;
-    int count = atomic_load_explicit(&exempted, memory_order_acquire);
-
-    for (int i = 0; i < count; i++)
-        if (at >= exempt[i].from && at < exempt[i].to)
-            return true;
-    return count < 0;
-}
-
-/* ---- Failing and counting ------------------------------------------------------------------ */
 
 static atomic_long countdown; /* 0: disarmed */
 static atomic_bool always, has_failed;
@@ -129,7 +88,7 @@ static bool must_fail(const void *caller)
 {
     long left = atomic_load_explicit(&countdown, memory_order_relaxed);
 
-    if (left == 0 || is_exempt(caller))
+    if (left == 0 || caller_is_exempt(caller))
         return false;
     while (left > 1)
         if (atomic_compare_exchange_weak(&countdown, &left, left - 1))
@@ -158,7 +117,7 @@ static void *count_in(void *block, size_t size, const void *caller)
 {
     size_t slot;
 
-    if (block == NULL || is_exempt(caller))
+    if (block == NULL || caller_is_exempt(caller))
         return block;
     while (atomic_flag_test_and_set_explicit(&counting, memory_order_acquire))
         ;
@@ -175,7 +134,7 @@ static void count_out(void *block)
 {
     size_t slot;
 
-    if (block == NULL || atomic_load_explicit(&exempted, memory_order_relaxed) < 0)
+    if (block == NULL || !callers_are_known())
         return;
     while (atomic_flag_test_and_set_explicit(&counting, memory_order_acquire))
         ;
@@ -190,8 +149,6 @@ static void count_out(void *block)
 }
 
 /* ---- The allocator ------------------------------------------------------------------------- */
-
-#define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
 
 void *malloc(size_t size)
 {
@@ -252,7 +209,7 @@ void *mmap(void *at, size_t size, int protection, int flags, int file, off_t off
     if (must_fail(CALLER))
         return MAP_FAILED;
     map = (void *)syscall(SYS_mmap, at, size, protection, flags, file, offset);
-    if (map != MAP_FAILED && !is_exempt(CALLER))
+    if (map != MAP_FAILED && !caller_is_exempt(CALLER))
         atomic_fetch_add(&outstanding, (size + 4095) / 4096 * 4096);
     return map;
 }
@@ -261,7 +218,7 @@ int munmap(void *at, size_t size)
 {
     int failed = (int)syscall(SYS_munmap, at, size);
 
-    if (!failed && !is_exempt(CALLER))
+    if (!failed && !caller_is_exempt(CALLER))
         atomic_fetch_sub(&outstanding, (size + 4095) / 4096 * 4096);
     return failed;
 }
