@@ -123,6 +123,17 @@ static void handle(int number, siginfo_t *info, void *machine)
     tg__land(landing);
 }
 
+/* The first `many` of them are the program's again, but for those that it has put others in place of. */
+static void restore(int many)
+{
+    for (int i = 0; i < many; i++) {
+        struct sigaction now;
+        if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+            now.sa_sigaction == handle)
+            sigaction(signals[i], &before[i], NULL);
+    }
+}
+
 bool tg__guard_take(void)
 {
     void *first[1];
@@ -131,11 +142,13 @@ bool tg__guard_take(void)
     struct sigaction ours = {
         .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     sigemptyset(&ours.sa_mask);
-    bool taken = true;
     tg__lock_take(&lock);
-    if (users == 0)
-        for (int i = 0; i < SIGNALS && taken; i++)
-            taken = sigaction(signals[i], &ours, &before[i]) == 0;
+    int ready = users > 0 ? SIGNALS : 0;
+    while (ready < SIGNALS && sigaction(signals[ready], &ours, &before[ready]) == 0)
+        ready++;
+    bool taken = ready == SIGNALS;
+    if (!taken)
+        restore(ready);
     users += taken;
     tg__lock_give(&lock);
     return taken;
@@ -145,12 +158,7 @@ void tg__guard_give(void)
 {
     tg__lock_take(&lock);
     if (--users == 0)
-        for (int i = 0; i < SIGNALS; i++) {
-            struct sigaction now; /* the program may have put its own there meanwhile */
-            if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-                now.sa_sigaction == handle)
-                sigaction(signals[i], &before[i], NULL);
-        }
+        restore(SIGNALS);
     tg__lock_give(&lock);
 }
 

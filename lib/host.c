@@ -48,6 +48,16 @@ static bool is_over(struct tg__shard *shard)
     return true;
 }
 
+/* Who is to hear that it has ended, if nobody waits for that. Once, under the lock. */
+static void (*take_gone(struct tg__shard *shard))(struct tg__host *)
+{
+    void (*gone)(struct tg__host *) = shard->gone;
+    if (!shard->quits || shard->there)
+        return NULL;
+    shard->gone = NULL;
+    return gone;
+}
+
 static void *host(void *user)
 {
     struct tg__shard *shard = user;
@@ -64,7 +74,7 @@ static void *host(void *user)
     }
     shard->there = false;
     shard->joins = true;
-    void (*gone)(struct tg__host *) = shard->quits ? shard->gone : NULL;
+    void (*gone)(struct tg__host *) = take_gone(shard);
     struct tg__host *pool = shard->pool;
     pthread_cond_broadcast(&shard->changed);
     pthread_mutex_unlock(&shard->lock);
@@ -99,14 +109,18 @@ static bool make(struct tg__shard *shard)
     return shard->there || shard->quits;
 }
 
-/* Something is to be done while no region is open. */
+/* Something is to be done while no region is open. Without a thread for it: tries again, or ends, if nothing is left that
+   needs one. (Who is told of the end frees it: from the alarm, as others would still look at it.) */
 static void call(void *user)
 {
     struct tg__shard *shard = user;
     pthread_mutex_lock(&shard->lock);
     shard->called |= !shard->quits;
-    if (!make(shard)) /* tries again */
-        tg__alarm_set(&shard->alarm, tg_time_now() + 0.01);
+    if (!make(shard)) {
+        shard->quits = is_over(shard);
+        if (!shard->quits || shard->gone != NULL)
+            tg__alarm_set(&shard->alarm, tg_time_now() + 0.01);
+    }
     pthread_cond_broadcast(&shard->changed);
     pthread_mutex_unlock(&shard->lock);
 }
@@ -137,7 +151,12 @@ static void look(struct tg__alarm *alarm)
     pthread_mutex_lock(&shard->lock);
     bool open = shard->open, same = count == shard->count, called = shard->called;
     shard->count = count;
+    void (*gone)(struct tg__host *) = take_gone(shard);
     pthread_mutex_unlock(&shard->lock);
+    if (gone != NULL) {
+        gone(shard->pool);
+        return;
+    }
     if (!open && called)
         call(shard);
     if (!open)
@@ -156,9 +175,11 @@ static bool has(void *user, const struct tg__team *team)
     return shard->pool->has(shard->pool, team);
 }
 
-void tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
+bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
     double idle, int waiters)
 {
+    if (!tg__kept_init(group, waiters, on_call, has, shard))
+        return false;
     tg_info info = {.size = sizeof info};
     tg_info_read(&info);
     *shard = (struct tg__shard){.group = group,
@@ -169,8 +190,8 @@ void tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *gr
     shard->alarm.ring = look;
     pthread_mutex_init(&shard->lock, NULL);
     pthread_cond_init(&shard->changed, NULL);
-    tg__kept_init(group, waiters, on_call, has, shard);
     tg__hook_set(&shard->hook, &group->context, on_stop, shard);
+    return true;
 }
 
 void tg__shard_free(struct tg__shard *shard)
@@ -236,21 +257,32 @@ static void end_guests(struct tg__shard *shard, double until, bool cancels)
             return;
 }
 
-struct tg__team *tg__shard_enter(struct tg__shard *shard, tg_group *guest)
+/* Has the region opened? Or has its thread gone, or could not be made? */
+static bool wait_for_region(struct tg__shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    while (!shard->open && shard->called && shard->there)
+        pthread_cond_wait(&shard->changed, &shard->lock);
+    bool possible = shard->open || !shard->called;
+    pthread_mutex_unlock(&shard->lock);
+    return possible;
+}
+
+tg_status tg__shard_enter(struct tg__shard *shard, tg_group *guest, struct tg__team **team)
 {
     if (!tg__kept_enter(shard->group))
-        return NULL;
-    struct tg__team *team = atomic_load(&shard->group->team);
-    while (team == NULL) { /* once it is there it stays, for us */
+        return TG_CLOSED;
+    *team = atomic_load(&shard->group->team);
+    while (*team == NULL) { /* once it is there it stays, for us */
         call(shard);
-        pthread_mutex_lock(&shard->lock);
-        while (!shard->open && shard->called && shard->there)
-            pthread_cond_wait(&shard->changed, &shard->lock);
-        pthread_mutex_unlock(&shard->lock);
-        team = atomic_load(&shard->group->team);
+        if (!wait_for_region(shard)) {
+            tg__kept_part(shard->group);
+            return TG_NO_SYSTEM;
+        }
+        *team = atomic_load(&shard->group->team);
     }
     add_guest(shard, guest);
-    return team;
+    return TG_OK;
 }
 
 void tg__shard_resize(struct tg__shard *shard, int threads)

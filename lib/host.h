@@ -32,8 +32,8 @@ struct tg__shard {
     struct tg__host *pool;
 };
 
-/* The group is the shard's from then on. */
-void tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
+/* The group is the shard's from then on. False: it cannot be guarded, and nothing has changed. */
+bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
     double idle, int waiters);
 
 /* When nothing of it runs any more. */
@@ -42,8 +42,8 @@ void tg__shard_free(struct tg__shard *shard);
 /* Makes sure that there is a thread to do what comes next. False: the system has none left. */
 bool tg__shard_ready(struct tg__shard *shard);
 
-/* Takes a group in, to run over it: the team, or NULL: closed. */
-struct tg__team *tg__shard_enter(struct tg__shard *shard, tg_group *guest);
+/* Takes a group in, to run over its team. TG_CLOSED, or TG_NO_SYSTEM: there is no thread for it. */
+tg_status tg__shard_enter(struct tg__shard *shard, tg_group *guest, struct tg__team **team);
 void tg__shard_leave(struct tg__shard *shard, tg_group *guest);
 
 void tg__shard_resize(struct tg__shard *shard, int threads);

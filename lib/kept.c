@@ -66,9 +66,12 @@ bool tg__kept_inside(const tg_group *group)
     return seat != NULL && group->kept.has(group->kept.keeper, seat->team);
 }
 
-void tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
+bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
     bool (*has)(void *, const struct tg__team *), void *keeper)
 {
+    bool guarded = (group->options.flags & TG_GROUP_GUARD) != 0;
+    if (guarded && !tg__guard_take())
+        return false;
     group->kept.on = true;
     group->kept.waiters = waiters;
     group->kept.called = called;
@@ -80,7 +83,8 @@ void tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
     atomic_store(&group->source.most, group->options.threads);
     /* Also for tasks that callers run before there is a region. */
     group->run.careful = true;
-    group->run.guarded = (group->options.flags & TG_GROUP_GUARD) != 0 && tg__guard_take();
+    group->run.guarded = guarded;
+    return true;
 }
 
 void tg__kept_free(tg_group *group)

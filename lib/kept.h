@@ -8,8 +8,8 @@
 #include "group.h"
 
 /* Before it is used. `called` is called when something has come and no run goes on; `has` answers whether a team
-   belongs to the same pool. */
-void tg__kept_init(tg_group *group, int waiters, void (*called)(void *keeper),
+   belongs to the same pool. False: it cannot be guarded, and nothing has changed. */
+bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *keeper),
     bool (*has)(void *keeper, const struct tg__team *team), void *keeper);
 
 void tg__kept_free(tg_group *group);

@@ -70,16 +70,16 @@ static tg_pool *pool_of(struct tg__host *host)
 
 static struct tg__team *enter(struct tg__host *host, tg_group *group, void **room)
 {
+    static const char call[] = "tg_group_start";
     struct tg__shard *shard = choose(pool_of(host));
-    if (!tg__shard_ready(shard)) {
-        tg__refuse(TG_NO_SYSTEM, "tg_group_start: the system has no thread left for the pool");
-        return NULL;
-    }
-    struct tg__team *team = tg__shard_enter(shard, group);
-    if (team == NULL)
-        tg__refuse(TG_CLOSED, "tg_group_start: the pool is closed");
+    struct tg__team *team;
+    tg_status status = tg__shard_enter(shard, group, &team);
+    if (status == TG_NO_SYSTEM)
+        tg__refuse(status, "%s: the system has no thread left for the pool", call);
+    else if (status == TG_CLOSED)
+        tg__refuse(status, "%s: the pool is closed", call);
     *room = shard;
-    return team;
+    return status == TG_OK ? team : NULL;
 }
 
 static void leave(struct tg__host *host, tg_group *group, void *room)
@@ -163,7 +163,11 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
             free_shards(pool);
             return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
         }
-        tg__shard_init(&pool->shard[i], &pool->host, group, o.threads, o.idle, o.waiters);
+        if (!tg__shard_init(&pool->shard[i], &pool->host, group, o.threads, o.idle, o.waiters)) {
+            tg_group_destroy(group);
+            free_shards(pool);
+            return tg__refuse_create(TG_NO_SYSTEM, "%s: signal handlers cannot be set", call);
+        }
         pool->shards++;
     }
     return pool;

@@ -93,6 +93,13 @@ static bool take_over(unsigned signals)
     return true;
 }
 
+/* No handler that has seen it goes on with it: one on another thread may; on this one it would have ended. */
+static void wait_for_handlers(void)
+{
+    while (atomic_load(&handling) > 0)
+        sched_yield();
+}
+
 bool tg__signals_bind(void *object, unsigned signals, tg__signal_fn *function)
 {
     int place = 0;
@@ -109,6 +116,8 @@ bool tg__signals_bind(void *object, unsigned signals, tg__signal_fn *function)
             atomic_store(&bindings[place].object, NULL);
     }
     tg__lock_give(&lock);
+    if (!bound) /* some of the handlers may have been there for a while, and the object goes */
+        wait_for_handlers();
     return bound;
 }
 
@@ -120,6 +129,5 @@ void tg__signals_unbind(const void *object, unsigned signals)
             atomic_store(&bindings[i].object, NULL);
     release(signals);
     tg__lock_give(&lock);
-    while (atomic_load(&handling) > 0) /* on another thread: here it would have ended */
-        sched_yield();
+    wait_for_handlers();
 }

@@ -49,14 +49,14 @@ static void set_name(pthread_t thread, const char *name)
 #endif
 
 /* A blocked SIGSEGV would end the process past every handler. */
-static void block_signals(sigset_t *before)
+static bool block_signals(sigset_t *before)
 {
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     sigset_t others;
     sigfillset(&others);
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         sigdelset(&others, own[i]);
-    pthread_sigmask(SIG_SETMASK, &others, before);
+    return pthread_sigmask(SIG_SETMASK, &others, before) == 0;
 }
 
 bool tg__thread_make(
@@ -69,9 +69,10 @@ bool tg__thread_make(
     spread(&attributes);
     if (stack >= (size_t)PTHREAD_STACK_MIN)
         pthread_attr_setstacksize(&attributes, stack);
-    block_signals(&before);
-    bool made = pthread_create(thread, &attributes, function, user) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    bool blocked = block_signals(&before);
+    bool made = blocked && pthread_create(thread, &attributes, function, user) == 0;
+    if (blocked)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     if (made)
         set_name(*thread, name);

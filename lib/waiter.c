@@ -179,11 +179,11 @@ static void begin_again(void)
 static bool make_thread(void)
 {
     static bool forks;
-    if (!forks && pthread_atfork(NULL, NULL, begin_again) == 0)
-        forks = true;
-    sem_init(&calls, 0, 0);
-    bool made = tg__thread_make(&thread, "tg-waiter", 0, wait_for_ever, NULL);
-    return made;
+    if (!forks && pthread_atfork(NULL, NULL, begin_again) != 0)
+        return false; /* a child would wait for a thread that it has not */
+    forks = true;
+    return sem_init(&calls, 0, 0) == 0 &&
+           tg__thread_make(&thread, "tg-waiter", 0, wait_for_ever, NULL);
 }
 
 bool tg__waiter_start(void)

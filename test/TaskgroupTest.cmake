@@ -1,9 +1,11 @@
 # What all test folders share: the libraries that tests link, the environment that sanitizers need, and
 #
-#   tg_add_check_test(<name> SOURCES <file>... LABELS <label>... [MATRIX])
+#   tg_add_check_test(<name> SOURCES <file>... LABELS <label>... [MATRIX | THREADS <number>...]
+#                     [ENVIRONMENT <variable>=<value>...])
 #
 # which makes one executable of the Check suites in the sources and registers it with ctest: once, or
-# with MATRIX once for each number of threads, with OpenMP's own cancellation off and on.
+# with MATRIX once for each number of threads, with OpenMP's own cancellation off and on; or with THREADS once
+# for each of these numbers, where cancellation says nothing.
 
 # Check has a CMake package where it was built with CMake, and pkg-config's file everywhere.
 find_package(check CONFIG QUIET)
@@ -34,20 +36,26 @@ if(TASKGROUP_SANITIZE)
 endif()
 
 function(tg_add_check_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "MATRIX" "" "SOURCES;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "MATRIX" "" "SOURCES;LABELS;THREADS;ENVIRONMENT")
     if(NOT arg_SOURCES OR NOT arg_LABELS OR arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "tg_add_check_test(${name}): SOURCES and LABELS, and nothing unknown")
     endif()
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE taskgroup_test)
-    if(NOT arg_MATRIX)
+    if(NOT arg_MATRIX AND NOT arg_THREADS)
         add_test(NAME ${name} COMMAND ${name})
         set_tests_properties(${name} PROPERTIES
             TIMEOUT ${TASKGROUP_TEST_TIMEOUT} LABELS "${arg_LABELS}")
         return()
     endif()
-    foreach(threads IN LISTS TASKGROUP_TEST_THREADS)
+    if(NOT arg_THREADS)
+        set(arg_THREADS ${TASKGROUP_TEST_THREADS})
+    endif()
+    foreach(threads IN LISTS arg_THREADS)
         set(cancellations false true) # libgomp takes the words only, never 0 and 1
+        if(NOT arg_MATRIX)
+            set(cancellations false)
+        endif()
         if(TASKGROUP_SANITIZE AND threads GREATER TASKGROUP_TEST_PROCESSORS)
             set(cancellations false) # the slowest; with 2 threads both are tried
         endif()
@@ -59,7 +67,7 @@ function(tg_add_check_test name)
             add_test(NAME ${case} COMMAND ${name})
             set_tests_properties(${case} PROPERTIES
                 TIMEOUT ${TASKGROUP_TEST_TIMEOUT} LABELS "${arg_LABELS}"
-                ENVIRONMENT "OMP_NUM_THREADS=${threads};OMP_CANCELLATION=${cancellation}")
+                ENVIRONMENT "OMP_NUM_THREADS=${threads};OMP_CANCELLATION=${cancellation};${arg_ENVIRONMENT}")
         endforeach()
     endforeach()
 endfunction()

@@ -88,7 +88,7 @@ typedef struct tg_pool_numbers {
  * @param options NULL for all defaults: OMP_NUM_THREADS threads, an unbounded queue.
  * @return the pool, to be given back with tg_pool_destroy(); NULL (see tg_error_last()) with TG_INVALID
  *         (a negative or not-a-number value, more than 1024 shards), TG_UNSUPPORTED (unknown flags, or options of a newer version
- *         that use what is new), TG_NO_SYSTEM (no waiter thread) or TG_NO_MEMORY.
+ *         that use what is new), TG_NO_SYSTEM (no waiter thread, or no signal handlers for a guard) or TG_NO_MEMORY.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API TG_NODISCARD tg_pool *tg_pool_create(const tg_pool_options *options);
@@ -149,7 +149,8 @@ TG_API tg_status tg_pool_pause(tg_pool *pool, int paused);
  * started is abandoned, and what runs is told to stop and waited for: nothing of the pool runs when this returns.
  * Several threads may close at once: the shortest timeout counts.
  *
- * What waits for its time is waited for, unless it is TG_TASK_BACKGROUND.
+ * What waits for its time is waited for, unless it is TG_TASK_BACKGROUND. Tasks for which the system has no thread
+ * wait until it has one, or are abandoned as above; the end itself needs none.
  *
  * @param pool      the pool.
  * @param timeout   seconds; 0: abandon at once; TG_FOREVER: all is run.
