@@ -28,15 +28,18 @@ static int on_open(tg_group *group, void *user)
 static void run_region(struct tg__shard *shard)
 {
     int threads = shard->opened = shard->threads;
-    shard->called = false;
+    shard->called = shard->failed = false;
     tg__kept_opened(shard->group);
     pthread_mutex_unlock(&shard->lock);
     tg__kept_run(shard->group, threads, on_open, shard);
     tg__alarm_clear(&shard->alarm);
     pthread_mutex_lock(&shard->lock);
+    shard->failed = !shard->open;
     shard->open = false;
     tg__kept_closed(shard->group);
     shard->called |= tg__kept_has_work(shard->group);
+    if (shard->failed)
+        pthread_cond_broadcast(&shard->changed);
 }
 
 static bool is_over(struct tg__shard *shard)
@@ -66,6 +69,8 @@ static void *host(void *user)
         if (shard->called) {
             run_region(shard);
             shard->quits = is_over(shard);
+            if (shard->failed && !shard->quits) /* tries again */
+                tg__thread_wait(&shard->changed, &shard->lock, tg_time_now() + 0.01);
         } else if (shard->gives_back) {
             break;
         } else {
@@ -116,6 +121,7 @@ static void call(void *user)
     struct tg__shard *shard = user;
     pthread_mutex_lock(&shard->lock);
     shard->called |= !shard->quits;
+    shard->failed = false;
     if (!make(shard)) {
         shard->quits = is_over(shard);
         if (!shard->quits || shard->gone != NULL)
@@ -257,15 +263,16 @@ static void end_guests(struct tg__shard *shard, double until, bool cancels)
             return;
 }
 
-/* Has the region opened? Or has its thread gone, or could not be made? */
-static bool wait_for_region(struct tg__shard *shard)
+/* TG_OK: the region is open, or was. */
+static tg_status wait_for_region(struct tg__shard *shard)
 {
     pthread_mutex_lock(&shard->lock);
-    while (!shard->open && shard->called && shard->there)
+    while (!shard->open && !shard->failed && shard->called && shard->there)
         pthread_cond_wait(&shard->changed, &shard->lock);
-    bool possible = shard->open || !shard->called;
+    bool missing = !shard->open && shard->called && !shard->there;
+    tg_status status = shard->failed ? TG_NO_MEMORY : missing ? TG_NO_SYSTEM : TG_OK;
     pthread_mutex_unlock(&shard->lock);
-    return possible;
+    return status;
 }
 
 tg_status tg__shard_enter(struct tg__shard *shard, tg_group *guest, struct tg__team **team)
@@ -275,9 +282,10 @@ tg_status tg__shard_enter(struct tg__shard *shard, tg_group *guest, struct tg__t
     *team = atomic_load(&shard->group->team);
     while (*team == NULL) { /* once it is there it stays, for us */
         call(shard);
-        if (!wait_for_region(shard)) {
+        tg_status status = wait_for_region(shard);
+        if (status != TG_OK) {
             tg__kept_part(shard->group);
-            return TG_NO_SYSTEM;
+            return status;
         }
         *team = atomic_load(&shard->group->team);
     }

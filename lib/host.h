@@ -22,6 +22,7 @@ struct tg__shard {
     bool there;  /* the thread */
     bool joins;  /* it has ended, and nobody has joined it */
     bool open;   /* the region */
+    bool failed; /* there was no memory to open it */
     bool closing, quits;
     tg_group *guests;
     size_t count; /* tasks, when the alarm rang last */
@@ -42,7 +43,8 @@ void tg__shard_free(struct tg__shard *shard);
 /* Makes sure that there is a thread to do what comes next. False: the system has none left. */
 bool tg__shard_ready(struct tg__shard *shard);
 
-/* Takes a group in, to run over its team. TG_CLOSED, or TG_NO_SYSTEM: there is no thread for it. */
+/* Takes a group in, to run over its team. TG_CLOSED; TG_NO_SYSTEM, TG_NO_MEMORY: there is no thread for it, or no
+   memory to open its region. */
 tg_status tg__shard_enter(struct tg__shard *shard, tg_group *guest, struct tg__team **team);
 void tg__shard_leave(struct tg__shard *shard, tg_group *guest);
 

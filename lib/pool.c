@@ -76,6 +76,8 @@ static struct tg__team *enter(struct tg__host *host, tg_group *group, void **roo
     tg_status status = tg__shard_enter(shard, group, &team);
     if (status == TG_NO_SYSTEM)
         tg__refuse(status, "%s: the system has no thread left for the pool", call);
+    else if (status == TG_NO_MEMORY)
+        tg__refuse(status, "%s: out of memory", call);
     else if (status == TG_CLOSED)
         tg__refuse(status, "%s: the pool is closed", call);
     *room = shard;
