@@ -69,6 +69,10 @@ void failing_system_clock_stand(bool still)
     (void)still;
 }
 
+void failing_system_clock_mend(void)
+{
+}
+
 int failing_system_threads(void)
 {
     return 0;
@@ -340,6 +344,12 @@ void failing_system_clock_stand(bool still)
     if (!still)
         atomic_store(&ahead, at - true_time());
     atomic_store(&stands_at, still ? at : 0);
+}
+
+void failing_system_clock_mend(void)
+{
+    atomic_store(&stands_at, 0);
+    atomic_store(&ahead, 0);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *t)

@@ -29,6 +29,7 @@ long failing_system_interrupted(void); /* waits so far */
 /* The monotonic clock goes on from so many seconds later; or stands still, and then goes on from there. */
 void failing_system_clock_jump(double seconds);
 void failing_system_clock_stand(bool still);
+void failing_system_clock_mend(void); /* as it would have been: Check looks at it, too */
 
 /* Threads that the library has asked for, and that nobody has joined or detached. */
 int failing_system_threads(void);
