@@ -124,7 +124,7 @@ static void free_state(int worker, void *state, void *user)
 static int use_state(tg_task *self, void *arg, void *result)
 {
     (void)arg, (void)result;
-    return tg_task_local(self) == NULL;
+    return tg_task_local(self) == NULL || tg_task_worker(self) < 0;
 }
 
 /* Groups over it: started and waited for, and run; a refused one can be run again. */
@@ -168,6 +168,31 @@ static tg_status guarded_pool(struct blame *blame)
         return no_memory(blame);
     taken = tg_pool_submit(pool, crash, NULL, NULL, NULL) == TG_OK;
     return end_pool(blame, pool, taken, taken ? TG_OK : TG_NO_MEMORY);
+}
+
+/* What changes or looks at something that is there needs no memory. */
+static tg_status looking(struct blame *blame)
+{
+    tg_limit *limit = tg_limit_create(1);
+    tg_pool *pool = tg_pool_create(TG_POOL(.threads = 1));
+    tg_group *g = tg_group_create(TG_GROUP(.shared = limit, .result_size = 8));
+    tg_status status = TG_NO_MEMORY;
+
+    if (limit != NULL && pool != NULL && g != NULL) {
+        status = TG_OK;
+        expect(blame, tg_limit_resize(limit, 5) == TG_OK && tg_limit_used(limit) == 0);
+        expect(blame, tg_pool_resize(pool, 3) == TG_OK && numbers_of(pool).threads == 3);
+        expect(blame, tg_pool_pause(pool, 1) == TG_OK && tg_pool_pause(pool, 0) == TG_OK);
+        expect(blame, tg_context_cancel(tg_group_context(g), 5, "why") == TG_OK);
+        expect(blame, tg_context_cause(tg_group_context(g))->code == 5);
+        expect(blame, tg_group_add(g, task_count, NULL) == TG_CLOSED && report_of(g).added == 0);
+        expect(blame, tg_group_reset(g) == TG_OK);
+        expect(blame, tg_context_check(tg_group_context(g)) == TG_OK);
+    }
+    tg_group_destroy(g);
+    tg_limit_destroy(limit);
+    tg_pool_destroy(pool);
+    return status;
 }
 
 /* ---- Groups -------------------------------------------------------------------------------- */
@@ -249,7 +274,8 @@ static const struct {
     bool goes_on; /* a failure may cost no more than a text, or time */
 } programs[] = {{"submitting", submitting, true}, {"waiting", waiting, true},
     {"groups", groups, true}, {"guarded pool", guarded_pool, true}, {"guarded", guarded, true},
-    {"stream", stream, false}, {"take", take, true}, {"signals", signals, false}};
+    {"stream", stream, false}, {"looking", looking, true}, {"take", take, true},
+    {"signals", signals, false}};
 enum { PROGRAMS = sizeof programs / sizeof *programs };
 
 START_TEST(a_program_that_runs_out_of_memory_ends_and_keeps_nothing)
