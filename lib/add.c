@@ -133,8 +133,8 @@ static tg_status check_task_options(tg_group *group, const char *call, const tg_
 tg_status tg__add_options(
     tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
 {
-    const char *why;
-    tg_status status = tg__options_read(o, sizeof *o, options, &why);
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(o, sizeof *o, options, why);
     if (status != TG_OK)
         return tg__add_refuse(group, status, "%s: options: %s", call, why);
     return check_task_options(group, call, o);

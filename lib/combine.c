@@ -9,8 +9,8 @@
 static tg_status read_options(
     const char *call, const tg_group_options *options, tg_group_options *o)
 {
-    const char *why;
-    tg_status status = tg__options_read(o, sizeof *o, options, &why);
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(o, sizeof *o, options, why);
     if (status != TG_OK)
         return tg__refuse(status, "%s: options: %s", call, why);
     if (o->results != NULL || o->result_size != 0 || o->capacity != 0 || o->need != 0)
@@ -212,10 +212,12 @@ tg_status tg_call_run(tg_task_fn *function, const void *arg, void *result,
 {
     tg_group_options o;
     tg_task_options t;
-    const char *why;
+    char why[TG__WHY_SIZE];
+    if (function == NULL)
+        return tg__refuse(TG_INVALID, "tg_call_run: function is NULL");
     tg_status status = read_options("tg_call_run", options, &o);
     if (status == TG_OK)
-        status = tg__options_read(&t, sizeof t, task, &why);
+        status = tg__options_read(&t, sizeof t, task, why);
     else
         return status;
     if (status != TG_OK)

@@ -262,8 +262,8 @@ static bool stop_by_signal(void *object, int number)
 tg_context *tg_context_create(const tg_context_options *options)
 {
     tg_context_options o;
-    const char *why;
-    tg_status status = tg__options_read(&o, sizeof o, options, &why);
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(&o, sizeof o, options, why);
     if (status != TG_OK)
         return tg__refuse_create(status, "tg_context_create: options: %s", why);
     if (!(o.timeout >= 0))

@@ -140,8 +140,8 @@ static void forget(tg_group *group)
 tg_group *tg_group_create(const tg_group_options *options)
 {
     tg_group_options o;
-    const char *why;
-    tg_status status = tg__options_read(&o, sizeof o, options, &why);
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(&o, sizeof o, options, why);
     if (status != TG_OK)
         return tg__refuse_create(status, "tg_group_create: options: %s", why);
     if (!check_options(&o))

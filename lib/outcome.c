@@ -99,7 +99,7 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
 {
     if (outcome == NULL)
         return tg__refuse_null("tg_group_outcome", "outcome");
-    if (outcome->size < sizeof outcome->size)
+    if (!tg__answer_fits(outcome))
         return tg__refuse(TG_INVALID, "tg_group_outcome: outcome->size is %zu", outcome->size);
     tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
     tg__answer_write(outcome, &o, sizeof o);

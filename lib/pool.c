@@ -143,8 +143,8 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
 {
     static const char call[] = "tg_pool_create";
     tg_pool_options o;
-    const char *why;
-    tg_status status = tg__options_read(&o, sizeof o, options, &why);
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(&o, sizeof o, options, why);
     if (status != TG_OK)
         return tg__refuse_create(status, "%s: options: %s", call, why);
     if (!check_options(&o))
@@ -386,7 +386,7 @@ tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers)
     static const char call[] = "tg_pool_report";
     if (numbers == NULL)
         return tg__refuse_null(call, "numbers");
-    if (numbers->size < sizeof numbers->size)
+    if (!tg__answer_fits(numbers))
         return tg__refuse(TG_INVALID, "%s: numbers->size is %zu", call, numbers->size);
     tg_pool_numbers n = {0};
     for (int i = 0; pool != NULL && i < pool->shards; i++)

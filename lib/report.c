@@ -77,7 +77,7 @@ tg_status tg_group_report(tg_group *group, tg_report *report)
 {
     if (report == NULL)
         return tg__refuse_null("tg_group_report", "report");
-    if (report->size < sizeof report->size)
+    if (!tg__answer_fits(report))
         return tg__refuse(TG_INVALID, "tg_group_report: report->size is %zu", report->size);
     tg_report r = {.longest_index = TG_NO_INDEX};
     tg__answer_write(report, &r, sizeof r);

@@ -51,7 +51,7 @@ tg_status tg_info_read(tg_info *info)
 {
     if (info == NULL)
         return tg__refuse(TG_INVALID, "tg_info_read: info is NULL");
-    if (info->size < sizeof info->size)
+    if (!tg__answer_fits(info))
         return tg__refuse(TG_INVALID, "tg_info_read: info->size is %zu", info->size);
     tg_info now = {
         .version = TG_VERSION,

@@ -59,7 +59,7 @@ typedef struct tg_context_options {
  *
  * @param options NULL for a root without deadline.
  * @return the context, to be given back with tg_context_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (a size of 0, a timeout that is negative or not a number), TG_UNSUPPORTED (unknown
+ *         TG_INVALID (a size that cannot be, a timeout that is negative or not a number), TG_UNSUPPORTED (unknown
  *         signals, or the options are of a newer version and use what is new), TG_NO_MEMORY or
  *         TG_NO_SYSTEM (more than 32 contexts are bound to signals).
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.

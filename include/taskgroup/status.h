@@ -14,6 +14,12 @@
  *    creator failed just before, tg_error_last() still tells why *that* failed; so a program may
  *    create, add and run, and look only at the end. (A NULL inside options means "none": a
  *    context or a limit that could not be made must be noticed by the caller.)
+ *  - What only looks says it all by its answer, and leaves tg_error_last() as it was: tg_context_check() and
+ *    tg_task_check() of what has stopped, a wait's TG_RUNNING, the status that tg_task_wait() tells; so
+ *    does tg_context_cancel(), which is for signal handlers, too.
+ *  - Structs that begin with their `size` may be those of an older version of the headers (shorter), or of a
+ *    newer one (longer: options are TG_UNSUPPORTED if they use what the library does not know). A size of
+ *    less than 8 or more than 4096 bytes was never set: TG_INVALID.
  *  - The `int` that a task function returned is the user's *code*. The library looks only at
  *    whether it is zero, and hands it back untouched beside the status.
  */
