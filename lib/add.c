@@ -46,7 +46,8 @@ tg_status tg__add_explain(
     case TG_DUPLICATE:
         return tg__add_refuse(group, status, "%s: id %llu is taken", call, (unsigned long long)id);
     case TG_CLOSED:
-        return tg__add_refuse(group, status, "%s: the group has stopped", call);
+        return tg__add_refuse(
+            group, status, "%s: the %s has stopped", call, group->kept.on ? "pool" : "group");
     case TG_CANCELLED:
         return tg__add_refuse(group, status, "%s: the group stopped while there was no room", call);
     case TG_FULL:
@@ -433,21 +434,19 @@ static tg_status add(tg_group *group, struct tg__addition *a)
 }
 
 tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
-    const tg_task_options *options, struct tg__handle *handle, size_t *index)
+    const tg_task_options *o, struct tg__handle *handle, size_t *index)
 {
     struct tg__addition a = {.call = call,
         .function = function,
         .items = without_const(arg),
         .count = 1,
+        .o = *o,
         .handle = handle};
-    tg_status status = options != NULL ? tg__add_options(group, call, options, &a.o) : TG_OK;
-    if (status != TG_OK)
-        return status;
     if (a.o.copy > 0 && arg == NULL)
         return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", call, a.o.copy);
     a.o.id = 0;
     a.o.weight = 0;
-    status = add(group, &a);
+    tg_status status = add(group, &a);
     *index = a.first;
     return status;
 }

@@ -21,9 +21,9 @@ struct tg__addition {
     struct tg__extra **extras; /* of each of several that will be recycled; NULL: none */
 };
 
-/* Adds one task to a pool's group. On failure the handle is still the caller's. */
+/* Adds one task to a pool's group, with options that were checked. On failure the handle is still the caller's. */
 tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
-    const tg_task_options *options, struct tg__handle *handle, size_t *index);
+    const tg_task_options *o, struct tg__handle *handle, size_t *index);
 
 /* Reads and checks the caller's options; a refusal is remembered by the group. */
 tg_status tg__add_options(

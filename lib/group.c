@@ -190,7 +190,7 @@ void tg__group_free(tg_group *group)
 
 void tg_group_destroy(tg_group *group)
 {
-    if (group == NULL)
+    if (group == NULL || group->kept.on)
         return;
     if (group->options.pool != NULL)
         tg__lend_finish(group);

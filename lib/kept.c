@@ -91,6 +91,7 @@ void tg__kept_free(tg_group *group)
 {
     if (group->run.guarded)
         tg__guard_give();
+    group->kept.on = false; /* its user may not destroy it, we may */
     tg_group_destroy(group);
 }
 

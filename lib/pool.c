@@ -102,8 +102,9 @@ enum { SHARDS_MOST = 1024, POOL_THREADS_MOST = 1 << 13 };
 static bool check_options(const tg_pool_options *o)
 {
     static const char call[] = "tg_pool_create";
-    if ((o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD)) != 0)
-        tg__refuse_create(TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
+    unsigned unknown = o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD);
+    if (unknown != 0)
+        tg__refuse_create(TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
     else if (o->threads < 0 || o->threads > POOL_THREADS_MOST)
         tg__refuse_create(TG_INVALID, "%s: threads is %d", call, o->threads);
     else if (o->limit < 0)
@@ -203,16 +204,20 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
     tg_group *group = shard->group;
     if (atomic_load(&group->kept.shut))
         return tg__refuse(TG_CLOSED, "%s: the pool is closed", call);
+    tg_task_options o;
+    tg_status status = tg__add_options(group, call, options, &o);
+    if (status != TG_OK)
+        return status;
     if (!tg__shard_ready(shard))
         return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
     struct tg__handle *handle = NULL;
     if (task != NULL) {
-        handle = tg__handle_new(&group->run, options != NULL ? options->name : NULL, &handle_calls);
+        handle = tg__handle_new(&group->run, o.name, &handle_calls);
         if (handle == NULL)
             return tg__refuse(TG_NO_MEMORY, "%s: out of memory", call);
     }
     size_t index;
-    tg_status status = tg__add_one(group, call, function, arg, options, handle, &index);
+    status = tg__add_one(group, call, function, arg, &o, handle, &index);
     if (status != TG_OK) {
         tg__handle_free(handle);
         return status;
@@ -262,6 +267,23 @@ static size_t count_abandoned(const tg_pool *pool)
     return abandoned;
 }
 
+/* False: not all were run. */
+static bool close_pool(tg_pool *pool, double timeout, size_t *left)
+{
+    double until;
+    *left = 0;
+    if (!note_closer(pool, timeout, &until))
+        return true;
+    close_shards(pool, until);
+    *left = count_abandoned(pool);
+    tg__lock_take(&pool->lock);
+    pool->closers--;
+    pool->closed = true;
+    bool timed_out = pool->timed_out || *left > 0;
+    tg__lock_give(&pool->lock);
+    return !timed_out;
+}
+
 tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
 {
     static const char call[] = "tg_pool_close";
@@ -273,19 +295,11 @@ tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
         return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
     if (is_inside(pool))
         return tg__refuse(TG_BUSY, "%s: called in a task of the pool", call);
-    double until;
-    if (!note_closer(pool, timeout, &until))
-        return TG_OK;
-    close_shards(pool, until);
-    size_t left = count_abandoned(pool);
-    tg__lock_take(&pool->lock);
-    pool->closers--;
-    pool->closed = true;
-    bool timed_out = pool->timed_out || left > 0;
-    tg__lock_give(&pool->lock);
+    size_t left;
+    bool drained = close_pool(pool, timeout, &left);
     if (abandoned != NULL)
         *abandoned = left;
-    return timed_out ? tg__refuse(TG_TIMED_OUT, "%s: %zu tasks were abandoned", call, left) : TG_OK;
+    return drained ? TG_OK : tg__refuse(TG_TIMED_OUT, "%s: %zu tasks were abandoned", call, left);
 }
 
 tg_status tg_pool_reopen(tg_pool *pool)
@@ -321,7 +335,8 @@ void tg_pool_destroy(tg_pool *pool)
     if (pool == NULL)
         return;
     if (!is_inside(pool)) {
-        tg_pool_close(pool, 0, NULL);
+        size_t left;
+        close_pool(pool, 0, &left);
         free_shards(pool);
         return;
     }

@@ -22,7 +22,8 @@
  * are `.shards`: each has its own host, team and queue.
  *
  * tg_task_group() in a task of the pool answers a group of the pool's own: tg_group_complete(), tg_group_cancel(), and
- * tg_group_add() go through it, nothing else does.
+ * tg_group_add() go through it, nothing else does: running, waiting for it and reset are refused, and destroying it
+ * does nothing.
  *
  * Submitting from a task of the pool never waits for room. Waiting for a handle there is refused, since it
  * would keep a thread from what it waits for: make a group in the task, or defer the task.
@@ -87,8 +88,9 @@ typedef struct tg_pool_numbers {
  *
  * @param options NULL for all defaults: OMP_NUM_THREADS threads, an unbounded queue.
  * @return the pool, to be given back with tg_pool_destroy(); NULL (see tg_error_last()) with TG_INVALID
- *         (a negative or not-a-number value, more than 1024 shards), TG_UNSUPPORTED (unknown flags, or options of a newer version
- *         that use what is new), TG_NO_SYSTEM (no waiter thread, or no signal handlers for a guard) or TG_NO_MEMORY.
+ *         (a negative or not-a-number value, more than 8192 threads or 1024 shards, no TG_BALANCE_…), TG_UNSUPPORTED
+ *         (unknown flags, or options of a newer version that use what is new), TG_NO_SYSTEM (no waiter thread, or no
+ *         signal handlers for a guard) or TG_NO_MEMORY.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API TG_NODISCARD tg_pool *tg_pool_create(const tg_pool_options *options);
