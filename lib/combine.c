@@ -13,9 +13,11 @@ static tg_status read_options(
     tg_status status = tg__options_read(o, sizeof *o, options, why);
     if (status != TG_OK)
         return tg__refuse(status, "%s: options: %s", call, why);
-    if (o->results != NULL || o->result_size != 0 || o->capacity != 0 || o->need != 0)
-        return tg__refuse(
-            TG_INVALID, "%s: options: results, result_size, capacity or need is set", call);
+    if (o->results != NULL)
+        return tg__refuse(TG_INVALID, "%s: options: results is not NULL", call);
+    if (o->result_size != 0 || o->capacity != 0 || o->need != 0)
+        return tg__refuse(TG_INVALID, "%s: options: result_size is %zu, capacity %zu, need %zu",
+            call, o->result_size, o->capacity, o->need);
     o->size = sizeof *o;
     return TG_OK;
 }
@@ -73,6 +75,20 @@ static void tell_calls(tg_group *group, size_t count, tg_call *calls)
     }
 }
 
+/* Is there a call that nobody could make? */
+static tg_status check_calls(const char *name, size_t count, const tg_call *calls)
+{
+    for (size_t i = 0; i < count; i++) {
+        unsigned unknown = calls[i].flags & ~(unsigned)TG_TASK_OPTIONAL;
+        if (calls[i].function == NULL)
+            return tg__refuse(TG_INVALID, "%s: function of call %zu is NULL", name, i);
+        if (unknown != 0)
+            return tg__refuse(
+                TG_UNSUPPORTED, "%s: flags 0x%x of call %zu are unknown", name, unknown, i);
+    }
+    return TG_OK;
+}
+
 /* Reads the options, and makes the calls as if nothing had run. */
 static tg_status begin(const char *name, size_t count, tg_call *calls,
     const tg_group_options *options, tg_group_options *o)
@@ -83,7 +99,12 @@ static tg_status begin(const char *name, size_t count, tg_call *calls,
         calls[i].status = TG_NOT_RUN;
         calls[i].code = 0;
     }
-    return read_options(name, options, o);
+    tg_status status = read_options(name, options, o);
+    if (status != TG_OK)
+        return status;
+    if ((o->flags & TG_GROUP_RECYCLE) != 0) /* nobody could tell what became of them */
+        return tg__refuse(TG_INVALID, "%s: options: flags have TG_GROUP_RECYCLE", name);
+    return check_calls(name, count, calls);
 }
 
 tg_status tg_all_run(size_t count, tg_call *calls, const tg_group_options *options)
@@ -192,10 +213,8 @@ tg_status tg_chain_run(size_t count, tg_call *calls, const tg_group_options *opt
     if (group == NULL)
         return tg_error_last()->status;
     for (size_t i = 0; i < count; i++) {
-        const tg_task_options task = {.size = sizeof task,
-            .flags = calls[i].flags & ~(unsigned)TG_TASK_OPTIONAL,
-            .name = calls[i].name,
-            .result = calls[i].result};
+        const tg_task_options task = {
+            .size = sizeof task, .name = calls[i].name, .result = calls[i].result};
         tg_group_add_with(
             group, calls[i].function, i > 0 ? calls[i - 1].result : calls[i].arg, &task, NULL);
     }
@@ -223,7 +242,7 @@ tg_status tg_call_run(tg_task_fn *function, const void *arg, void *result,
     if (status != TG_OK)
         return tg__refuse(status, "tg_call_run: task: %s", why);
     if (t.result != NULL)
-        return tg__refuse(TG_INVALID, "tg_call_run: task: result is set");
+        return tg__refuse(TG_INVALID, "tg_call_run: task: result is not NULL");
     t.size = sizeof t;
     t.result = result;
     tg_group *group = tg_group_create(&o);

@@ -50,7 +50,8 @@ TG_API tg_status tg_map_run(size_t count, tg_task_fn *function, const void *item
  * @param options as for a group (flags, threads, limit, shared, timeout, context, on_done …); its
  *                results, result_size, capacity and need must be 0. NULL: defaults.
  * @return as tg_group_create(), tg_group_add_with() and tg_group_run(); tg_error_last() has index, code,
- *         name and message. TG_INVALID also for `calls` NULL with a count.
+ *         name and message. TG_INVALID also for `calls` NULL with a count, a call without a function, and
+ *         TG_GROUP_RECYCLE; TG_UNSUPPORTED for a call with other flags than TG_TASK_OPTIONAL.
  * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
  */
 
