@@ -101,9 +101,10 @@ static tg_status check_times(tg_group *group, const char *call, const tg_task_op
 /* Do the options make sense in this group? If not, says so. */
 static tg_status check_task_options(tg_group *group, const char *call, const tg_task_options *o)
 {
-    bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0;
-    if ((o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND)) != 0)
-        return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags);
+    bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0 && !group->kept.on;
+    unsigned unknown = o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND);
+    if (unknown != 0)
+        return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
     if (o->priority < -TG_PRIORITY_MOST || o->priority > TG_PRIORITY_MOST)
         return tg__add_refuse(group, TG_INVALID, "%s: priority is %d", call, o->priority);
     if ((o->attempts < 0 && o->attempts != TG_ENDLESS) || o->attempts > TG_ATTEMPTS_MOST)
@@ -125,9 +126,13 @@ static tg_status check_task_options(tg_group *group, const char *call, const tg_
     if (o->priority != 0 && group->options.ahead != 0)
         return tg__add_refuse(
             group, TG_INVALID, "%s: priority %d in a group with ahead", call, o->priority);
-    if (recycles && !group->kept.on && (o->id != 0 || o->result != NULL))
-        return tg__add_refuse(group, TG_INVALID,
-            "%s: an id (%llu) or a result with TG_GROUP_RECYCLE", call, (unsigned long long)o->id);
+    if (recycles && o->id != 0)
+        return tg__add_refuse(group, TG_INVALID, "%s: id %llu with TG_GROUP_RECYCLE", call,
+            (unsigned long long)o->id);
+    if (recycles && o->result != NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: a result with TG_GROUP_RECYCLE", call);
+    if (o->copy > PTRDIFF_MAX)
+        return tg__add_refuse(group, TG_TOO_LARGE, "%s: copy is %zu", call, o->copy);
     return check_times(group, call, o);
 }
 
@@ -515,17 +520,18 @@ tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count,
     tg_status status = tg__add_options(group, a.call, options, &a.o);
     if (status != TG_OK)
         return status;
-    if (a.o.id != 0 || a.o.result != NULL)
-        return tg__add_refuse(group, TG_INVALID,
-            "%s: an id (%llu) or a result for all tasks at once", a.call,
+    if (a.o.id != 0)
+        return tg__add_refuse(group, TG_INVALID, "%s: id %llu for all tasks at once", a.call,
             (unsigned long long)a.o.id);
+    if (a.o.result != NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: a result for all tasks at once", a.call);
     if (a.o.period > 0)
         return tg__add_refuse(
             group, TG_INVALID, "%s: a period (%g) for all tasks at once", a.call, a.o.period);
     if (a.o.copy > 0 && (items == NULL || a.o.copy != stride))
         return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu with a stride of %zu%s", a.call,
             a.o.copy, stride, items == NULL ? " and items NULL" : "");
-    if (items != NULL && stride != 0 && count > SIZE_MAX / stride)
+    if (items != NULL && stride != 0 && count > PTRDIFF_MAX / stride)
         return tg__add_refuse(
             group, TG_TOO_LARGE, "%s: %zu items of %zu bytes", a.call, count, stride);
     return count > 0 ? add(group, &a) : TG_OK;

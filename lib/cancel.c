@@ -72,9 +72,8 @@ static void settle(tg_group *group, const struct tg__view *task, size_t index, u
         tg__done_make_room(group);
 }
 
-static tg_status explain(tg_status status, size_t index)
+static tg_status explain(tg_status status, const char *call, size_t index)
 {
-    static const char call[] = "tg_group_cancel";
     if (status == TG_DONE)
         return tg__refuse(status, "%s: task %zu has ended", call, index);
     if (status == TG_BUSY)
@@ -85,6 +84,7 @@ static tg_status explain(tg_status status, size_t index)
 /* With a handle: of the task that has it, which may have gone with a close. */
 tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle *handle)
 {
+    const char *call = handle != NULL ? "tg_task_cancel" : "tg_group_cancel";
     struct tg__view task;
     tg__lock_take(&group->lock);
     struct tg__store *store = &group->run.store;
@@ -95,9 +95,8 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     if (!there) {
         tg__lock_give(&group->lock);
         return index < count || handle != NULL
-                   ? explain(TG_DONE, index)
-                   : tg__refuse(
-                         TG_INVALID, "tg_group_cancel: index %zu of %zu tasks", index, count);
+                   ? explain(TG_DONE, call, index)
+                   : tg__refuse(TG_INVALID, "%s: index %zu of %zu tasks", call, index, count);
     }
     unsigned char state = atomic_load(task.state);
     tg_status status = TG_DONE;
@@ -111,7 +110,7 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     group->away += taken; /* the run does not end meanwhile */
     tg__lock_give(&group->lock);
     if (!taken)
-        return status == TG_OK ? TG_OK : explain(status, index);
+        return status == TG_OK ? TG_OK : explain(status, call, index);
     settle(group, &task, index, state, away);
     tg__lock_take(&group->lock);
     group->away--;

@@ -269,8 +269,8 @@ tg_context *tg_context_create(const tg_context_options *options)
     if (!(o.timeout >= 0))
         return tg__refuse_create(TG_INVALID, "tg_context_create: timeout is %g", o.timeout);
     if ((o.signals & ~known_signals) != 0)
-        return tg__refuse_create(
-            TG_UNSUPPORTED, "tg_context_create: signals 0x%x are unknown", o.signals);
+        return tg__refuse_create(TG_UNSUPPORTED, "tg_context_create: signals 0x%x are unknown",
+            o.signals & ~known_signals);
     tg_context *context =
         tg__context_new(o.parent, o.timeout > 0 ? tg_time_now() + o.timeout : (double)INFINITY);
     if (context == NULL)

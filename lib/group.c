@@ -29,7 +29,8 @@ static bool check_options(const tg_group_options *o)
 {
     bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;
     if ((o->flags & ~all_flags) != 0)
-        tg__refuse_create(TG_UNSUPPORTED, "tg_group_create: flags 0x%x are unknown", o->flags);
+        tg__refuse_create(
+            TG_UNSUPPORTED, "tg_group_create: flags 0x%x are unknown", o->flags & ~all_flags);
     else if (o->threads < 0 || o->threads > THREADS_MOST)
         tg__refuse_create(TG_INVALID, "tg_group_create: threads is %d", o->threads);
     else if (o->limit < 0)
@@ -42,7 +43,7 @@ static bool check_options(const tg_group_options *o)
         tg__refuse_create(TG_INVALID,
             "tg_group_create: results with result_size %zu and capacity %zu", o->result_size,
             o->capacity);
-    else if (o->result_size != 0 && o->capacity > SIZE_MAX / o->result_size)
+    else if (o->result_size != 0 && o->capacity > PTRDIFF_MAX / o->result_size)
         tg__refuse_create(TG_TOO_LARGE, "tg_group_create: capacity %zu times result_size %zu",
             o->capacity, o->result_size);
     else if (o->queue < 0 && o->queue != TG_QUEUE_NONE)
@@ -209,8 +210,7 @@ tg_status tg_group_reset(tg_group *group)
     if (group == NULL)
         return tg__refuse_null("tg_group_reset", "group");
     tg__lock_take(&group->lock);
-    bool busy = group->running || group->away > 0;
-    tg_status status = group->doomed ? TG_CLOSED : busy ? TG_BUSY : TG_OK;
+    tg_status status = group->running || group->away > 0 ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
         tg__store_reset(&group->run.store);
         tg__failures_reset(&group->run.failures);

@@ -7,11 +7,23 @@
 
 #include <stdlib.h>
 
-static bool has_more_than_a_hold(const tg_task_options *o)
+/* A hold has flags, id, name and result. Refuses what else is set, and names it. */
+static bool has_more(tg_group *group, const char *call, const tg_task_options *o)
 {
-    return o->priority != 0 || o->attempts != 0 || o->backoff > 0 || o->backoff_max > 0 ||
-           o->timeout > 0 || o->weight != 0 || o->copy != 0 || o->when_full != TG_FULL_WAIT ||
-           o->patience > 0 || o->start > 0 || o->delay > 0 || o->period > 0;
+    const struct {
+        const char *name;
+        double value;
+    } more[] = {{"priority", o->priority}, {"attempts", o->attempts}, {"backoff", o->backoff},
+        {"backoff_max", o->backoff_max}, {"timeout", o->timeout}, {"weight", (double)o->weight},
+        {"copy", (double)o->copy}, {"when_full", o->when_full}, {"patience", o->patience},
+        {"start", o->start}, {"delay", o->delay}, {"period", o->period}};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        if (more[i].value < 0 || more[i].value > 0) {
+            tg__add_refuse(
+                group, TG_INVALID, "%s: a hold with %s %g", call, more[i].name, more[i].value);
+            return true;
+        }
+    return false;
 }
 
 /* Under the lock. */
@@ -43,11 +55,8 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
     tg_status status = tg__add_options(group, a.call, options, &a.o);
     if (status != TG_OK)
         return NULL;
-    if (has_more_than_a_hold(&a.o)) {
-        tg__add_refuse(
-            group, TG_INVALID, "%s: options other than flags, id, name and result", a.call);
+    if (has_more(group, a.call, &a.o))
         return NULL;
-    }
     tg_task *hold = malloc(sizeof *hold);
     status = hold == NULL || !tg__add_extras(&a, false) ? TG_NO_MEMORY
              : !tg__waiter_start()                      ? TG_NO_SYSTEM

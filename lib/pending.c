@@ -295,7 +295,7 @@ static tg_status refuse(const char *call, size_t index, unsigned char state)
                                                                       : NULL;
     if (why != NULL)
         return tg__refuse(TG_INVALID, "%s: task %zu %s", call, index, why);
-    return tg__refuse(TG_DONE, "%s: task %zu was completed before", call, index);
+    return tg__refuse(TG_DONE, "%s: task %zu was completed before, or has ended", call, index);
 }
 
 /* The lock is held, and given back. */

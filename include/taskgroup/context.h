@@ -82,7 +82,7 @@ TG_API void tg_context_destroy(tg_context *context);
  * @param context the context; a group's own (tg_group_context()) cancels that group.
  * @param code    the caller's code, to be read in the cause and as the group's error code.
  * @param reason  a sentence without a full stop, copied up to 127 bytes; NULL: "cancelled".
- * @return TG_OK; TG_INVALID if `context` is NULL.
+ * @return TG_OK; TG_INVALID if `context` is NULL, which tg_error_last() does not tell.
  * Context: anywhere, **also in a signal handler**: it takes no lock and allocates nothing.
  * Thread safety: safe. Since: 0.1.
  */

@@ -195,10 +195,10 @@ typedef struct tg_report {
  *
  * @param options NULL for all defaults: required tasks, no results, all threads, stop at the first failure.
  * @return the group, to be given back with tg_group_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (negative or not-a-number values, `results` without `capacity` or `result_size`,
+ *         TG_INVALID (negative or not-a-number values, more than 8192 threads, `results` without `capacity` or `result_size`,
  *         TG_GROUP_IN_ORDER without on_done, `ahead` without TG_GROUP_IN_ORDER or with
  *         TG_GROUP_REQUIRED_FIRST, TG_GROUP_RECYCLE with `results` or `capacity`),
- *         TG_TOO_LARGE (capacity × result_size overflows), TG_UNSUPPORTED (unknown flags, or options of
+ *         TG_TOO_LARGE (capacity × result_size is more than can be addressed), TG_UNSUPPORTED (unknown flags, or options of
  *         a newer version that use what is new) or TG_NO_MEMORY.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
@@ -259,7 +259,7 @@ TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void 
  * @return as tg_group_add(); TG_DUPLICATE (the id is taken: not remembered, the batch is complete);
  *         TG_INVALID also for options that make no sense (a negative or not-a-number time, a priority out of
  *         bounds, a weight without shared limit, an id or a `result` with TG_GROUP_RECYCLE); TG_TOO_LARGE also
- *         for a weight beyond the shared limit's budget; TG_FULL with TG_FULL_REFUSE or after `.patience`;
+ *         for a weight beyond the shared limit's budget, and for a `copy` that cannot be; TG_FULL with TG_FULL_REFUSE or after `.patience`;
  *         TG_UNSUPPORTED (unknown flags); TG_NO_SYSTEM (attempts with a backoff, and no waiter thread
  *         could be made). All but FULL and DUPLICATE are remembered like TG_INVALID.
  * Context: as tg_group_add(). Thread safety: safe. Since: 0.1.
@@ -361,7 +361,7 @@ TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
  * destroys a group that never ran must know that nobody will complete its holds any more.
  *
  * @param group   the group. May be running.
- * @param options flags, id, name and result; NULL: defaults.
+ * @param options flags, id, name and result; others are TG_INVALID; NULL: defaults.
  * @return the hold, valid until the group is reset or destroyed; NULL (see tg_error_last()) as
  *         tg_group_add_with(), or with TG_NO_SYSTEM.
  * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.1.
@@ -426,8 +426,8 @@ TG_API size_t tg_group_count(const tg_group *group);
  *
  * @param group the group.
  * @return the array (the caller's own, if one was given), valid until the next run, reset or destroy; NULL
- *         (see tg_error_last()) with TG_BUSY while it runs, TG_NO_MEMORY, TG_INVALID (no run yet, no
- *         results, or NULL).
+ *         (see tg_error_last()) with TG_BUSY while it runs, TG_NO_MEMORY, TG_INVALID (no results, NULL, or
+ *         no run yet unless the array is the caller's).
  * Context: anywhere but signal handlers. Thread safety: not beside itself. Since: 0.1.
  */
 TG_API void *tg_group_results(tg_group *group);

@@ -53,7 +53,8 @@ typedef struct tg_pool_options {
     int balance; /**< TG_BALANCE_… */
     double idle; /**< seconds without work until threads are given back; 0: 1; TG_FOREVER: never */
     tg_context *
-        context; /**< what the pool hangs on: when that stops the pool is abandoned; NULL: nothing */
+        context; /**< what the pool hangs on: when that stops the pool's own tasks are abandoned, and it takes no more;
+                      groups over it have contexts of their own. NULL: nothing */
     tg_worker_init_fn
         *worker_init; /**< see tg_task_local(); made anew when the region is opened again */
     tg_worker_fini_fn *worker_fini; /**< frees what that has made, when the region is closed */

@@ -138,7 +138,7 @@ TG_API tg_status tg_task_check(tg_task *self);
  * The task's place in its group: 0 for the first that was added, 1, 2 …
  *
  * @param self the running task.
- * @return the index; TG_NO_INDEX for NULL.
+ * @return the index; TG_NO_INDEX for NULL, and in the body of a scope.
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
  */
 TG_API size_t tg_task_index(const tg_task *self);
