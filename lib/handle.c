@@ -128,7 +128,7 @@ tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome)
     static const char call[] = "tg_task_outcome";
     struct tg__handle *handle = handle_of(task);
     if (outcome == NULL)
-        return tg__refuse_null(call, "outcome");
+        return tg__refuse(TG_INVALID, "%s: outcome is NULL", call);
     if (!tg__answer_fits(outcome))
         return tg__refuse(TG_INVALID, "%s: outcome->size is %zu", call, outcome->size);
     tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};

@@ -98,7 +98,7 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
 tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
 {
     if (outcome == NULL)
-        return tg__refuse_null("tg_group_outcome", "outcome");
+        return tg__refuse(TG_INVALID, "tg_group_outcome: outcome is NULL");
     if (!tg__answer_fits(outcome))
         return tg__refuse(TG_INVALID, "tg_group_outcome: outcome->size is %zu", outcome->size);
     tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
@@ -123,7 +123,7 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
 tg_status tg_group_find(tg_group *group, uint64_t id, size_t *index)
 {
     if (index == NULL)
-        return tg__refuse_null("tg_group_find", "index");
+        return tg__refuse(TG_INVALID, "tg_group_find: index is NULL");
     *index = TG_NO_INDEX;
     if (group == NULL)
         return tg__refuse_null("tg_group_find", "group");

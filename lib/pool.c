@@ -400,7 +400,7 @@ tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers)
 {
     static const char call[] = "tg_pool_report";
     if (numbers == NULL)
-        return tg__refuse_null(call, "numbers");
+        return tg__refuse(TG_INVALID, "%s: numbers is NULL", call);
     if (!tg__answer_fits(numbers))
         return tg__refuse(TG_INVALID, "%s: numbers->size is %zu", call, numbers->size);
     tg_pool_numbers n = {0};

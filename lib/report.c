@@ -76,7 +76,7 @@ static void fill(tg_group *group, tg_report *r)
 tg_status tg_group_report(tg_group *group, tg_report *report)
 {
     if (report == NULL)
-        return tg__refuse_null("tg_group_report", "report");
+        return tg__refuse(TG_INVALID, "tg_group_report: report is NULL");
     if (!tg__answer_fits(report))
         return tg__refuse(TG_INVALID, "tg_group_report: report->size is %zu", report->size);
     tg_report r = {.longest_index = TG_NO_INDEX};

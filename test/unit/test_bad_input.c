@@ -383,6 +383,31 @@ START_TEST(a_report_to_nowhere_and_a_find_of_nothing_are_refused)
 }
 END_TEST
 
+/* What a creator said is kept for those who go on with its NULL as a handle, and for nobody else. */
+START_TEST(after_a_creator_failed_a_null_that_is_no_handle_is_still_named)
+{
+    tg_group *g = tg_group_create(NULL);
+    tg_pool *p = tg_pool_create(NULL);
+    tg_task *task;
+
+    assert_status(tg_pool_submit(p, task_count, NULL, NULL, &task), TG_OK);
+    assert_not_created(tg_limit_create(0), TG_INVALID, "budget");
+    assert_refused(tg_limit_resize(NULL, 1), TG_INVALID, "budget");
+    assert_refused(tg_group_find(g, 1, NULL), TG_INVALID, "index");
+    assert_not_created(tg_limit_create(0), TG_INVALID, "budget");
+    assert_refused(tg_group_outcome(g, 0, NULL), TG_INVALID, "outcome");
+    assert_not_created(tg_limit_create(0), TG_INVALID, "budget");
+    assert_refused(tg_group_report(g, NULL), TG_INVALID, "report");
+    assert_not_created(tg_limit_create(0), TG_INVALID, "budget");
+    assert_refused(tg_pool_report(p, NULL), TG_INVALID, "numbers");
+    assert_not_created(tg_limit_create(0), TG_INVALID, "budget");
+    assert_refused(tg_task_outcome(task, NULL), TG_INVALID, "outcome");
+    tg_task_release(task);
+    tg_pool_destroy(p);
+    tg_group_destroy(g);
+}
+END_TEST
+
 /* ---- At the wrong time --------------------------------------------------------------------- */
 
 struct meddler {
@@ -530,6 +555,7 @@ int main(void)
     tcase_add_test(reading, an_outcome_of_nothing_is_refused_and_says_nothing);
     tcase_add_test(reading, a_report_or_outcome_of_another_size_is_filled_up_to_it);
     tcase_add_test(reading, a_report_to_nowhere_and_a_find_of_nothing_are_refused);
+    tcase_add_test(reading, after_a_creator_failed_a_null_that_is_no_handle_is_still_named);
     tcase_add_loop_test(timing, run_reset_and_results_are_busy_while_the_group_runs, 0, PLACES);
     tcase_add_loop_test(timing, a_task_may_destroy_its_own_group, 0, PLACES);
     tcase_add_loop_test(timing, another_thread_may_destroy_a_group_that_runs, 0, PLACES);
