@@ -242,12 +242,21 @@ static void classify(const tg_group *group, struct tg__addition *a)
 
 /* ---- putting it in; under the lock ---- */
 
+/* Before a run it is enough to see a cancel that somebody has noticed: the run looks for others. A pool would
+   take what it then abandons, or not, as its waiter is quick. */
+static bool has_stopped(tg_group *group)
+{
+    bool asks = group->kept.on && group->options.context != NULL;
+    return (asks ? tg__context_status(&group->context) : tg__context_noticed(&group->context)) !=
+           TG_OK;
+}
+
 /* May tasks be added? */
 tg_status tg__add_check_open(tg_group *group)
 {
     if (atomic_load(&group->kept.shut))
         return TG_CLOSED;
-    if (!group->doomed && group->answer == TG_OK && tg__context_noticed(&group->context) == TG_OK)
+    if (!group->doomed && group->answer == TG_OK && !has_stopped(group))
         return TG_OK;
     group->turned_away = group->running;
     return TG_CLOSED;

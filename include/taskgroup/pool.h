@@ -118,7 +118,7 @@ TG_API void tg_pool_destroy(tg_pool *pool);
  * @param task     out: a handle, to be given back with tg_task_release(); NULL on failure. NULL: none
  *                 wanted, which is cheaper.
  * @return TG_OK: it will run, or be abandoned by a close; TG_FULL: no room (any more, within `.patience`), or too
- *         many wait already; TG_CLOSED: the pool is closed, or was while the call waited; TG_INVALID: NULL, or
+ *         many wait already; TG_CLOSED: the pool is closed (or was while the call waited), or its context has stopped; TG_INVALID: NULL, or
  *         options that make no sense; TG_UNSUPPORTED; TG_NO_MEMORY; TG_NO_SYSTEM: no thread could be made. In all
  *         these cases the task was not taken.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
