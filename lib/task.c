@@ -68,9 +68,15 @@ static void say_formatted(tg_task *self, const char *format, va_list args)
     say(self, message);
 }
 
+/* A hold and a handle have no message of their own: it would be lost, and its memory too. */
+static bool can_say(const tg_task *self)
+{
+    return self != NULL && self->kind != TG__HOLD && self->kind != TG__HANDLE;
+}
+
 int tg_task_fail(tg_task *self, int code, const char *format, ...)
 {
-    if (self != NULL && format != NULL) {
+    if (can_say(self) && format != NULL) {
         va_list args;
         va_start(args, format);
         say_formatted(self, format, args);

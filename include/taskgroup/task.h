@@ -170,7 +170,7 @@ TG_API tg_context *tg_task_context(const tg_task *self);
  * The message becomes the error's if the function then returns other than 0; a later one replaces
  * it. If there is no memory for it the task fails all the same, with a message that says so.
  *
- * @param self   the running task; with NULL there is nobody to tell, and only the code comes back.
+ * @param self   the running task; with NULL (a hold, a handle) there is nobody to tell, and only the code comes back.
  * @param code   what to return. 0 would mean success and is turned into -1.
  * @param format as printf's; a sentence without a full stop. NULL leaves the message as it was.
  * @return `code`, never 0.

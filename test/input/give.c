@@ -26,7 +26,7 @@ void *guarded(const void *from, size_t room)
             abort();
         areas[i] = area;
     }
-    return memcpy(areas[i] + page - room, from, room);
+    return memcpy(areas[i] + page - (room + 7) / 8 * 8, from, room); /* aligned */
 }
 
 void *guarded_newer(const void *from, size_t known, bool used)

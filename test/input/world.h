@@ -111,7 +111,7 @@ void hook_fine(void *user);
 int init_fine(int worker, void **state, void *user);
 void fini_fine(int worker, void *state, void *user);
 
-/* A copy of the struct's first `room` bytes, behind which no byte can be touched. */
+/* A copy of the struct's first `room` bytes, aligned to 8, behind which no byte can be touched. */
 void *guarded(const void *from, size_t room);
 
 /* The same, with 24 bytes behind it that it counts as its own: zero, or with the last one used. */
