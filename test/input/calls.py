@@ -4,15 +4,14 @@ arguments, all of them together. Also writes them as C."""
 import re
 
 import edges
-from edges import Value
+from headers import fail
 
 # What is not asked, with the reason that the table gives: (function, {parameter: labels}, why).
-WAITS = ("1", "TG_FOREVER", "DBL_MAX", "infinity")
 NOT_ASKED = (
     ("tg_group_destroy", {"group": ("destroyed, in its task",)}, "it is gone"),
     ("tg_group_run|tg_group_scope", {"group": ("with a hold",)}, "would wait for who holds it"),
-    ("tg_group_wait", {"group": ("over a pool, running",), "timeout": WAITS}, "would wait"),
-    ("tg_task_wait", {"task": ("queued", "deferred"), "timeout": WAITS}, "would wait"),
+    ("tg_group_wait", {"group": ("over a pool, running",), "timeout": edges.LATER}, "would wait"),
+    ("tg_task_wait", {"task": ("queued", "deferred"), "timeout": edges.LATER}, "would wait"),
 )
 
 # What a call has begun is ended: C after it.
@@ -27,11 +26,7 @@ ENDS = re.compile(r".*_(destroy|remove|release)")  # the handle is gone then
 class Call:
     def __init__(self, function, arguments, varied):
         self.function, self.arguments, self.varied = function, arguments, varied
-        self.why_not = None
-
-    def label(self, name):
-        value = self.arguments[name]
-        return value.label
+        self.why_not = None  # it is asked
 
 
 def parameters(function, headers):
@@ -95,7 +90,7 @@ def answer_of(function):
         return f"answer_{simple[kind]}(w, answer);"
     if kind.endswith("*"):
         return "answer_pointer(w, answer);"
-    edges.fail(f"{function.name}(): I do not know how to print a {kind}: see answer_of() in calls.py")
+    fail(f"{function.name}(): I do not know how to print a {kind}: see answer_of() in calls.py")
 
 
 def write_call(call, number):

@@ -47,7 +47,7 @@ FORMAT = [  # compilers look at formats that they see
     Value("100000 bytes", "formats[3]"),
 ]
 POINTER = [Value("a pointer", "w->bytes"), NULL]
-LATER = ("1", "TG_FOREVER", "DBL_MAX", "infinity")  # times that no test waits for
+LATER = ("1", "TG_FOREVER", "DBL_MAX", "infinity")  # times that no test waits for; 1 is a start in the past
 
 # Each kind of handle: member of struct world, and its states (world.h) with their words in the table; valid first.
 HANDLES = {
@@ -62,7 +62,8 @@ HANDLES = {
     "tg_hook *": ("hook", "NEW=new; FIRED=has been called; INSIDE=in its function"),
     "tg_task * self": ("task", "SELF=in its function; BODY=a scope's body; HOLD=a hold; ENDED=a handle"),
     "tg_task * handle": ("task", """
-        ENDED=ended; QUEUED=queued; AWAY=deferred; INSIDE=queued, in a task of its pool; HOLD=a hold; SELF=no handle"""),
+        ENDED=ended; QUEUED=queued; AWAY=deferred; INSIDE=queued, in a task of its pool; HOLD=a hold;
+        SELF=no handle"""),
     "tg_task * hold": ("task", "HOLD=a hold; HOLD_DONE=a completed hold; SELF=no hold; ENDED=a handle"),
 }
 OPTIONS_HANDLES = ("new", "cancelled", "past its deadline", "closed", "context cancelled")  # in a struct's member
@@ -130,8 +131,10 @@ PARAMETERS = {
 CALLS_COUNT = [number(2), number(0), number(1)]  # more than there are calls is not the library's to know
 
 # Where a function without a `self` behaves differently inside of tasks.
-PLACES = [Value("in a task", "", state=("task", "TASK_SELF")), Value("in a scope's body", "", state=("task", "TASK_BODY")),
-          Value("outside of a task", "")]
+PLACES = [
+    Value("in a task", "", state=("task", "TASK_SELF")), Value("in a scope's body", "", state=("task", "TASK_BODY")),
+    Value("outside of a task", ""),
+]
 PLACED = ("tg_task_current", "tg_task_abort", "tg_task_abort_text", "tg_error_last")
 
 
@@ -201,7 +204,7 @@ def members(struct, name, made, at, headers, creates=False):
             settings = "".join(f" {at}{m} = {v};" for m, v in {**beside, member: value.code}.items())
             edge = Edge(name, struct.name, value.label, made + settings, shown=value.shown, state=value.state)
             edge.member = member
-            edge.later = member in ("start", "delay") and value.label in LATER and (member, value.label) != ("start", "1")
+            edge.later = value.label in (LATER if member == "delay" else LATER[1:] if member == "start" else ())
             yield edge
 
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* Seconds until a call hangs. Generous, since only one that hangs takes them. */
-enum { PATIENCE = 60 };
+enum { PATIENCE = 30 };
 
 static void make(const struct input_call *call, FILE *out)
 {

@@ -14,6 +14,15 @@ import calls
 from headers import Headers, fail
 
 
+LEGEND = """What every public function answers to every argument at its edges: written by table.py, not by hand.
+
+Below each function: all arguments valid; then one argument at its edges, the others valid (functions of one or two
+arguments: all with all). Edges that are answered alike share a line. <name> in a message: it names that value.
+"says nothing": tg_error_last() is as it was. "then the run answers": what a later tg_group_run() makes of it.
+CRASHES, HANGS, AT ITS END (a leak, a race) and what follows BUT would be bugs; a refused call that changes
+something is one of them."""
+
+
 def run(program):
     """What each call has answered, by number."""
     output = subprocess.run([program], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
@@ -94,7 +103,7 @@ def table(all_calls, answers):
         answer = answers.get(number, f"(not asked: {call.why_not})")
         by_function.setdefault(call.function.name, []).append((call, answer))
     header = None
-    yield "What every public function answers to every argument at its edges. Written by test/input, see there."
+    yield LEGEND
     for made in by_function.values():
         function = made[0][0].function
         if function.header != header:
@@ -107,11 +116,12 @@ def table(all_calls, answers):
 
 def main():
     include, program, path = sys.argv[1:4]
-    lines = [text + "\n" for block in table(calls.all_calls(Headers(include)), run(program)) for text in block.split("\n")]
+    text = "\n".join(table(calls.all_calls(Headers(include)), run(program))) + "\n"
     if sys.argv[4:] == ["--write"]:
-        Path(path).write_text("".join(lines), encoding="utf-8")
+        Path(path).write_text(text, encoding="utf-8")
         return 0
     expected = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = text.splitlines(keepends=True)
     difference = list(difflib.unified_diff(expected, lines, "expected", "answered", n=2))
     sys.stdout.writelines(difference)
     print(f"{len(lines)} lines, {sum(d[0] in '+-' for d in difference)} that differ")
