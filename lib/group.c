@@ -193,6 +193,10 @@ void tg_group_destroy(tg_group *group)
 {
     if (group == NULL || group->kept.on)
         return;
+    if (tg__lend_is_inside(group)) { /* who would wait for it here would wait for himself */
+        tg_context_cancel(&group->context, 0, "the group was destroyed");
+        return;
+    }
     if (group->options.pool != NULL)
         tg__lend_finish(group);
     tg__lock_take(&group->lock);

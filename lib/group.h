@@ -208,6 +208,9 @@ bool tg__lend_help(tg_group *group, double until);
 /* It is to be destroyed: cancels and ends a run over a pool, if there is one. */
 void tg__lend_finish(tg_group *group);
 
+/* Is the calling thread in one of its tasks, or callbacks, while it runs over its pool? */
+bool tg__lend_is_inside(tg_group *group);
+
 /* ---- kept.c ---- */
 
 /* Of one that has stopped: what was never started is abandoned. */

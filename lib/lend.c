@@ -132,6 +132,11 @@ static bool is_lent(tg_group *group)
     return lent;
 }
 
+bool tg__lend_is_inside(tg_group *group)
+{
+    return group->options.pool != NULL && tg__runner_inside(&group->run) != NULL && is_lent(group);
+}
+
 tg_status tg__lend_run(tg_group *group)
 {
     tg_status status = begin(group, "tg_group_run");
@@ -198,6 +203,8 @@ tg_status tg_group_wait(tg_group *group, double timeout)
         return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
     if (group->options.pool == NULL)
         return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
+    if (timeout > 0 && tg__lend_is_inside(group))
+        return tg__refuse(TG_BUSY, "%s: in a task of the group", call);
     if (wait(group, tg_time_now() + timeout))
         return finish(group);
     if (is_lent(group))

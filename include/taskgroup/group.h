@@ -207,7 +207,8 @@ TG_API TG_NODISCARD tg_group *tg_group_create(const tg_group_options *options);
 /**
  * Frees the group with its results, errors and outcomes. If it is running it is cancelled instead,
  * takes no more tasks, and is freed when that run returns (which then answers TG_CANCELLED). One that runs over a
- * pool and is waited for by nobody is cancelled and waited for.
+ * pool and is waited for by nobody is cancelled and waited for; in one of its own tasks or callbacks it is only
+ * cancelled, and whoever waits for it destroys it.
  *
  * @param group NULL is harmless.
  * Context: anywhere but signal handlers, also inside one of its own tasks.
@@ -324,8 +325,9 @@ TG_API tg_status tg_group_start(tg_group *group);
  *
  * @param group   the group; @param timeout seconds; 0: looks only; TG_FOREVER.
  * @return what tg_group_run() would answer; TG_RUNNING: it has not ended within `timeout`, and goes on;
- *         TG_INVALID: NULL, a timeout that is negative or not a number, or it was never started.
- * Context: anywhere but signal handlers, not in one of its own tasks. Thread safety: safe, also several at once. Since: 0.1.
+ *         TG_BUSY: called in one of its own tasks or callbacks, to wait; TG_INVALID: NULL, a timeout that is
+ *         negative or not a number, or it was never started.
+ * Context: anywhere but signal handlers. Thread safety: safe, also several at once. Since: 0.1.
  */
 TG_API tg_status tg_group_wait(tg_group *group, double timeout);
 
