@@ -54,7 +54,7 @@ HANDLES = {
     "tg_group *": ("group", """
         NEW=new; EMPTY=empty; RUN=has run; FAILED=has failed; CANCELLED=cancelled; LOST=has lost an add; FULL=full;
         HELD=with a hold; RUNNING=running, in its task; DOOMED=destroyed, in its task; OVER_POOL=over a pool;
-        LENT=over a pool, running; OF_POOL=a pool's own, in its task"""),
+        LENT=over a pool, running; LENT_INSIDE=over a pool, in its task; OF_POOL=a pool's own, in its task"""),
     "tg_context *": ("context", """
         NEW=new; CANCELLED=cancelled; LATE=past its deadline; BELOW=below a cancelled one; OF_GROUP=a group's"""),
     "tg_limit *": ("limit", "NEW=new; USED=in use, in a task"),

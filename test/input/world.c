@@ -59,7 +59,7 @@ static struct look look(const struct world *w)
     tg_pool_numbers n = {.size = sizeof n};
     int group = w->call->group;
     if (w->group != NULL && group != GROUP_RUNNING && group != GROUP_DOOMED &&
-        group != GROUP_OF_POOL) {
+        group != GROUP_OF_POOL && group != GROUP_LENT_INSIDE) {
         (void)tg_group_report(w->group, &r);
         memcpy(seen.numbers,
             (size_t[]){r.added, r.ok, r.failed, r.cancelled, r.skipped, r.not_run, r.timed_out,
@@ -177,6 +177,12 @@ static void call_in_place(struct world *w)
             w->group = NULL;
         if (status != (call->group == GROUP_DOOMED ? TG_CANCELLED : TG_OK))
             say(w, "; the run around it answers %s", tg_status_name(status));
+    } else if (call->group == GROUP_LENT_INSIDE) {
+        tg_group *group = w->group; /* the call may think that it has destroyed it */
+        must(tg_group_add(group, task_calls, w) == TG_OK);
+        must(tg_group_start(group) == TG_OK);
+        (void)tg_group_wait(group, TG_FOREVER);
+        w->group = group;
     } else if (call->task == TASK_SELF || call->limit == LIMIT_USED) {
         call_in_task(w, w->limit);
     } else if (call->task == TASK_BODY) {
@@ -286,7 +292,7 @@ static void create_group(struct world *w)
     }
     if (group == GROUP_SHARED)
         o.shared = w->limit = tg_limit_create(1);
-    if (group == GROUP_OVER_POOL || group == GROUP_LENT)
+    if (group == GROUP_OVER_POOL || group == GROUP_LENT || group == GROUP_LENT_INSIDE)
         o.pool = w->host = new_pool(w);
     w->group = tg_group_create(&o);
     must(w->group != NULL);
