@@ -2,87 +2,15 @@
 #ifndef TG_TEST_H
 #define TG_TEST_H
 /*
- * What all tests share: the places that a group can run in, how a task says that something is wrong
- * without asserting on a thread that is not Check's, and the runner.
+ * What all tests of groups share: the places that a group can run in, tasks that many need, how to look at a
+ * group; and what tg_check.h has.
  *
  * Included first, before any system header. No test calls the library or OpenMP before Check has
  * forked; OMP_NUM_THREADS and OMP_CANCELLATION come from outside and every test holds with any.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <math.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tg_check.h"
 
-#include <check.h>
 #include <omp.h>
-#include <taskgroup.h>
-
-/* Seconds until a test that hangs is killed; CK_TIMEOUT_MULTIPLIER stretches it. */
-#define TEST_TIMEOUT 6
-
-/* Sanitizers have a say of their own in wild accesses, keep what was freed, and are slow. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#define TEST_SANITIZED 1
-#endif
-#endif
-#ifndef TEST_SANITIZED
-#define TEST_SANITIZED 0
-#endif
-
-/* ---- Saying that something is wrong -------------------------------------------------------- */
-
-/* The first expectation that did not hold, on whichever thread: tasks write, the test asserts. */
-struct blame {
-    atomic_int line;
-    _Atomic(const char *) what;
-};
-
-static inline void blame_set(struct blame *blame, const char *what, int line)
-{
-    int none = 0;
-    if (atomic_compare_exchange_strong(&blame->line, &none, line))
-        atomic_store(&blame->what, what);
-}
-
-#define expect(blame, condition) ((condition) ? (void)0 : blame_set((blame), #condition, __LINE__))
-
-#define assert_blameless(blame, where)                                                 \
-    ck_assert_msg(atomic_load(&(blame)->line) == 0, "in %s, line %d: not %s", (where), \
-        atomic_load(&(blame)->line), atomic_load(&(blame)->what))
-
-#define assert_status(expression, expected)                                                       \
-    do {                                                                                          \
-        tg_status got_ = (expression);                                                            \
-        ck_assert_msg(got_ == (expected), "%s answered %s, not %s (last error: %s)", #expression, \
-            tg_status_name(got_), tg_status_name(expected), tg_error_last()->message);            \
-    } while (0)
-
-/* The call was refused with this status, and the message names the value that was wrong. */
-#define assert_refused(expression, expected, value)                                            \
-    do {                                                                                       \
-        assert_status(expression, expected);                                                   \
-        ck_assert_int_eq(tg_error_last()->status, (expected));                                 \
-        ck_assert_msg(strstr(tg_error_last()->message, (value)) != NULL,                       \
-            "%s: \"%s\" does not say \"%s\"", #expression, tg_error_last()->message, (value)); \
-    } while (0)
-
-/* Handshakes: only where the library promises that somebody else goes on meanwhile. */
-#define wait_until(condition) \
-    while (!(condition))      \
-    sched_yield()
 
 /* ---- Places -------------------------------------------------------------------------------- */
 
@@ -282,29 +210,6 @@ static inline void expect_exact_accounting(struct blame *blame, tg_group *group)
     sum = report.ok + report.failed + report.crashed + report.timed_out + report.cancelled +
           report.skipped + report.dropped + report.not_run;
     expect(blame, sum == count);
-}
-
-/* ---- Running ------------------------------------------------------------------------------- */
-
-static inline TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, TEST_TIMEOUT);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-/* Every test in a process of its own; the summary's verbosity by CK_VERBOSITY. */
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    srunner_set_fork_status(runner, CK_FORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * team.c: sources without a group. Who publishes work and calls, and who lies down, do not miss each other; what is done
+ * in a source is seen by who has run it; tickets that come at any moment touch nothing that is over.
+ */
+#include "race.h"
+
+#include "team_on_threads.h"
+
+struct work {
+    struct tg__source source; /* first */
+    struct blame blame;
+    atomic_long published, claimed;
+    atomic_long done;
+    atomic_long producers; /* at work */
+    struct tg__team *_Atomic team;
+    long seen[64]; /* plain: one for each place */
+    long plain[1 << 16];
+    double until;
+};
+
+static struct work *work_of(struct tg__source *source)
+{
+    return (struct work *)(void *)source;
+}
+
+static bool claimable(struct tg__source *source)
+{
+    struct work *work = work_of(source);
+    return atomic_load(&work->claimed) < atomic_load(&work->published);
+}
+
+static bool claim(struct work *work, long *unit)
+{
+    *unit = atomic_load(&work->claimed);
+    while (*unit < atomic_load(&work->published))
+        if (atomic_compare_exchange_weak(&work->claimed, unit, *unit + 1))
+            return true;
+    return false;
+}
+
+static void serve(struct tg__source *source, struct tg__seat *seat)
+{
+    struct work *work = work_of(source);
+    long unit;
+    while (claim(work, &unit)) {
+        if (claimable(source))
+            tg__team_share(seat, source);
+        expect(&work->blame, seat->place >= 0 && seat->place < RACERS && seat->serving == source);
+        work->seen[seat->place]++; /* one thread to a place */
+        work->plain[unit % (1 << 16)] = unit;
+        atomic_fetch_add(&work->done, 1);
+    }
+}
+
+/* Under the team's lock. */
+static bool end(struct tg__source *source)
+{
+    struct work *work = work_of(source);
+    return atomic_load(&source->visitors) == 0 && atomic_load(&work->producers) == 0 &&
+           !claimable(source);
+}
+
+static struct work *new_work(long producers)
+{
+    struct work *work = calloc(1, sizeof *work);
+    if (work == NULL)
+        abort();
+    work->source.claimable = claimable;
+    work->source.serve = serve;
+    work->source.end = end;
+    atomic_store(&work->source.most, RACERS);
+    atomic_store(&work->producers, producers);
+    work->until = race_until();
+    return work;
+}
+
+/* All of it was done, by threads whose places are their own, and the runner sees it. */
+static void check_work(struct work *work)
+{
+    long sum = 0, published = atomic_load(&work->published);
+    for (int i = 0; i < RACERS; i++)
+        sum += work->seen[i];
+    expect(&work->blame, atomic_load(&work->done) == published && sum == published);
+    for (long i = 0; i < published && i < 1 << 16; i++)
+        expect(&work->blame, work->plain[i] % (1 << 16) == i);
+}
+
+/* ---- work from other threads ---- */
+
+/* Publishes one, calls, and waits until it is done: a call that is lost is for ever. */
+static void *publish_one_by_one(void *arg)
+{
+    struct work *work = arg;
+    struct tg__team *team;
+    wait_until((team = atomic_load(&work->team)) != NULL);
+    for (int i = 0; i < 20 || tg_time_now() < work->until; i++) {
+        long unit = atomic_fetch_add(&work->published, 1);
+        tg__team_pin(&work->source);
+        tg__team_call(team, &work->source);
+        tg__team_unpin(team, &work->source);
+        wait_until(atomic_load(&work->done) > unit);
+    }
+    tg__team_pin(&work->source);
+    atomic_fetch_sub(&work->producers, 1);
+    tg__team_unpin(team, &work->source);
+    return NULL;
+}
+
+static void run_with_producers(int producers, bool tickets)
+{
+    struct work *work = new_work(producers);
+    pthread_t threads[2];
+    for (int i = 0; i < producers; i++)
+        ck_assert(pthread_create(&threads[i], NULL, publish_one_by_one, work) == 0);
+    if (tickets) { /* a user's region: its team is not told to others before it runs */
+        for (int i = 0; i < 20 || tg_time_now() < work->until; i++) {
+            atomic_fetch_add(&work->published, 100);
+            run_with_tickets(&work->source, RACERS);
+            expect(&work->blame, !claimable(&work->source));
+        }
+    } else {
+        ck_assert_int_eq(tg__team_run(&work->source, RACERS, &work->team), RACERS);
+    }
+    for (int i = 0; i < producers; i++)
+        pthread_join(threads[i], NULL);
+    check_work(work);
+    assert_blameless(&work->blame, "a team");
+    free(work);
+}
+
+START_TEST(no_call_from_another_thread_is_lost)
+{
+    run_with_producers(2, false);
+}
+END_TEST
+
+START_TEST(a_single_producer_never_waits_for_ever)
+{
+    run_with_producers(1, false);
+}
+END_TEST
+
+START_TEST(tickets_come_at_any_moment)
+{
+    run_with_producers(0, true);
+}
+END_TEST
+
+/* ---- sources that come and go below ---- */
+
+static void serve_inner(struct tg__source *source, struct tg__seat *seat)
+{
+    (void)seat;
+    struct work *work = work_of(source);
+    long unit;
+    while (claim(work, &unit)) {
+        struct work *inner = new_work(0);
+        inner->source.serve = serve;
+        atomic_store(&inner->published, 50);
+        tg__team_run(&inner->source, RACERS, &inner->team);
+        check_work(inner);
+        expect(&work->blame, atomic_load(&inner->blame.line) == 0);
+        free(inner); /* nobody comes by any more */
+        atomic_fetch_add(&work->done, 1);
+    }
+}
+
+START_TEST(a_source_below_is_left_by_all_before_its_run_returns)
+{
+    double until = race_until();
+    do {
+        struct work *work = new_work(0);
+        work->source.serve = serve_inner;
+        atomic_store(&work->published, 100);
+        tg__team_run(&work->source, RACERS, &work->team);
+        ck_assert_int_eq(atomic_load(&work->done), 100);
+        assert_blameless(&work->blame, "sources below");
+        free(work);
+    } while (tg_time_now() < until);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("team");
+    TCase *tcase = add_case(suite, "races");
+    tcase_add_test(tcase, no_call_from_another_thread_is_lost);
+    tcase_add_test(tcase, a_single_producer_never_waits_for_ever);
+    tcase_add_test(tcase, tickets_come_at_any_moment);
+    tcase_add_test(tcase, a_source_below_is_left_by_all_before_its_run_returns);
+    return run_suite(suite);
+}

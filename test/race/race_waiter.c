@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* hook.c and waiter.c: a hook, or an alarm, comes once or was taken away in time; then nothing touches it any more. */
+#include "race.h"
+
+#include "../../lib/waiter.h"
+
+/* ---- hooks ---- */
+
+struct hooked {
+    tg_context *context;
+    tg_hook *hook;
+    long *rings; /* plain, freed when the hook is gone */
+    atomic_long heard;
+    bool wrong;
+};
+
+static void ring(void *user)
+{
+    ++*(long *)user;
+}
+
+static void begin_hooked(void *what)
+{
+    struct hooked *hooked = what;
+    hooked->context = tg_context_create(NULL);
+    hooked->rings = calloc(1, sizeof *hooked->rings);
+    hooked->hook = tg_context_hook(hooked->context, ring, hooked->rings);
+}
+
+static void cancel_hooked(void *what)
+{
+    struct hooked *hooked = what;
+    tg_context_cancel(hooked->context, 1, NULL);
+}
+
+static void remove_hook(void *what)
+{
+    struct hooked *hooked = what;
+    tg_hook_remove(hooked->hook);
+    hooked->wrong |= *hooked->rings > 1;
+    free(hooked->rings);
+}
+
+static void end_hooked(void *what)
+{
+    struct hooked *hooked = what;
+    tg_context_destroy(hooked->context);
+}
+
+START_TEST(a_hook_that_is_removed_beside_a_cancel_comes_once_or_never)
+{
+    static struct hooked hooked[16];
+    struct duel duel = DUEL(hooked, begin_hooked, cancel_hooked, remove_hook, end_hooked);
+    run_duel(&duel);
+    for (int i = 0; i < 16; i++)
+        ck_assert(!hooked[i].wrong);
+}
+END_TEST
+
+/* One that stays comes, whenever the cancel was. */
+static void hear(void *user)
+{
+    atomic_fetch_add((atomic_long *)user, 1);
+}
+
+static void begin_context(void *what)
+{
+    struct hooked *hooked = what;
+    hooked->context = tg_context_create(NULL);
+    atomic_store(&hooked->heard, 0);
+}
+
+static void hook_and_await(void *what)
+{
+    struct hooked *hooked = what;
+    tg_hook *hook = tg_context_hook(hooked->context, hear, &hooked->heard);
+    wait_until(atomic_load(&hooked->heard) > 0);
+    tg_hook_remove(hook);
+    hooked->wrong |= atomic_load(&hooked->heard) != 1;
+}
+
+START_TEST(a_hook_that_is_set_beside_a_cancel_always_comes)
+{
+    static struct hooked hooked[16];
+    struct duel duel = DUEL(hooked, begin_context, cancel_hooked, hook_and_await, end_hooked);
+    run_duel(&duel);
+    for (int i = 0; i < 16; i++)
+        ck_assert(!hooked[i].wrong);
+}
+END_TEST
+
+/* ---- alarms ---- */
+
+struct clock {
+    struct tg__alarm alarm; /* first */
+    long rings;             /* plain: the waiter's, until the alarm is cleared */
+};
+
+struct clocks {
+    struct blame blame;
+    double until;
+};
+
+static void ring_clock(struct tg__alarm *alarm)
+{
+    ((struct clock *)(void *)alarm)->rings++;
+}
+
+/* Sets, sets anew, and clears; then the memory is somebody else's. */
+static void set_and_clear(void *what, int number)
+{
+    struct clocks *clocks = what;
+    uint32_t random = (uint32_t)number;
+    while (tg_time_now() < clocks->until) {
+        struct clock *clock = calloc(1, sizeof *clock);
+        if (clock == NULL)
+            abort();
+        clock->alarm.ring = ring_clock;
+        int sets = 1 + (int)(draw_from(&random) % 3);
+        for (int i = 0; i < sets; i++)
+            tg__alarm_set(&clock->alarm, tg_time_now() + draw_from(&random) % 100 * 1e-6);
+        for (volatile uint32_t i = draw_from(&random) % 2000; i > 0; i--)
+            ;
+        tg__alarm_clear(&clock->alarm);
+        expect(&clocks->blame, clock->rings <= sets && !clock->alarm.set);
+        free(clock);
+    }
+}
+
+START_TEST(an_alarm_that_was_cleared_never_rings)
+{
+    struct clocks clocks = {.until = race_until()};
+    ck_assert(tg__waiter_start());
+    race(set_and_clear, &clocks);
+    assert_blameless(&clocks.blame, "alarms");
+}
+END_TEST
+
+struct bell {
+    struct tg__alarm alarm; /* first */
+    atomic_bool rung;
+};
+
+static void ring_bell(struct tg__alarm *alarm)
+{
+    atomic_store(&((struct bell *)(void *)alarm)->rung, true);
+}
+
+/* Earlier ones come while the waiter lies down for later ones. */
+static void set_and_await(void *what, int number)
+{
+    struct clocks *clocks = what;
+    uint32_t random = (uint32_t)number;
+    struct bell late = {.alarm = {.ring = ring_bell}};
+    tg__alarm_set(&late.alarm, tg_time_now() + 3600);
+    while (tg_time_now() < clocks->until) {
+        struct bell bell = {.alarm = {.ring = ring_bell}};
+        tg__alarm_set(&bell.alarm, tg_time_now() + draw_from(&random) % 20 * 1e-6);
+        wait_until(atomic_load(&bell.rung));
+        tg__alarm_clear(&bell.alarm);
+    }
+    tg__alarm_clear(&late.alarm);
+    expect(&clocks->blame, !atomic_load(&late.rung));
+}
+
+START_TEST(an_alarm_that_stays_rings)
+{
+    struct clocks clocks = {.until = race_until()};
+    ck_assert(tg__waiter_start());
+    race(set_and_await, &clocks);
+    assert_blameless(&clocks.blame, "alarms");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("waiter");
+    TCase *tcase = add_case(suite, "races");
+    tcase_add_test(tcase, a_hook_that_is_removed_beside_a_cancel_comes_once_or_never);
+    tcase_add_test(tcase, a_hook_that_is_set_beside_a_cancel_always_comes);
+    tcase_add_test(tcase, an_alarm_that_was_cleared_never_rings);
+    tcase_add_test(tcase, an_alarm_that_stays_rings);
+    return run_suite(suite);
+}
