@@ -240,7 +240,8 @@ struct tg__grip tg__group_grip(tg_group *group)
 
 struct tg__grip tg__group_grip_to_call(tg_group *group)
 {
-    const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
+    /* Who opens a team publishes it without our lock. */
+    const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_acquire);
     const tg_task *task = tg__runner_current();
     bool inside = task != NULL && task->run == &group->run;
     if (team != NULL && !inside && !tg__team_sleeps(team))
