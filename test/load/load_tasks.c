@@ -298,10 +298,12 @@ static size_t run_stopped(struct world *world)
     tg_report report = {.size = sizeof report};
     tg_group *g = tg_group_create(TG_GROUP(.context = stopping.context));
     tg_group_add_many(g, stop_in_the_middle, many, &stopping, 0, NULL);
-    require(world->load, tg_group_run(g) == TG_CANCELLED);
+    tg_status answer =
+        tg_group_run(g); /* the others may all have run before the one has cancelled */
     tg_group_report(g, &report);
+    require(world->load, answer == (report.skipped > 0 ? TG_CANCELLED : TG_OK));
     require(world->load, report.ok == atomic_load(&stopping.ran));
-    require(world->load, report.ok + report.skipped == many && report.skipped > 0);
+    require(world->load, report.ok + report.skipped == many);
     tg_group_destroy(g);
     tg_hook_remove(hook);
     require(world->load, atomic_load(&stopping.rings) <= 1);

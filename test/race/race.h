@@ -8,6 +8,13 @@
  */
 #include "../unit/tg_check.h"
 
+/* valgrind runs one thread at a time, and slowly. */
+#ifdef RACE_SLOW
+enum { RACE_PART = 20, DUEL_ROUNDS = 1 };
+#else
+enum { RACE_PART = 1, DUEL_ROUNDS = 10 };
+#endif
+
 static inline double race_until(void)
 {
     const char *seconds = getenv("TG_RACE_SECONDS");
@@ -118,7 +125,7 @@ static inline void run_duel(struct duel *duel)
     long round = 0;
     if (pthread_create(&right, NULL, duel_right, duel) != 0)
         abort();
-    while (round < 10 || tg_time_now() < until) {
+    while (round < DUEL_ROUNDS || tg_time_now() < until) {
         duel_each(duel, duel->begin);
         atomic_store(&duel->at_left, 0);
         atomic_store(&duel->at_right, 0);

@@ -7,7 +7,7 @@
 
 #include "team_on_threads.h"
 
-enum { TASKS = 300 };
+enum { TASKS = 600 / (1 + RACE_PART) };
 
 static int task_write(tg_task *self, void *arg, void *result)
 {
@@ -96,8 +96,9 @@ static void stream(unsigned flags)
     double until = race_until();
     do {
         struct told told = {.in_order = (flags & TG_GROUP_IN_ORDER) != 0};
-        tg_group *g = tg_group_create(TG_GROUP(.flags = flags, .result_size = sizeof(size_t),
-            .queue = 50, .limit = 8, .on_done = tell, .user = &told));
+        tg_group *g =
+            tg_group_create(TG_GROUP(.flags = flags, .result_size = sizeof(size_t), .queue = 50,
+                .limit = 8, .ahead = told.in_order ? 12 : 0, .on_done = tell, .user = &told));
         tg_status answer = tg_group_scope(g, add_streamed, &told);
         assert_status(answer, TG_OK);
         assert_blameless(&told.blame, "on_done");
@@ -114,6 +115,31 @@ static const unsigned streams[] = {
 START_TEST(each_on_done_sees_the_one_before_and_none_is_missing)
 {
     stream(streams[_i]);
+}
+END_TEST
+
+/* ---- failures ---- */
+
+static int task_fail_as_index(tg_task *self, void *arg, void *result)
+{
+    (void)arg, (void)result;
+    size_t index = tg_task_index(self);
+    return tg_task_fail(self, (int)index + 1, "task %zu fails", index);
+}
+
+START_TEST(of_failures_at_once_none_is_lost)
+{
+    double until = race_until();
+    do {
+        tg_group *g = tg_group_create(TG_GROUP(.flags = TG_GROUP_KEEP_GOING, .threads = RACERS));
+        size_t seen = 0;
+        tg_group_add_many(g, task_fail_as_index, TASKS, NULL, 0, NULL);
+        assert_status(tg_group_run(g), TG_FAILED);
+        for (const tg_error *e = NULL; (e = tg_group_error_next(g, e)) != NULL; seen++)
+            ck_assert_int_eq(e->code, (int)e->index + 1);
+        ck_assert_uint_eq(seen, TASKS);
+        tg_group_destroy(g);
+    } while (tg_time_now() < until);
 }
 END_TEST
 
@@ -245,6 +271,7 @@ int main(void)
     tcase_add_test(tcase, groups_of_several_threads_do_not_meet);
     tcase_add_loop_test(tcase, each_on_done_sees_the_one_before_and_none_is_missing, 0,
         (int)(sizeof streams / sizeof *streams));
+    tcase_add_test(tcase, of_failures_at_once_none_is_lost);
     tcase_add_test(tcase, a_pool_serves_several_threads);
     tcase_add_test(tcase, a_cancel_comes_at_any_moment_of_a_run);
     return run_suite(suite);

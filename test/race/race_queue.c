@@ -4,7 +4,7 @@
 
 #include "../../lib/queue.h"
 
-enum { INDICES = 20000 };
+enum { INDICES = 20000 / RACE_PART };
 
 struct line {
     struct blame blame;
@@ -91,7 +91,7 @@ END_TEST
 /* ---- what goes with an index ---- */
 
 /* Who steals may have read the end before: what he gets he sees as the one did whose hand it was in. */
-enum { STOLEN = 3000 };
+enum { STOLEN = 3000 / RACE_PART };
 
 static void fill_hands(struct line *line)
 {
@@ -140,7 +140,7 @@ END_TEST
 
 /* ---- an owner and a thief at one hand ---- */
 
-enum { HANDS = 256, IN_HAND = 8 };
+enum { HANDS = 256 / RACE_PART, IN_HAND = 8 };
 static const unsigned TWICE = 1u << IN_HAND;
 
 struct hand {

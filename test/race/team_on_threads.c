@@ -142,7 +142,8 @@ static void take_tickets(const struct member *member)
     }
 }
 
-void run_with_tickets(struct tg__source *source, int threads)
+void run_with_tickets(
+    struct tg__source *source, int threads, void (*after)(struct tg__source *source))
 {
     struct tg__team team;
     atomic_bool over = false;
@@ -155,6 +156,8 @@ void run_with_tickets(struct tg__source *source, int threads)
         .team = &team, .source = source, .part = take_tickets, .over = &over, .threads = threads});
     struct tg__seat seat = {.team = &team, .home = source, .place = 0, .level = 1};
     own(&seat, source);
+    if (after != NULL)
+        after(source);
     atomic_store(&over, true);
     join_members(members);
     pthread_mutex_destroy(&team.lock);

@@ -12,7 +12,8 @@
 extern int threads_of_team;
 
 /* In the caller's own region, as a `single` in a region of so many threads: the others are at a barrier, and take the
-   tickets. Runs `source` in it. */
-void run_with_tickets(struct tg__source *source, int threads);
+   tickets. Runs `source` in it; then calls `after`, if there is one, while tickets still come. */
+void run_with_tickets(
+    struct tg__source *source, int threads, void (*after)(struct tg__source *source));
 
 #endif
