@@ -48,7 +48,7 @@ void tg__claim_put_late(tg_group *group, uint64_t key, size_t index)
 /* Indices below this one may be claimed in order. */
 static size_t end_of(tg_group *group)
 {
-    size_t count = tg__store_count(&group->run.store), ahead = group->options.ahead;
+    size_t count = tg__store_count_now(&group->run.store), ahead = group->options.ahead;
     if (ahead == 0)
         return count;
     size_t delivered = atomic_load(&group->delivered);
@@ -57,7 +57,7 @@ static size_t end_of(tg_group *group)
 
 bool tg__claim_left(tg_group *group)
 {
-    return tg__queue_any(&group->queue, tg__store_count(&group->run.store)) ||
+    return tg__queue_any(&group->queue, tg__store_count_now(&group->run.store)) ||
            atomic_load(&group->ready_count) > 0;
 }
 

@@ -204,6 +204,12 @@ static inline size_t tg__store_count(const struct tg__store *store)
     return atomic_load_explicit(&store->count, memory_order_acquire);
 }
 
+/* The same for who lies down next: sequentially consistent, as adding to a live store is. */
+static inline size_t tg__store_count_now(const struct tg__store *store)
+{
+    return atomic_load(&store->count);
+}
+
 /* The index after its last task. */
 static inline size_t tg__store_end(const struct tg__segment *segment)
 {
