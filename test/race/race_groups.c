@@ -53,6 +53,32 @@ START_TEST(groups_of_several_threads_do_not_meet)
 }
 END_TEST
 
+/* ---- outcomes, meanwhile ---- */
+
+/* Who finds that a task has ended sees its result, though the group goes on. */
+START_TEST(a_task_that_is_seen_to_have_ended_shows_its_result)
+{
+    long own[TASKS] = {0};
+    double until = race_until();
+    tg_pool *pool = tg_pool_create(TG_POOL(.threads = 2));
+    do {
+        tg_group *g = tg_group_create(TG_GROUP(.result_size = sizeof(size_t), .pool = pool));
+        for (int i = 0; i < TASKS; i++)
+            tg_group_add(g, task_write, &own[i]);
+        assert_status(tg_group_start(g), TG_OK);
+        for (size_t i = 0; i < TASKS; i++) {
+            tg_outcome o = {.size = sizeof o};
+            while (tg_group_outcome(g, i, &o) == TG_OK && o.status != TG_OK)
+                ;
+            ck_assert_uint_eq(*(size_t *)o.result, i);
+        }
+        assert_status(tg_group_wait(g, TG_FOREVER), TG_OK);
+        tg_group_destroy(g);
+    } while (tg_time_now() < until);
+    tg_pool_destroy(pool);
+}
+END_TEST
+
 /* ---- on_done ---- */
 
 struct told {
@@ -269,6 +295,7 @@ int main(void)
     TCase *tcase = add_case(suite, "races");
     tcase_add_test(tcase, who_has_run_a_group_sees_what_its_tasks_did);
     tcase_add_test(tcase, groups_of_several_threads_do_not_meet);
+    tcase_add_test(tcase, a_task_that_is_seen_to_have_ended_shows_its_result);
     tcase_add_loop_test(tcase, each_on_done_sees_the_one_before_and_none_is_missing, 0,
         (int)(sizeof streams / sizeof *streams));
     tcase_add_test(tcase, of_failures_at_once_none_is_lost);
