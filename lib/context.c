@@ -37,6 +37,7 @@ void tg__context_init(tg_context *context, tg_context *parent, void (*release)(t
     context->hooks = NULL;
     context->signals = 0;
     context->release = release;
+    atomic_init(&context->state, 0);
     atomic_init(&context->holds, 1);
     atomic_init(&context->lock.taken, false);
     atomic_init(&context->deadline, INFINITY);
@@ -62,6 +63,11 @@ static void look_again(tg_context *context)
 void tg__context_reset(tg_context *context)
 {
     tg__lock_take(&context->lock);
+    /* As who stops it does: a cancel may come at this moment, and takes no lock. */
+    int state = (int)tg__context_settled(context);
+    while (!atomic_compare_exchange_weak_explicit(
+        &context->state, &state, WRITING, memory_order_acq_rel, memory_order_relaxed))
+        state = (int)tg__context_settled(context);
     atomic_store_explicit(&context->until, INFINITY, memory_order_relaxed);
     look_again(context);
     context->cause = (tg_error){.index = TG_NO_INDEX};

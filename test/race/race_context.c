@@ -30,7 +30,7 @@ static bool cause_is_whole(const tg_context *context)
 {
     const tg_error *has = &context->cause;
     const tg_error *wanted = &causes[has->code == 1];
-    return has->status == wanted->status && has->index == wanted->index &&
+    return has->status == wanted->status && has->index == wanted->index && has->name != NULL &&
            strcmp(has->name, wanted->name) == 0 && strcmp(has->message, wanted->message) == 0;
 }
 
@@ -67,6 +67,38 @@ START_TEST(the_first_cause_wins_whole)
 {
     static struct stopped stopped[64];
     struct duel duel = DUEL(stopped, begin_stopped, stop_left, stop_right, judge_stopped);
+    run_duel(&duel);
+    for (int i = 0; i < 64; i++)
+        ck_assert(!stopped[i].wrong);
+}
+END_TEST
+
+/* ---- made as new, beside a cancel ---- */
+
+static void reset_it(void *what)
+{
+    tg__context_reset(((struct stopped *)what)->context);
+}
+
+static void stop_it(void *what)
+{
+    struct stopped *stopped = what;
+    tg__context_stop(stopped->context, &causes[1]);
+}
+
+/* The cancel came before, and is forgotten; or after, and is whole. */
+static void judge_reset(void *what)
+{
+    struct stopped *stopped = what;
+    const tg_error *cause = tg_context_cause(stopped->context);
+    stopped->wrong |= cause != NULL && !(cause->code == 1 && cause_is_whole(stopped->context));
+    tg_context_destroy(stopped->context);
+}
+
+START_TEST(a_cancel_beside_a_reset_is_whole_or_forgotten)
+{
+    static struct stopped stopped[64];
+    struct duel duel = DUEL(stopped, begin_stopped, reset_it, stop_it, judge_reset);
     run_duel(&duel);
     for (int i = 0; i < 64; i++)
         ck_assert(!stopped[i].wrong);
@@ -236,6 +268,7 @@ int main(void)
     Suite *suite = suite_create("context");
     TCase *tcase = add_case(suite, "races");
     tcase_add_test(tcase, the_first_cause_wins_whole);
+    tcase_add_test(tcase, a_cancel_beside_a_reset_is_whole_or_forgotten);
     tcase_add_test(tcase, who_lets_go_last_frees);
     tcase_add_test(tcase, who_knows_of_a_cancel_above_sees_it_below);
     tcase_add_test(tcase, contexts_of_runs_come_and_go);
