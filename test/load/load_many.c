@@ -136,7 +136,7 @@ void load_many(struct load *load)
     load->end = load_settled();
     require(load, load_counted() - counted == 4 * many);
     if (!LOAD_SANITIZED &&
-        many >= 100000) { /* 24 and 8 bytes, 0.3 for failures, whole huge pages */
+        many >= 1000000) { /* 24 and 8 bytes, 0.3 for failures, whole huge pages */
         require(load, plain < 32 && with_results < 44 && range < 12);
         snprintf(load->note, sizeof load->note,
             "bytes a task: %.1f, with a result of 8 %.1f, in a loop %.1f", plain, with_results,
