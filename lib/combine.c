@@ -25,7 +25,7 @@ static tg_status read_options(
 tg_status tg_map_run(size_t count, tg_task_fn *function, const void *items, size_t stride,
     void *results, size_t result_size, const tg_group_options *options)
 {
-    tg_group_options o;
+    tg_group_options o = {0};
     tg_status status = read_options("tg_map_run", options, &o);
     if (status != TG_OK)
         return status;
@@ -109,7 +109,7 @@ static tg_status begin(const char *name, size_t count, tg_call *calls,
 
 tg_status tg_all_run(size_t count, tg_call *calls, const tg_group_options *options)
 {
-    tg_group_options o;
+    tg_group_options o = {0};
     tg_status status = begin("tg_all_run", count, calls, options, &o);
     if (status != TG_OK)
         return status;
@@ -134,7 +134,7 @@ static void tell_successes(tg_group *group, size_t from, size_t many, size_t *in
 static tg_status run_until_enough(const char *name, size_t count, tg_call *calls, unsigned flags,
     size_t need, size_t *winners, const tg_group_options *options)
 {
-    tg_group_options o;
+    tg_group_options o = {0};
     tell_successes(NULL, 0, need, winners);
     tg_status status = begin(name, count, calls, options, &o);
     if (status != TG_OK || need == 0)
@@ -178,7 +178,7 @@ static tg_status refuse_fewer(tg_group *group, size_t ok, size_t many)
 tg_status tg_last_run(
     size_t count, tg_call *calls, size_t many, size_t *last, const tg_group_options *options)
 {
-    tg_group_options o;
+    tg_group_options o = {0};
     tell_successes(NULL, 0, many, last);
     tg_status status = begin("tg_last_run", count, calls, options, &o);
     if (status != TG_OK)
@@ -202,7 +202,7 @@ tg_status tg_last_run(
 /* One at a time, in order of adding: so each finds the result of the one before. */
 tg_status tg_chain_run(size_t count, tg_call *calls, const tg_group_options *options)
 {
-    tg_group_options o;
+    tg_group_options o = {0};
     tg_status status = begin("tg_chain_run", count, calls, options, &o);
     if (status != TG_OK)
         return status;
@@ -229,7 +229,7 @@ tg_status tg_chain_run(size_t count, tg_call *calls, const tg_group_options *opt
 tg_status tg_call_run(tg_task_fn *function, const void *arg, void *result,
     const tg_task_options *task, const tg_group_options *options)
 {
-    tg_group_options o;
+    tg_group_options o = {0};
     tg_task_options t;
     char why[TG__WHY_SIZE];
     if (function == NULL)

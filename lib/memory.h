@@ -7,6 +7,8 @@
  */
 #include <stddef.h>
 
+enum { TG__CACHE_LINE = 64 };
+
 /* NULL: out of memory. A size of 0 is served as 1. */
 void *tg__block_new(size_t size);
 

@@ -7,12 +7,14 @@
  * *hand* of its own, and from there one by one. Nobody is stuck behind a long task: when the cursor
  * has reached the end, the others take from the hands. Knows nothing of tasks.
  */
+#include "memory.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TG__CACHE_LINE = 64, TG__HAND = 32, TG__CLAIM_MOST = 8192 };
+enum { TG__HAND = 32, TG__CLAIM_MOST = 8192 };
 
 /*
  * first << 16 | how many. The whole content is one word, so each move is one compare-and-swap, and

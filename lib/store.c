@@ -23,21 +23,26 @@ void tg__store_init(struct tg__store *store, size_t result_size, void *results, 
     store->page[0] = store->first_page;
 }
 
-/* Where segment number `s` stands: page p holds the 8 << p that follow those of the pages before.
- */
-static struct tg__segment **place(const struct tg__store *store, size_t s, unsigned *page)
+/* The page of segment number `s`, which becomes its place there: page p has the 8 << p that follow those of the pages
+   before. */
+static unsigned page_of(size_t *s)
 {
-    unsigned p = 0;
-    for (size_t size = TG__STORE_FIRST_PAGE; s >= size; size *= 2, p++)
-        s -= size;
-    *page = p;
-    return store->page[p] != NULL ? &store->page[p][s] : NULL;
+    unsigned page = 0;
+    for (size_t size = TG__STORE_FIRST_PAGE; *s >= size; size *= 2, page++)
+        *s -= size;
+    return page;
+}
+
+/* Its page must be there. */
+static struct tg__segment **place(const struct tg__store *store, size_t s)
+{
+    unsigned page = page_of(&s);
+    return &store->page[page][s];
 }
 
 static struct tg__segment *segment_at(const struct tg__store *store, size_t s)
 {
-    unsigned page;
-    return *place(store, s, &page);
+    return *place(store, s);
 }
 
 /* Owners of the store change a segment's size under their lock; finders only read it. */
@@ -179,14 +184,13 @@ static tg_status give_slots(struct tg__store *store, struct tg__segment *segment
 static tg_status append(struct tg__store *store, struct tg__segment *segment)
 {
     size_t number = atomic_load_explicit(&store->segments, memory_order_relaxed);
-    unsigned page;
-    struct tg__segment **slot = place(store, number, &page);
-    if (slot == NULL) {
+    size_t at = number;
+    unsigned page = page_of(&at);
+    if (store->page[page] == NULL)
         store->page[page] =
             malloc(((size_t)TG__STORE_FIRST_PAGE << page) * sizeof(struct tg__segment *));
-        if ((slot = place(store, number, &page)) == NULL)
-            return TG_NO_MEMORY;
-    }
+    if (store->page[page] == NULL)
+        return TG_NO_MEMORY;
     tg_status status = give_slots(store, segment);
     if (status != TG_OK)
         return status;
@@ -197,7 +201,7 @@ static tg_status append(struct tg__store *store, struct tg__segment *segment)
             return TG_NO_MEMORY;
         }
     }
-    *slot = segment;
+    store->page[page][at] = segment;
     store->last = segment;
     atomic_store_explicit(&store->segments, number + 1, memory_order_release);
     return TG_OK;
@@ -218,13 +222,11 @@ static void reuse(struct tg__store *store, size_t count)
 {
     struct tg__segment *segment = store->free;
     size_t number = atomic_load_explicit(&store->segments, memory_order_relaxed);
-    unsigned page;
-    struct tg__segment **slot = place(store, number, &page);
     store->free = (struct tg__segment *)segment->items;
     segment->items = NULL;
     segment->first = count;
     atomic_store_explicit(&segment->left, TG__STORE_RECYCLED, memory_order_relaxed);
-    *slot = segment;
+    *place(store, number) = segment;
     store->last = segment;
     atomic_store_explicit(&store->segments, number + 1, memory_order_release);
 }
@@ -232,9 +234,8 @@ static void reuse(struct tg__store *store, size_t count)
 /* Is there a page for one segment more? */
 static bool has_page(const struct tg__store *store)
 {
-    unsigned page;
-    return place(store, atomic_load_explicit(&store->segments, memory_order_relaxed), &page) !=
-           NULL;
+    size_t at = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    return store->page[page_of(&at)] != NULL;
 }
 
 /* A new last segment, of records. */
@@ -391,8 +392,7 @@ bool tg__store_release(const struct tg__store *store, size_t index)
 
 void tg__store_recycle(struct tg__store *store, size_t index)
 {
-    unsigned page;
-    struct tg__segment **slot = place(store, index / TG__STORE_RECYCLED, &page), *segment = *slot;
+    struct tg__segment **slot = place(store, index / TG__STORE_RECYCLED), *segment = *slot;
     struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
     for (size_t i = 0; extras != NULL && i < TG__STORE_RECYCLED; i++) {
         free(extras[i]);
@@ -437,12 +437,10 @@ void *tg__store_take(struct tg__store *store, size_t index)
     return what;
 }
 
-enum { LINE = 64 };
-
 /* Of the cache: who writes states does not disturb who looks the segment up. */
 static size_t whole_lines(size_t size)
 {
-    return (size + LINE - 1) & ~(size_t)(LINE - 1);
+    return (size + TG__CACHE_LINE - 1) / TG__CACHE_LINE * TG__CACHE_LINE;
 }
 
 tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, size_t many,
@@ -452,7 +450,8 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
     tg_status status = check_room(store, count, many);
     if (status != TG_OK)
         return status;
-    if (many > (SIZE_MAX - sizeof(struct tg__segment)) / (sizeof(struct tg__cell) + 1) - 2 * LINE)
+    if (many > (SIZE_MAX - sizeof(struct tg__segment)) / (sizeof(struct tg__cell) + 1) -
+                   2 * (size_t)TG__CACHE_LINE)
         return TG_TOO_LARGE;
     struct tg__segment *last = store->last;
     size_t states = whole_lines(sizeof(struct tg__segment)), cells = states + whole_lines(many);

@@ -58,7 +58,7 @@ TG_BEGIN_DECLS
 
 /** What a call answers, and what became of a task. Never compare with anything but the names. */
 typedef enum tg_status {
-#define TG_STATUS_ENUMERATOR(name, value, meaning) TG_##name = value,
+#define TG_STATUS_ENUMERATOR(name, value, meaning) TG_##name = (value),
     TG_STATUS_TABLE(TG_STATUS_ENUMERATOR)
 #undef TG_STATUS_ENUMERATOR
 } tg_status;
