@@ -12,9 +12,11 @@ static void call(tg_group *group, size_t index, bool over)
 {
     tg_outcome outcome;
     tg_task callback;
+    TG__MUST_RETURN bool returned = false;
     tg__outcome_fill(group, index, over, &outcome);
     tg__runner_pretend(&callback, &group->run, TG__CALLBACK);
     int code = group->options.on_done(group, &outcome, group->options.user);
+    returned = true;
     tg__runner_stop_pretending(&callback);
     if (code != 0) {
         char text[64];

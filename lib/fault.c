@@ -72,6 +72,14 @@ char *tg__trace_text(const struct tg__landing *landing)
     return text;
 }
 
+void tg__not_returned(void)
+{
+    tg__guard_arm(NULL); /* the frame to land in is gone */
+    fputs("taskgroup: a task, body, callback or hook was left by an exception, or has ended its thread\n",
+        stderr);
+    abort();
+}
+
 /* ---- the guard ---- */
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};

@@ -65,6 +65,21 @@ void tg__guard_give(void);
  * there before. */
 struct tg__landing *tg__guard_arm(struct tg__landing *landing);
 
+/*
+ * Around calls of the user's functions: `TG__MUST_RETURN bool returned = false; call(); returned = true;`. A C++
+ * exception that passes here, or the end of the thread by pthread_exit(), would leave OpenMP's region
+ * open behind it: whoever catches it goes on with what is not there any more, and who does not waits for
+ * ever. So it ends the process by abort(). Only in files that are compiled with -fexceptions (see
+ * CMakeLists.txt), where it costs nothing.
+ */
+#define TG__MUST_RETURN __attribute__((cleanup(tg__check_returned)))
+_Noreturn void tg__not_returned(void);
+static inline void tg__check_returned(const bool *returned)
+{
+    if (!*returned)
+        tg__not_returned();
+}
+
 /* An alternate signal stack for this thread, unless it has one: without it nobody can be called when
  * the stack has overflowed. NULL: none was made. */
 void *tg__guard_stack_new(void);

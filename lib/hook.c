@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hook.h"
 
+#include "fault.h"
 #include "status.h"
 #include "waiter.h"
 
@@ -86,7 +87,9 @@ static double look(void)
         link_out(&due, hook);
         hook->state = TG__HOOK_RUNNING;
         pthread_mutex_unlock(&lock);
+        TG__MUST_RETURN bool returned = false;
         hook->function(hook->user);
+        returned = true;
         pthread_mutex_lock(&lock);
         if (running == hook)
             hook->state = TG__HOOK_IDLE;

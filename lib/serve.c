@@ -83,7 +83,9 @@ static bool run_bundle(void *frame)
 void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, size_t many)
 {
     struct bundle bundle = {self, first, many};
+    TG__MUST_RETURN bool returned = false;
     tg__team_task(seat, run_bundle, &bundle);
+    returned = true;
 }
 
 /* Is there more, as far as can be seen for nothing? */
@@ -190,9 +192,11 @@ static void run_body(struct tg__source *source)
 {
     tg_group *group = tg__group_of(source);
     tg_task self;
+    TG__MUST_RETURN bool returned = false;
     tg__runner_pretend(&self, &group->run, TG__BODY);
     atomic_store(&group->in_body, true);
     int code = group->body(group, group->body_user);
+    returned = true;
     atomic_store(&group->in_body, false);
     if (code != 0) {
         char text[64];
