@@ -3,6 +3,7 @@
 #include "thread.h"
 
 #include <limits.h>
+#include <omp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,12 +15,36 @@
 #endif
 
 #ifdef __linux__
-/* OMP_PROC_BIND later leaves the calling thread with one place. */
+#ifndef __clang__
+/* libgomp has left main with one place before this library is there: the others belong to the process, too. libomp
+   does so later, and would begin its work if it were asked now. */
+static void add_places(cpu_set_t *set)
+{
+    static int ids[CPU_SETSIZE];
+    for (int place = omp_get_num_places() - 1; place >= 0; place--) {
+        int count = omp_get_place_num_procs(place);
+        if (count > CPU_SETSIZE)
+            continue;
+        omp_get_place_proc_ids(place, ids);
+        for (int i = 0; i < count; i++)
+            if (ids[i] < CPU_SETSIZE)
+                CPU_SET((size_t)ids[i], set);
+    }
+}
+#else
+static void add_places(cpu_set_t *set)
+{
+    (void)set;
+}
+#endif
+/* OMP_PROC_BIND leaves the calling thread with one place. */
 static cpu_set_t processors;
 static bool processors_known;
 __attribute__((constructor)) static void ask_processors(void)
 {
     processors_known = sched_getaffinity(0, sizeof processors, &processors) == 0;
+    if (processors_known)
+        add_places(&processors);
 }
 static void spread(pthread_attr_t *attributes)
 {
