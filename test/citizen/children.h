@@ -11,6 +11,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define TEST_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef TEST_THREAD_SANITIZER
+#define TEST_THREAD_SANITIZER 0
+#endif
+
 /* What a scene that went well ends with. */
 enum { SCENE_OK = 42 };
 
@@ -47,20 +58,20 @@ static inline int play_scene(scene_fn *scene, int a, int b)
     return status;
 }
 
-#define assert_exits(status, code, what)                                                      \
-    do {                                                                                      \
-        int got_ = (status);                                                                  \
-        ck_assert_msg(WIFEXITED(got_), "%s: ended by signal %d", (what), WTERMSIG(got_));     \
-        ck_assert_msg(WEXITSTATUS(got_) == (code), "%s: exit status %d, not %d", (what),      \
-            WEXITSTATUS(got_), (code));                                                       \
+#define assert_exits(status, code, what)                                                  \
+    do {                                                                                  \
+        int got_ = (status);                                                              \
+        ck_assert_msg(WIFEXITED(got_), "%s: ended by signal %d", (what), WTERMSIG(got_)); \
+        ck_assert_msg(WEXITSTATUS(got_) == (code), "%s: exit status %d, not %d", (what),  \
+            WEXITSTATUS(got_), (code));                                                   \
     } while (0)
 
-#define assert_killed(status, number, what)                                                   \
-    do {                                                                                      \
-        int got_ = (status);                                                                  \
-        ck_assert_msg(WIFSIGNALED(got_), "%s: exit status %d", (what), WEXITSTATUS(got_));    \
-        ck_assert_msg(WTERMSIG(got_) == (number), "%s: ended by signal %d, not %d", (what),   \
-            WTERMSIG(got_), (number));                                                        \
+#define assert_killed(status, number, what)                                                 \
+    do {                                                                                    \
+        int got_ = (status);                                                                \
+        ck_assert_msg(WIFSIGNALED(got_), "%s: exit status %d", (what), WEXITSTATUS(got_));  \
+        ck_assert_msg(WTERMSIG(got_) == (number), "%s: ended by signal %d, not %d", (what), \
+            WTERMSIG(got_), (number));                                                      \
     } while (0)
 
 #endif

@@ -239,7 +239,16 @@ static void hook_leaves(void *unused)
     leave_thread(how_to_leave);
 }
 
-enum { IN_TASK, IN_GUARDED_TASK, IN_CAREFUL_TASK, IN_DONE, IN_BODY, IN_HOOK, IN_POOL_TASK, INSIDES };
+enum {
+    IN_TASK,
+    IN_GUARDED_TASK,
+    IN_CAREFUL_TASK,
+    IN_DONE,
+    IN_BODY,
+    IN_HOOK,
+    IN_POOL_TASK,
+    INSIDES
+};
 static const char *const insides[INSIDES] = {"a task", "a guarded task", "a task with a timeout",
     "on_done", "a body", "a hook", "a task of a pool"};
 
@@ -247,8 +256,8 @@ static void leave_group(int where)
 {
     unsigned flags = where == IN_GUARDED_TASK ? TG_GROUP_GUARD : 0;
 
-    group = tg_group_create(
-        TG_GROUP(.flags = flags, .on_done = where == IN_DONE ? done_leaves : NULL));
+    group =
+        tg_group_create(TG_GROUP(.flags = flags, .on_done = where == IN_DONE ? done_leaves : NULL));
     tg_group_add_many(group, where == IN_DONE || where == IN_BODY ? task_count : task_leaves, 20,
         NULL, 0, where == IN_CAREFUL_TASK ? TG_TASK(.timeout = 3600) : NULL);
     if (where == IN_BODY)
