@@ -75,7 +75,8 @@ char *tg__trace_text(const struct tg__landing *landing)
 void tg__not_returned(void)
 {
     tg__guard_arm(NULL); /* the frame to land in is gone */
-    fputs("taskgroup: a task, body, callback or hook was left by an exception, or has ended its thread\n",
+    fputs("taskgroup: a task, body, callback or hook was left by an exception, or has ended its "
+          "thread\n",
         stderr);
     abort();
 }
@@ -131,13 +132,28 @@ static void handle(int number, siginfo_t *info, void *machine)
     tg__land(landing);
 }
 
+static bool is_ours(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == handle;
+}
+
+/* Who has put us back, long after we had gone, is not who was there before us. */
+static bool stand_in(int kind, const struct sigaction *ours)
+{
+    struct sigaction now;
+    if (sigaction(signals[kind], NULL, &now) != 0)
+        return false;
+    if (!is_ours(&now))
+        before[kind] = now;
+    return sigaction(signals[kind], ours, NULL) == 0;
+}
+
 /* The first `many` of them are the program's again, but for those that it has put others in place of. */
 static void restore(int many)
 {
     for (int i = 0; i < many; i++) {
         struct sigaction now;
-        if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-            now.sa_sigaction == handle)
+        if (sigaction(signals[i], NULL, &now) == 0 && is_ours(&now))
             sigaction(signals[i], &before[i], NULL);
     }
 }
@@ -152,7 +168,7 @@ bool tg__guard_take(void)
     sigemptyset(&ours.sa_mask);
     tg__lock_take(&lock);
     int ready = users > 0 ? SIGNALS : 0;
-    while (ready < SIGNALS && sigaction(signals[ready], &ours, &before[ready]) == 0)
+    while (ready < SIGNALS && stand_in(ready, &ours))
         ready++;
     bool taken = ready == SIGNALS;
     if (!taken)
@@ -201,7 +217,8 @@ void tg__guard_stack_free(void *stack)
 {
     if (stack == NULL)
         return;
-    stack_t none = {.ss_flags = SS_DISABLE};
-    sigaltstack(&none, NULL);
+    stack_t now, none = {.ss_flags = SS_DISABLE};
+    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == stack) /* a task may have made another one */
+        sigaltstack(&none, NULL);
     munmap(stack, STACK);
 }

@@ -57,12 +57,16 @@ static void handle(int number, siginfo_t *info, void *machine)
     errno = saved;
 }
 
+static bool is_ours(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == handle;
+}
+
 /* Ours goes only if it still stands there: the program may have put another one in its place. */
 static void restore(int kind)
 {
     struct sigaction now;
-    if (sigaction(numbers[kind], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-        now.sa_sigaction == handle)
+    if (sigaction(numbers[kind], NULL, &now) == 0 && is_ours(&now))
         sigaction(numbers[kind], &before[kind], NULL);
 }
 
@@ -71,6 +75,17 @@ static void release(unsigned signals)
     for (int kind = 0; kind < KINDS; kind++)
         if ((signals & 1u << kind) != 0 && --users[kind] == 0)
             restore(kind);
+}
+
+/* Who has put us back, long after we had gone, is not who was there before us. */
+static bool stand_in(int kind, const struct sigaction *ours)
+{
+    struct sigaction now;
+    if (sigaction(numbers[kind], NULL, &now) != 0)
+        return false;
+    if (!is_ours(&now))
+        before[kind] = now;
+    return sigaction(numbers[kind], ours, NULL) == 0;
 }
 
 /* The handlers; all or none. */
@@ -82,8 +97,7 @@ static bool take_over(unsigned signals)
     for (int kind = 0; kind < KINDS; kind++) {
         if ((signals & 1u << kind) == 0)
             continue;
-        if (users[kind] == 0 && (sigaction(numbers[kind], NULL, &before[kind]) != 0 ||
-                                    sigaction(numbers[kind], &ours, NULL) != 0)) {
+        if (users[kind] == 0 && !stand_in(kind, &ours)) {
             release(done);
             return false;
         }
