@@ -6,7 +6,11 @@
 #include "status.h"
 
 #include <dlfcn.h>
+#ifdef __linux__
+#include <link.h>
+#endif
 #include <omp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -47,6 +51,41 @@ static const char *loaded_runtime(void)
     return "unknown"; /* linked statically */
 }
 
+#ifdef __linux__
+/* By their names: those that come along with Python modules are called libgomp-a34b3233.so and the like. */
+static bool is_runtime(const char *path)
+{
+    static const char *const names[] = {"libgomp.", "libgomp-", "libomp.", "libomp-", "libiomp5"};
+    const char *name = strrchr(path, '/');
+    name = name != NULL ? name + 1 : path;
+    if (strncmp(name, "libgomp-plugin", strlen("libgomp-plugin")) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(name, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static int count_runtime(struct dl_phdr_info *loaded, size_t size, void *count)
+{
+    (void)size;
+    *(int *)count += loaded->dlpi_name != NULL && is_runtime(loaded->dlpi_name);
+    return 0;
+}
+
+static int count_runtimes(void)
+{
+    int count = 0;
+    dl_iterate_phdr(count_runtime, &count);
+    return count;
+}
+#else
+static int count_runtimes(void)
+{
+    return strcmp(loaded_runtime(), "unknown") != 0;
+}
+#endif
+
 tg_status tg_info_read(tg_info *info)
 {
     if (info == NULL)
@@ -66,6 +105,7 @@ tg_status tg_info_read(tg_info *info)
         .processors = omp_get_num_procs(),
         .max_active_levels = omp_get_max_active_levels(),
         .bound = omp_get_proc_bind() != omp_proc_bind_false,
+        .runtimes = count_runtimes(),
     };
     tg__answer_write(info, &now, sizeof now);
     return TG_OK;

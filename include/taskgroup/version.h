@@ -42,11 +42,13 @@ typedef struct tg_info {
     int processors;           /**< processors that OpenMP may use */
     int max_active_levels; /**< how deep parallel regions may nest; 1: a `parallel` in a task gets 1 thread */
     int bound;             /**< 1 if threads are bound to places (OMP_PROC_BIND) */
+    int runtimes; /**< OpenMP runtimes that are loaded as shared libraries: above 1, the program may run on another one
+                       than this library, and each has threads of its own */
 } tg_info;
 
 /**
  * Tells on what the library runs here: for a line in a job's log, and to see at once whether two
- * OpenMP runtimes have met in one process (`runtime` differs from `compiled_for`).
+ * OpenMP runtimes have met in one process (`runtimes` above 1, or `runtime` differs from `compiled_for`).
  *
  * @param info out: filled up to `info->size` bytes; strings are static.
  * @return TG_OK; TG_INVALID if `info` is NULL or its size is 0.

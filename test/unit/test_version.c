@@ -27,6 +27,7 @@ START_TEST(the_info_says_what_openmp_says)
     ck_assert_int_eq(info.processors, omp_get_num_procs());
     ck_assert_int_eq(info.max_active_levels, omp_get_max_active_levels());
     ck_assert_int_eq(info.bound, omp_get_proc_bind() != omp_proc_bind_false);
+    ck_assert_int_eq(info.runtimes, 1);
 #ifdef __clang__
     ck_assert_str_eq(info.runtime, "libomp");
     ck_assert_str_eq(info.compiled_for, "libomp");
