@@ -11,17 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define TEST_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TEST_THREAD_SANITIZER 1
-#endif
-#endif
-#ifndef TEST_THREAD_SANITIZER
-#define TEST_THREAD_SANITIZER 0
-#endif
-
 /* What a scene that went well ends with. */
 enum { SCENE_OK = 42 };
 

@@ -232,8 +232,6 @@ static void scene_work_in_child(int unused, int unused_too)
 
 START_TEST(in_the_child_of_a_quiet_process_a_group_of_one_thread_and_a_new_pool_work)
 {
-    if (TEST_THREAD_SANITIZER)
-        return; /* which allows no new threads in such a child */
     assert_exits(play_scene(scene_work_in_child, 0, 0), SCENE_OK, "a quiet process");
     assert_blameless(&told->blame, "a quiet process");
 }
