@@ -50,6 +50,8 @@ static void unwatch(tg_context *context)
     atomic_fetch_sub(&tg__waiter_watching, 1);
 }
 
+/* Each that is due, or runs, is watched over instead of its context: at exit nobody must wait for the waiter, which
+   may never come back from it. */
 static void make_due(tg_context *context)
 {
     while (context->hooks != NULL) {
@@ -57,7 +59,9 @@ static void make_due(tg_context *context)
         link_out(&context->hooks, hook);
         hook->state = TG__HOOK_DUE;
         link_in(&due, hook);
+        atomic_fetch_add(&tg__waiter_watching, 1);
     }
+    unwatch(context);
 }
 
 /* Which contexts have stopped? Answers the earliest deadline of the others. Under the lock. */
@@ -67,7 +71,6 @@ static double look_at_all(void)
     for (tg_context *context = watched, *next; context != NULL; context = next) {
         next = context->watched_next;
         if (tg__context_status(context) != TG_OK) {
-            unwatch(context);
             make_due(context);
             continue;
         }
@@ -94,6 +97,7 @@ static double look(void)
         if (running == hook)
             hook->state = TG__HOOK_IDLE;
         running = NULL;
+        atomic_fetch_sub(&tg__waiter_watching, 1);
         pthread_cond_broadcast(&ended);
     }
     pthread_mutex_unlock(&lock);
@@ -124,6 +128,7 @@ void tg__hook_clear(tg_hook *hook)
             unwatch(hook->context);
     } else if (hook->state == TG__HOOK_DUE) {
         link_out(&due, hook);
+        atomic_fetch_sub(&tg__waiter_watching, 1);
     } else if (hook->state == TG__HOOK_RUNNING) {
         if (tg__waiter_is_self())
             running = NULL; /* whoever runs it does not touch it any more */
@@ -138,7 +143,6 @@ void tg__hook_settle(tg_context *context)
 {
     pthread_mutex_lock(&lock);
     if (context->hooks != NULL && tg__context_noticed(context) != TG_OK) {
-        unwatch(context);
         make_due(context);
         tg__waiter_wake();
     }
