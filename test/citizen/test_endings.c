@@ -124,7 +124,25 @@ static void in_place(int place)
     run_in_place(place, &call);
 }
 
-enum { MAIN_ENDS, BODY_ENDS, DONE_ENDS, HOOK_ENDS, POOL_TASK_ENDS, WHOLES };
+enum { MAIN_ENDS, BODY_ENDS, DONE_ENDS, HOOK_ENDS, POOL_TASK_ENDS, MAIN_ENDS_BESIDE_HOOK, WHOLES };
+
+static atomic_int in_hook;
+
+static void hook_stays(void *unused)
+{
+    (void)unused;
+    atomic_store(&in_hook, 1);
+    for (;;)
+        pause();
+}
+
+/* Cancels a context with this hook. */
+static void call_hook(tg_hook_fn *function)
+{
+    context = tg_context_create(NULL);
+    hook = tg_context_hook(context, function, NULL);
+    tg_context_cancel(context, 1, NULL);
+}
 
 static void other_ends(int who)
 {
@@ -137,11 +155,14 @@ static void other_ends(int who)
     if (who == DONE_ENDS)
         (void)tg_group_run(group);
     if (who == HOOK_ENDS) {
-        context = tg_context_create(NULL);
-        hook = tg_context_hook(context, hook_ends, NULL);
-        tg_context_cancel(context, 1, NULL);
+        call_hook(hook_ends);
         for (;;)
             pause();
+    }
+    if (who == MAIN_ENDS_BESIDE_HOOK) {
+        call_hook(hook_stays);
+        wait_until(atomic_load(&in_hook));
+        end_process();
     }
     if (who == POOL_TASK_ENDS) {
         pool = tg_pool_create(TG_POOL(.threads = 2));
@@ -185,8 +206,8 @@ END_TEST
 
 START_TEST(so_may_main_bodies_callbacks_hooks_and_tasks_of_pools)
 {
-    static const char *const names[WHOLES] = {
-        "main", "a scope's body", "on_done", "a hook", "a task of a pool"};
+    static const char *const names[WHOLES] = {"main", "a scope's body", "on_done", "a hook",
+        "a task of a pool", "main beside a hook that does not return"};
 
     way = _i;
     for (int who = 0; who < WHOLES; who++)
@@ -273,9 +294,7 @@ static void leaving(int where, int how)
     if (!freopen("/dev/null", "w", stderr))
         _exit(1);
     if (where == IN_HOOK) {
-        context = tg_context_create(NULL);
-        tg_context_cancel(context, 1, NULL);
-        hook = tg_context_hook(context, hook_leaves, NULL);
+        call_hook(hook_leaves);
     } else if (where == IN_POOL_TASK) {
         pool = tg_pool_create(TG_POOL(.threads = 2));
         for (int i = 0; i < 20; i++)

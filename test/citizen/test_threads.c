@@ -112,12 +112,14 @@ END_TEST
 START_TEST(our_threads_have_names_block_signals_and_have_all_processors)
 {
     atomic_int done = 0;
-    tg_context *context = tg_context_create(NULL);
-    tg_hook *hook = tg_context_hook(context, no_hook, NULL);
-    tg_pool *pool = tg_pool_create(TG_POOL(.threads = 2, .shards = 2));
     struct sight waiter, host;
 
     add_places();
+#pragma omp parallel
+    (void)omp_get_thread_num(); /* libomp binds main here */
+    tg_context *context = tg_context_create(NULL);
+    tg_hook *hook = tg_context_hook(context, no_hook, NULL);
+    tg_pool *pool = tg_pool_create(TG_POOL(.threads = 2, .shards = 2));
     for (int i = 0; i < 4; i++)
         assert_status(tg_pool_submit(pool, task_waits, &done, NULL, NULL), TG_OK);
     /* A thread that begins has everything blocked for a moment, and its name a bit later. Pools' OpenMP threads have
