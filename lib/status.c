@@ -1,91 +1,76 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "status.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { MESSAGE_SIZE = 512, NAME_SIZE = 64, TRACE_SIZE = 1024 };
 
-struct texts {
+/* Not much: all that is thread-local must find a place in each thread that is there already when somebody loads the
+   library by dlopen(), and the C library keeps some 1600 bytes for all that come so. */
+static _Thread_local struct {
+    tg_error error;
+    bool creator; /* said by a creator, and nothing else has been said since */
     char name[NAME_SIZE];
     char message[MESSAGE_SIZE];
-    char trace[TRACE_SIZE];
-};
+    char *trace; /* made for the first one that there is */
+} last;
 
-/* Few bytes: all that is thread-local must find a place in each thread that is there already when somebody loads the
-   library by dlopen(), and the C library keeps some 1600 bytes for that. */
-static _Thread_local tg_error last;
-static _Thread_local bool by_creator;     /* and nothing else has been said since */
-static _Thread_local struct texts *texts; /* made when there is first something to say */
-
-/* ---- the texts of a thread ---- */
+/* ---- the backtrace of a thread's last error ---- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t key; /* frees them at the thread's end */
+static pthread_key_t key; /* frees it at the thread's end */
 static bool has_key;
 
-static void free_texts(void *unused)
+static void free_trace(void *unused)
 {
     (void)unused;
-    if (texts != NULL)
-        munmap(texts, sizeof *texts);
-    texts = NULL;
-    memset(&last, 0, sizeof last);
+    free(last.trace);
+    last.trace = NULL;
+    if (last.error.message != NULL)
+        last.error.backtrace = "";
 }
 
 static void make_key(void)
 {
-    has_key = pthread_key_create(&key, free_texts) == 0;
+    has_key = pthread_key_create(&key, free_trace) == 0;
 }
 
-/* Unloaded: no thread may come to free_texts() any more. */
+/* After this no thread may come to free_trace() any more. */
 __attribute__((destructor)) static void delete_key(void)
 {
-    free_texts(NULL);
+    free_trace(NULL);
     if (has_key)
         pthread_key_delete(key);
     has_key = false;
 }
 
-/* From the system, not the heap: a signal handler may be told that it has passed NULL. */
-static struct texts *make_texts(void)
+static char *make_trace(void)
 {
     pthread_once(&once, make_key);
-    if (!has_key)
-        return NULL;
-    void *memory =
-        mmap(NULL, sizeof *texts, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return NULL;
-    if (pthread_setspecific(key, memory) != 0) {
-        munmap(memory, sizeof *texts);
-        return NULL;
+    char *memory = has_key ? malloc(TRACE_SIZE) : NULL;
+    if (memory != NULL && pthread_setspecific(key, memory) != 0) {
+        free(memory);
+        memory = NULL;
     }
     return memory;
 }
 
-/* Has the thread a place to write them? */
-static bool can_write(void)
+static const char *keep_trace(const char *trace)
 {
-    if (texts == NULL)
-        texts = make_texts();
-    return texts != NULL;
-}
-
-static void point_to_texts(tg_status status)
-{
-    bool there = texts != NULL;
-    const char *lost = status == TG_OK          ? ""
-                       : status == TG_NO_MEMORY ? "out of memory"
-                                                : "out of memory: the message was lost";
-    last.name = there ? texts->name : "";
-    last.message = there ? texts->message : lost;
-    last.backtrace = there ? texts->trace : "";
+    if (trace[0] == '\0')
+        return "";
+    if (last.trace == NULL)
+        last.trace = make_trace();
+    if (last.trace == NULL)
+        return "";
+    if (trace != last.trace)
+        snprintf(last.trace, TRACE_SIZE, "%s", trace);
+    return last.trace;
 }
 
 /* ---- */
@@ -116,23 +101,22 @@ const char *tg_status_message(tg_status status)
 
 const tg_error *tg_error_last(void)
 {
-    if (last.message == NULL) {
-        last.index = TG_NO_INDEX;
-        point_to_texts(TG_OK);
-    }
-    return &last;
+    if (last.error.message == NULL)
+        last.error = (tg_error){
+            .index = TG_NO_INDEX, .name = last.name, .message = last.message, .backtrace = ""};
+    return &last.error;
 }
 
 static void set_last(tg_status status, bool creator, const char *format, va_list args)
 {
-    if (can_write()) {
-        vsnprintf(texts->message, sizeof texts->message, format, args);
-        texts->name[0] = '\0';
-        texts->trace[0] = '\0';
-    }
-    last = (tg_error){.status = status, .index = TG_NO_INDEX};
-    point_to_texts(status);
-    by_creator = creator;
+    vsnprintf(last.message, sizeof last.message, format, args);
+    last.name[0] = '\0';
+    last.error = (tg_error){.status = status,
+        .index = TG_NO_INDEX,
+        .name = last.name,
+        .message = last.message,
+        .backtrace = ""};
+    last.creator = creator;
 }
 
 tg_status tg__refuse(tg_status status, const char *format, ...)
@@ -155,20 +139,20 @@ void *tg__refuse_create(tg_status status, const char *format, ...)
 
 tg_status tg__refuse_null(const char *call, const char *what)
 {
-    if (by_creator)
+    if (last.creator)
         return TG_INVALID;
     return tg__refuse(TG_INVALID, "%s: %s is NULL", call, what);
 }
 
 tg_status tg__error_publish(const tg_error *error)
 {
-    if (can_write()) {
-        snprintf(texts->message, sizeof texts->message, "%s", error->message);
-        snprintf(texts->name, sizeof texts->name, "%s", error->name);
-        snprintf(texts->trace, sizeof texts->trace, "%s", error->backtrace);
-    }
-    last = *error;
-    point_to_texts(error->status);
-    by_creator = false;
+    snprintf(last.message, sizeof last.message, "%s", error->message);
+    snprintf(last.name, sizeof last.name, "%s", error->name);
+    const char *trace = keep_trace(error->backtrace);
+    last.error = *error;
+    last.error.backtrace = trace;
+    last.error.name = last.name;
+    last.error.message = last.message;
+    last.creator = false;
     return error->status;
 }

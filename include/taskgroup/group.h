@@ -22,6 +22,7 @@
  *  a task calls tg_task_abort()       FAILED       as for FAILED     as for …   FAILED, with a backtrace
  *  a task crashes, GUARD              CRASHED      as for FAILED     as for …   CRASHED, with a backtrace
  *  a task crashes, no guard           the program's own handler, by default its end
+ *  an exception leaves a task (body, on_done, hook), or it ends its thread: abort(), whoever would catch it
  *  `.need` tasks have succeeded       -            finish, see it    SKIPPED    OK
  *  all ended, fewer succeeded         -            -                 -          FEWER, the last failure
  *  the context is cancelled           -            finish, see it    SKIPPED    CANCELLED, the cause

@@ -26,6 +26,10 @@ typedef struct tg_pool tg_pool;
  * @param result the task's slot: `result_size` bytes of the group's result array, zero at first if
  *               the group owns the array; or the task's own tg_task_options.result; NULL if neither.
  * @return 0: success. Anything else is the caller's own code, which means failure.
+ *
+ * It returns, or calls tg_task_abort(), or ends the process. Leaving it by a C++ exception, by pthread_exit() or by a
+ * cancel of its thread ends the process by abort(), since OpenMP's region is open around it (in a guarded
+ * group an exception that nobody would catch is a crash of the task, by SIGABRT); longjmp() out of it is undefined.
  */
 typedef int tg_task_fn(tg_task *self, void *arg, void *result);
 

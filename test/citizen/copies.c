@@ -26,15 +26,14 @@
 enum { TASKS = 100, ROUNDS = 20 };
 
 /* What is called of a copy. */
-#define FUNCTIONS(X)                                                                \
-    X(tg_group_create)                                                              \
-    X(tg_group_add_many)                                                            \
-    X(tg_group_run)                                                                 \
-    X(tg_group_destroy)                                                             \
-    X(tg_group_report)                                                              \
-    X(tg_task_sleep) X(tg_task_current) X(tg_context_create) X(tg_context_destroy)  \
-        X(tg_context_hook) X(tg_hook_remove) X(tg_context_cancel) X(tg_pool_create) \
-            X(tg_pool_submit) X(tg_pool_close) X(tg_pool_destroy) X(tg_info_read)
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(tg_group_create) X(tg_group_add_many) X(tg_group_run) X(tg_group_destroy) \
+    X(tg_group_report) X(tg_task_sleep) X(tg_task_current) X(tg_context_create) \
+    X(tg_context_destroy) X(tg_context_hook) X(tg_hook_remove) X(tg_context_cancel) \
+    X(tg_pool_create) X(tg_pool_submit) X(tg_pool_close) X(tg_pool_destroy) \
+    X(tg_info_read)
+/* clang-format on */
 
 struct copy {
     void *handle;

@@ -159,6 +159,31 @@ static void run_shared(struct blame *blame)
     expect_ok(blame, g, status, TASKS);
 }
 
+static void on_cancel(void *called)
+{
+    atomic_store((atomic_int *)called, 1);
+}
+
+static void run_contexts(struct blame *blame)
+{
+    atomic_int called = 0;
+    tg_context *above = tg_context_create(TG_CONTEXT(.timeout = 3600));
+    tg_context *context = tg_context_create(TG_CONTEXT(.parent = above));
+    tg_hook *hook = tg_context_hook(context, on_cancel, &called);
+    tg_group *g = tg_group_create(TG_GROUP(.context = context));
+
+    tg_group_add_many(g, task_count, TASKS, NULL, 0, NULL);
+    expect(blame, tg_context_cancel(above, 3, "enough") == TG_OK);
+    expect(blame, tg_group_run(g) == TG_CANCELLED);
+    expect(blame, report_of(g).skipped == TASKS);
+    expect_exact_accounting(blame, g);
+    wait_until(atomic_load(&called));
+    tg_group_destroy(g);
+    tg_hook_remove(hook);
+    tg_context_destroy(context);
+    tg_context_destroy(above);
+}
+
 static void run_all(struct blame *blame)
 {
     run_plain(blame);
@@ -170,6 +195,7 @@ static void run_all(struct blame *blame)
     run_timeouts(blame);
     run_scope(blame);
     run_shared(blame);
+    run_contexts(blame);
 }
 
 /* ---- Pools ------------------------------------------------------------------------------------ */
