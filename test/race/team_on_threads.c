@@ -55,6 +55,22 @@ omp_proc_bind_t omp_get_proc_bind(void)
     return omp_proc_bind_false;
 }
 
+int omp_get_num_places(void)
+{
+    return 0;
+}
+
+int omp_get_place_num_procs(int place)
+{
+    (void)place;
+    return 0;
+}
+
+void omp_get_place_proc_ids(int place, int *ids)
+{
+    (void)place, (void)ids;
+}
+
 /* ---- regions ---- */
 
 struct member {

@@ -13,5 +13,8 @@ int omp_get_num_procs(void);
 int omp_get_cancellation(void);
 int omp_get_max_active_levels(void);
 omp_proc_bind_t omp_get_proc_bind(void);
+int omp_get_num_places(void);
+int omp_get_place_num_procs(int place);
+void omp_get_place_proc_ids(int place, int *ids);
 
 #endif
