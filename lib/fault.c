@@ -218,7 +218,7 @@ void tg__guard_stack_free(void *stack)
     if (stack == NULL)
         return;
     stack_t now, none = {.ss_flags = SS_DISABLE};
-    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == stack) /* a task may have made another one */
+    if (sigaltstack(NULL, &now) != 0 || now.ss_sp == stack) /* a task may have made another one */
         sigaltstack(&none, NULL);
     munmap(stack, STACK);
 }

@@ -254,8 +254,9 @@ int __register_atfork(
 /* A handler of the library's, not the one that it puts back. */
 static bool is_ours(const struct sigaction *new, const struct sigaction *old)
 {
-    const int ours = SA_SIGINFO | SA_RESTART;
-    return new != NULL && (old != NULL || (new->sa_flags &ours) == ours);
+    const int contexts = SA_SIGINFO | SA_RESTART, guards = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    return new != NULL && (old != NULL || (new->sa_flags &contexts) == contexts ||
+                              (new->sa_flags &guards) == guards);
 }
 
 int sigaction(int number, const struct sigaction *new, struct sigaction *old)
