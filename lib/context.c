@@ -54,9 +54,11 @@ void tg__context_drop(tg_context *context)
     }
 }
 
+/* Who asks next looks at all above; the deadline that was found there last says nothing any more. */
 static void look_again(tg_context *context)
 {
     unsigned now = atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
+    atomic_store_explicit(&context->until, INFINITY, memory_order_relaxed);
     atomic_store_explicit(&context->seen, now - 1, memory_order_relaxed);
 }
 
@@ -68,7 +70,6 @@ void tg__context_reset(tg_context *context)
     while (!atomic_compare_exchange_weak_explicit(
         &context->state, &state, WRITING, memory_order_acq_rel, memory_order_relaxed))
         state = (int)tg__context_settled(context);
-    atomic_store_explicit(&context->until, INFINITY, memory_order_relaxed);
     look_again(context);
     context->cause = (tg_error){.index = TG_NO_INDEX};
     atomic_store_explicit(&context->state, 0, memory_order_release);
@@ -133,25 +134,41 @@ static bool look_up(tg_context *context, tg_error *cause, char *message, char *n
     return stopped;
 }
 
-/* Two threads that do this at once must not leave the older deadline with the newer epoch. */
+/* Under the lock to the end: two threads that do this at once must not leave the older deadline with the newer epoch,
+   nor may what was found be said of a later run. */
 static void refresh(tg_context *context, unsigned epoch)
 {
     tg_error cause;
     char message[sizeof context->message], name[sizeof context->name];
-    double until = atomic_load_explicit(&context->deadline, memory_order_relaxed);
     bool stopped = false;
     tg__lock_take(&context->lock);
+    double until = atomic_load_explicit(&context->deadline, memory_order_relaxed);
     if (context->parent != NULL)
         stopped = look_up(context->parent, &cause, message, name, &until);
     if (!stopped && context->outer != NULL)
         stopped = look_up(context->outer, &cause, message, name, &until);
-    if (!stopped) { /* else others would find it live until it is stopped below */
+    if (stopped) {
+        tg__context_stop(context, &cause);
+    } else {
         atomic_store_explicit(&context->until, until, memory_order_relaxed);
         atomic_store_explicit(&context->seen, epoch, memory_order_relaxed);
     }
     tg__lock_give(&context->lock);
-    if (stopped)
-        tg__context_stop(context, &cause);
+}
+
+static bool is_late(const tg_context *context)
+{
+    double until = atomic_load_explicit(&context->until, memory_order_relaxed);
+    return until < (double)INFINITY && tg_time_now() >= until;
+}
+
+/* Looks once more under the lock: it may have been reset since. */
+static void expire(tg_context *context)
+{
+    tg__lock_take(&context->lock);
+    if (is_late(context))
+        tg__context_stop(context, &timed_out);
+    tg__lock_give(&context->lock);
 }
 
 tg_status tg__context_ask(tg_context *context)
@@ -160,9 +177,8 @@ tg_status tg__context_ask(tg_context *context)
     if (tg__context_settled(context) == TG_OK &&
         atomic_load_explicit(&context->seen, memory_order_relaxed) != epoch)
         refresh(context, epoch);
-    double until = atomic_load_explicit(&context->until, memory_order_relaxed);
-    if (tg__context_settled(context) == TG_OK && until < (double)INFINITY && tg_time_now() >= until)
-        tg__context_stop(context, &timed_out);
+    if (tg__context_settled(context) == TG_OK && is_late(context))
+        expire(context);
     return tg__context_settled(context);
 }
 

@@ -86,7 +86,7 @@ static void enlist(struct tg__team *team, struct tg__source *source)
 static void delist(struct tg__team *team, struct tg__source *source)
 {
     struct tg__source **at = &team->live;
-    while (*at != source) /* it is there: NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+    while (*at != source) /* it is there: NOLINT(clang-analyzer-core.NullDereference) */
         at = &(*at)->next;
     *at = source->next;
     source->live = false;
@@ -177,6 +177,7 @@ static struct tg__source *wait_for_call(
 {
     struct idler me = {
         .scope = scope, .owns = owns, .next = team->idlers, .condition = PTHREAD_COND_INITIALIZER};
+    // cppcheck-suppress autoVariables ; it is taken out before this returns
     team->idlers = &me;
     atomic_fetch_add(&team->idle, 1);
     /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. */
