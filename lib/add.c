@@ -30,7 +30,7 @@ tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, 
     va_end(args);
     tg__lock_take(&group->lock);
     bool incomplete = status >= TG_INVALID && status != TG_DUPLICATE && !group->kept.on;
-    if (incomplete && group->lost == TG_OK) {
+    if (incomplete && tg__group_loses(group)) {
         group->lost = status;
         memcpy(group->error_text, text, sizeof text);
     }

@@ -41,6 +41,7 @@ void tg__context_init(tg_context *context, tg_context *parent, void (*release)(t
     atomic_init(&context->holds, 1);
     atomic_init(&context->lock.taken, false);
     atomic_init(&context->deadline, INFINITY);
+    context->cause = (tg_error){.index = TG_NO_INDEX, .name = "", .message = "", .backtrace = ""};
     tg__context_reset(context);
 }
 
@@ -54,12 +55,20 @@ void tg__context_drop(tg_context *context)
     }
 }
 
-/* Who asks next looks at all above; the deadline that was found there last says nothing any more. */
+/* Who asks next looks at all above; the deadline that was found there last says nothing any more. In this order: who
+   reads the latter sees the former. */
 static void look_again(tg_context *context)
 {
     unsigned now = atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
-    atomic_store_explicit(&context->until, INFINITY, memory_order_relaxed);
     atomic_store_explicit(&context->seen, now - 1, memory_order_relaxed);
+    atomic_store_explicit(&context->until, INFINITY, memory_order_release);
+}
+
+bool tg__context_until(tg_context *context, double *until)
+{
+    *until = atomic_load_explicit(&context->until, memory_order_acquire);
+    return atomic_load_explicit(&context->seen, memory_order_relaxed) ==
+           atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
 }
 
 void tg__context_reset(tg_context *context)
@@ -71,8 +80,8 @@ void tg__context_reset(tg_context *context)
         &context->state, &state, WRITING, memory_order_acq_rel, memory_order_relaxed))
         state = (int)tg__context_settled(context);
     look_again(context);
-    context->cause = (tg_error){.index = TG_NO_INDEX};
-    atomic_store_explicit(&context->state, 0, memory_order_release);
+    atomic_store_explicit(
+        &context->state, 0, memory_order_release); /* the cause stays: somebody may be reading it */
     tg__lock_give(&context->lock);
 }
 
@@ -250,14 +259,18 @@ tg_context *tg__context_new(tg_context *parent, double deadline)
 
 /*
  * What has stopped the context already, though nobody has asked it since: a cause above, or a
- * deadline. Without locks, for a signal handler: contexts above are held, and a cause stays.
+ * deadline. Without locks, for a signal handler: contexts above are held, and a cause's texts stay where they are.
  */
 static bool stop_by_older_cause(tg_context *context)
 {
     double now = tg_time_now();
     for (tg_context *c = context; c != NULL; c = c->parent) {
-        if (c != context && atomic_load_explicit(&c->state, memory_order_acquire) > 0)
-            return tg__context_stop(context, &c->cause);
+        int state = atomic_load_explicit(&c->state, memory_order_acquire);
+        if (c != context && state > 0) {
+            tg_error cause = c->cause;
+            cause.status = (tg_status)state;
+            return tg__context_stop(context, &cause);
+        }
         if (atomic_load_explicit(&c->deadline, memory_order_relaxed) <= now)
             return tg__context_stop(context, &timed_out);
     }

@@ -80,6 +80,9 @@ void tg__context_leave(tg_context *context);
 /* As new; what hangs below and has noticed the cancel stays cancelled. */
 void tg__context_reset(tg_context *context);
 
+/* The earliest deadline that holds for it, as it was found when it was asked last. False: it must be asked again. */
+bool tg__context_until(tg_context *context, double *until);
+
 /* Takes a hold. */
 static inline void tg__context_hold(tg_context *context)
 {

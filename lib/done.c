@@ -8,16 +8,18 @@
 #include <stdio.h>
 
 /* Until this returns the calling thread is in no task, though it may be in one's middle. */
-static void call(tg_group *group, size_t index, bool over)
+static void call(tg_group *group, size_t index)
 {
     tg_outcome outcome;
     tg_task callback;
     TG__MUST_RETURN bool returned = false;
-    tg__outcome_fill(group, index, over, &outcome);
+    tg__outcome_fill(group, index, false, &outcome);
+    struct tg__pause pause = tg__runner_pause(); /* a crash in it is not that of the task around */
     tg__runner_pretend(&callback, &group->run, TG__CALLBACK);
     int code = group->options.on_done(group, &outcome, group->options.user);
     returned = true;
     tg__runner_stop_pretending(&callback);
+    tg__runner_resume(pause);
     if (code != 0) {
         char text[64];
         snprintf(text, sizeof text, "on_done returned %d for task %zu", code, index);
@@ -84,7 +86,7 @@ static void deliver_in_order(tg_group *group)
 {
     while (next_has_ended(group)) {
         size_t next = atomic_load(&group->delivered);
-        call(group, next, false);
+        call(group, next);
         release(group, next);
         atomic_store(&group->delivered, next + 1); /* lets another one start */
     }
@@ -124,7 +126,7 @@ static void deliver_as_ended(tg_group *group)
         first = note->next;
         note->next = TG__TOLD;
         atomic_store(&note->rank, 1 + atomic_fetch_add(&group->run.ranks, 1));
-        call(group, index, false);
+        call(group, index);
         release(group, index);
         atomic_fetch_sub(&group->backlog, 1);
     }
@@ -202,34 +204,32 @@ void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t inde
     tg__done_deliver(group);
 }
 
-/* A hold that was opened when the run was over. */
-static bool is_open(const struct tg__view *task)
+/* Under the lock. It was not started and ends now, or was taken back and nobody came by it any more. Holds are never
+   left over: who completes them has them told. */
+static void end_left_over(tg_group *group, size_t index)
 {
-    unsigned char state = atomic_load(task->state);
-    return state == TG__DEFERRED || state == TG__ENDING;
+    struct tg__view task;
+    if (!tg__store_look(&group->run.store, index, &task))
+        return;
+    unsigned char state = atomic_load(task.state);
+    if (tg__status_of(state) == TG_NOT_RUN)
+        atomic_store(task.state, state = TG__STATE(TG_SKIPPED));
+    bool has_ended = tg__status_of(state) < TG_NOT_RUN && task.function != NULL;
+    /* on_done brings notes: NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+    if (has_ended && !in_order(group) && task.note->next != TG__TOLD)
+        leave_there(group, task.note, index);
 }
 
-void tg__done_rest(tg_group *group, size_t from)
+void tg__done_rest(tg_group *group, size_t from, bool for_good)
 {
     if (group->options.on_done == NULL)
         return;
-    struct tg__store *store = &group->run.store;
-    size_t i;
+    tg__done_deliver(group); /* what has not been told is in no list then */
+    tg__lock_take(&group->lock);
+    for (size_t i = from; i < group->settled; i++)
+        end_left_over(group, i);
+    if (for_good)
+        atomic_store(&group->delivers, true);
+    tg__lock_give(&group->lock);
     tg__done_deliver(group);
-    if (in_order(group))
-        from = atomic_load(&group->delivered);
-    for (i = from; i < group->settled; i++) {
-        struct tg__view task;
-        if (!tg__store_look(store, i, &task))
-            continue;
-        if (in_order(group) && is_open(&task))
-            break;
-        /* Holds are never left over: who completes them has them told. The rest was not started, or was taken back and
-           nobody came by it any more. NOLINTNEXTLINE(clang-analyzer-core.NullDereference): on_done brings notes */
-        if (!in_order(group) && (task.function == NULL || task.note->next == TG__TOLD))
-            continue;
-        call(group, i, true);
-    }
-    if (in_order(group))
-        atomic_store(&group->delivered, i);
 }

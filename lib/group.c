@@ -130,10 +130,11 @@ static void forget(tg_group *group)
     free_holds(group);
     group->lost = TG_OK;
     group->lost_code = 0;
+    atomic_store_explicit(&group->delivers, false, any);
     group->settled = 0;
     group->answer = TG_OK;
     group->answer_error = NULL;
-    group->skipped = 0;
+    group->skipped = group->ended = 0;
     group->threads = group->threads_asked = 0;
     group->wall = 0;
 }
@@ -209,10 +210,8 @@ void tg_group_destroy(tg_group *group)
         tg__group_free(group);
 }
 
-tg_status tg_group_reset(tg_group *group)
+tg_status tg__group_renew(tg_group *group)
 {
-    if (group == NULL)
-        return tg__refuse_null("tg_group_reset", "group");
     tg__lock_take(&group->lock);
     tg_status status = group->running || group->away > 0 ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
@@ -225,6 +224,16 @@ tg_status tg_group_reset(tg_group *group)
         tg__context_reset(&group->context);
     }
     tg__lock_give(&group->lock);
+    return status;
+}
+
+tg_status tg_group_reset(tg_group *group)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_reset", "group");
+    if (group->kept.on)
+        return tg__refuse(TG_BUSY, "tg_group_reset: the group is a pool's own");
+    tg_status status = tg__group_renew(group);
     return status == TG_OK
                ? TG_OK
                : tg__refuse(status, "tg_group_reset: the group is running, or a hold is open");

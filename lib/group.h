@@ -33,7 +33,8 @@ struct tg_group {
     bool watchable;   /* from before a run until it has ended */
     bool watched;     /* the hook is set: somebody looks after a group that sleeps */
     bool turned_away; /* an add came too late for the run: it is incomplete */
-    tg_status lost;   /* an add was refused: so is the run; or on_done has failed after a stop */
+    tg_status
+        lost; /* an add was refused: so is the run; or on_done or a body has failed after a stop */
     int lost_code;
     size_t settled;        /* tasks that the runs so far have dealt with */
     struct tg__heap due;   /* tasks that wait for their time */
@@ -128,7 +129,7 @@ struct tg_group {
 
     tg_status answer;             /* of the last run */
     const tg_error *answer_error; /* NULL: TG_OK */
-    size_t skipped;
+    size_t skipped, ended;        /* of the settled ones */
     int threads_asked, threads;
     double wall;
 };
@@ -143,7 +144,16 @@ static inline bool tg__group_is_live(tg_group *group)
     return atomic_load_explicit(&group->team, memory_order_relaxed) != NULL;
 }
 
+/* Under the lock. Does what an add was refused for count, or is there such a reason, or an answer, already? */
+static inline bool tg__group_loses(const tg_group *group)
+{
+    return group->lost == TG_OK && group->answer == TG_OK && !atomic_load(&group->run.enough);
+}
+
 /* ---- group.c ---- */
+
+/* tg_group_reset(), of a pool's own group too. */
+tg_status tg__group_renew(tg_group *group);
 
 void tg__group_free(tg_group *group);
 
@@ -191,6 +201,12 @@ tg_status tg__run_begin(
     tg_group *group, const char *call, tg_scope_fn *body, void *user, int places);
 double tg__run_start(tg_group *group);
 tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads);
+
+/* All of it, here: tg_group_scope(), of a pool's own group too; `body` NULL: tg_group_run(). */
+tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, void *user);
+
+/* Tasks that have had an end of their own so far. */
+size_t tg__run_ended(struct tg__run *run);
 
 /* ---- lend.c ---- */
 
@@ -364,8 +380,9 @@ void tg__done_make_room(tg_group *group);
 /* tg__run.passed, where records are recycled. */
 void tg__done_passed(struct tg__run *run, size_t index);
 
-/* The run is over: on_done for all that were never started. */
-void tg__done_rest(tg_group *group, size_t from);
+/* The run is over: on_done for all settled ones from there that were never started. `for_good`: no run will tell what
+   ends later, so who completes it does. */
+void tg__done_rest(tg_group *group, size_t from, bool for_good);
 
 /* ---- outcome.c ---- */
 

@@ -70,11 +70,15 @@ static double look_at_all(void)
     double until = (double)INFINITY;
     for (tg_context *context = watched, *next; context != NULL; context = next) {
         next = context->watched_next;
-        if (tg__context_status(context) != TG_OK) {
+        double deadline;
+        tg_status status;
+        do
+            status = tg__context_status(context);
+        while (status == TG_OK && !tg__context_until(context, &deadline));
+        if (status != TG_OK) {
             make_due(context);
             continue;
         }
-        double deadline = atomic_load_explicit(&context->until, memory_order_relaxed);
         until = deadline < until ? deadline : until;
     }
     return until;

@@ -100,7 +100,7 @@ void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user)
     tg__lock_take(&group->lock);
     group->options.threads = threads;
     tg__lock_give(&group->lock);
-    tg_group_scope(group, body, user);
+    tg__run_here(group, "tg_group_scope", body, user);
 }
 
 void tg__kept_opened(tg_group *group)
@@ -178,7 +178,7 @@ void tg__kept_shut(tg_group *group)
 
 void tg__kept_renew(tg_group *group)
 {
-    tg_group_reset(group);
+    tg__group_renew(group);
     atomic_store(&group->slots.used, 0);
     atomic_store(&group->slots.away, 0);
     group->kept.abandoned = 0;

@@ -123,7 +123,7 @@ static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
     if (atomic_load(task->state) == TG__ENDING || (sleeps && !tg__heap_reserve(&group->due, 1)))
         return false;
     take_along(group, self);
-    if (self->next < self->end && group->options.limit == 1 &&
+    if (self->next < self->end && group->options.limit == 1 && !self->apart &&
         tg__queue_put_back(&group->queue, self->next, self->end))
         self->end = self->next; /* before anybody can claim what comes next */
     if ((self->slot_gone = holds_slot(group, task)))

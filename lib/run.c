@@ -4,6 +4,7 @@
 
 #include "status.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <taskgroup/version.h>
@@ -104,6 +105,12 @@ static tg_status prepare(tg_group *group, int places)
 
 /* ---- after ---- */
 
+size_t tg__run_ended(struct tg__run *run)
+{
+    return atomic_load(&run->ok) + atomic_load(&run->failed) + atomic_load(&run->timed_out) +
+           atomic_load(&run->crashed) + atomic_load(&run->cancelled) + atomic_load(&run->dropped);
+}
+
 /* Those that waited for a time when the run ended. What has slept or is to be tried again is cancelled;
    in the background, what has run is done. */
 static void settle_waiting(tg_group *group, size_t index)
@@ -118,14 +125,9 @@ static void settle_waiting(tg_group *group, size_t index)
     if (state == TG__SLEEP_TIME)
         tg__pending_rouse(group, &task, tg__pending_take(group, index));
     tg__pending_cancel(group, &task, state);
+    group->ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
     if (run->left != NULL)
         run->left(run, &task, index);
-}
-
-static size_t ended_tasks(struct tg__run *run)
-{
-    return atomic_load(&run->ok) + atomic_load(&run->failed) + atomic_load(&run->timed_out) +
-           atomic_load(&run->crashed) + atomic_load(&run->cancelled) + atomic_load(&run->dropped);
 }
 
 /* Fewer than needed: the failure that ended last says why. */
@@ -149,15 +151,15 @@ static tg_status answer_fewer(tg_group *group)
 static tg_status conclude(tg_group *group)
 {
     struct tg__run *run = &group->run;
-    size_t ended = ended_tasks(run);
     const struct tg__failure *first = run->failures.first;
     tg_status cause = tg__context_noticed(&group->context);
     bool called_off = atomic_load(&run->called_off), enough = atomic_load(&run->enough);
     bool itself = enough || called_off || atomic_load(&run->stopped_itself);
-    bool undone = group->settled > ended || atomic_load(&run->cancelled) > 0 || group->turned_away;
+    bool undone =
+        group->settled > group->ended || atomic_load(&run->cancelled) > 0 || group->turned_away;
     bool from_outside = cause != TG_OK && undone && !itself;
     bool reached = run->need > 0 && atomic_load(&run->successes) >= run->need;
-    group->skipped = group->settled - ended;
+    group->skipped = group->settled - group->ended;
 
     if (enough || (reached && !itself && !undone)) { /* stopped from outside, too late */
         atomic_store(&run->enough, true);
@@ -214,7 +216,19 @@ static void settle(tg_group *group, size_t from)
     tg__lock_give(&group->lock);
     for (size_t i = from; waited && i < group->settled; i++)
         settle_waiting(group, i);
-    tg__done_rest(group, from);
+    tg__done_rest(group, from, false);
+}
+
+/* Holds that were opened when the run was over: all of them, or the open ones. */
+static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
+{
+    size_t many = 0;
+    for (size_t i = from; i < count; i++) {
+        struct tg__view task;
+        if (tg__store_look(&group->run.store, i, &task) && task.function == NULL)
+            many += !open || atomic_load(task.state) == TG__DEFERRED;
+    }
+    return many;
 }
 
 /* Under the lock, which is free meanwhile. Nothing more is added, and no later run will start what came late; a hold
@@ -222,17 +236,23 @@ static void settle(tg_group *group, size_t from)
 static void skip_late(tg_group *group)
 {
     size_t from = group->settled, count = tg__store_count(&group->run.store);
-    if (!group->kept.on)
+    if (!group->kept.on) {
         tg__delay_drop(group);
-    group->skipped += count - from - (group->kept.on ? 0 : group->away);
+        while (group->away >
+               late_holds(group, from, count, true)) { /* taken back, or completed, just now */
+            tg__lock_give(&group->lock);
+            sched_yield();
+            tg__lock_take(&group->lock);
+        }
+    }
+    group->skipped += count - from - late_holds(group, from, count, false);
     group->settled = count;
     tg__queue_drop(&group->queue, count);
     group->ready.count = 0;
     atomic_store(&group->ready_count, 0);
     if (count > from && group->options.on_done != NULL) {
-        atomic_store(&group->delivers, true);
         tg__lock_give(&group->lock);
-        tg__done_rest(group, from);
+        tg__done_rest(group, from, true);
         tg__lock_take(&group->lock);
     }
     group->lost = TG_OK; /* the answer stands, whatever it says of that */
@@ -296,13 +316,13 @@ double tg__run_start(tg_group *group)
         tg__group_watch(group);
     tg__lock_give(&group->lock);
     tg__delay_arm(group, 0);
-    atomic_store(&group->delivers,
-        true); /* next: who completes a hold stores its end first, and looks then */
+    /* Who completes a hold stores its end first, and looks at this then. */
+    atomic_store(&group->delivers, true);
     tg__done_deliver(group);
     return start;
 }
 
-static tg_status run(tg_group *group, const char *call, tg_scope_fn *body, void *user)
+tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, void *user)
 {
     tg_status status = tg__run_begin(group, call, body, user, 0);
     if (status != TG_RUNNING)
@@ -322,7 +342,9 @@ tg_status tg_group_run(tg_group *group)
         return tg__refuse_null("tg_group_run", "group");
     if (tg__lend_applies(group))
         return tg__lend_run(group);
-    return run(group, "tg_group_run", NULL, NULL);
+    if (group->kept.on)
+        return tg__refuse(TG_BUSY, "tg_group_run: the group is a pool's own");
+    return tg__run_here(group, "tg_group_run", NULL, NULL);
 }
 
 tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
@@ -333,5 +355,7 @@ tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
         return tg__refuse(TG_INVALID, "tg_group_scope: body is NULL");
     if (tg__lend_applies(group))
         return tg__refuse(TG_INVALID, "tg_group_scope: the group runs over a pool");
-    return run(group, "tg_group_scope", body, user);
+    if (group->kept.on)
+        return tg__refuse(TG_BUSY, "tg_group_scope: the group is a pool's own");
+    return tg__run_here(group, "tg_group_scope", body, user);
 }

@@ -51,6 +51,8 @@ static bool end(struct tg__source *source)
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         group->watchable = group->kept.on;
         group->settled = tg__store_count(&group->run.store);
+        group->ended = tg__run_ended(
+            &group->run); /* exact: nothing is in flight, and what comes late is not settled */
     }
     tg__lock_give(&group->lock);
     return ended;
@@ -220,9 +222,9 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
         atomic_store(&group->run.called_off, true);
         return;
     }
-    tg__lock_take(
-        &group->lock); /* something else was first; if that has left nothing undone, this counts */
-    if (group->lost == TG_OK) {
+    /* Something else was first; if that has left nothing undone, this counts. */
+    tg__lock_take(&group->lock);
+    if (tg__group_loses(group)) {
         group->lost = TG_FAILED;
         group->lost_code = code;
         snprintf(group->error_text, sizeof group->error_text, "%s", message);

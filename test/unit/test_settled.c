@@ -133,6 +133,74 @@ START_TEST(a_hold_that_was_completed_before_the_run_is_told_when_it_begins)
 }
 END_TEST
 
+struct late {
+    struct told told; /* first: on_done's */
+    tg_task *hold;
+};
+
+/* When the monitor is told that it was skipped the run is over, and not yet closed. */
+static int open_late(tg_group *group, const tg_outcome *outcome, void *user)
+{
+    struct late *late = user;
+
+    if (outcome->status == TG_SKIPPED && late->hold == NULL) {
+        late->hold = tg_group_hold(group, NULL);
+        expect(late->told.blame, late->hold != NULL);
+        expect(late->told.blame, tg_group_add(group, task_count, NULL) == TG_OK);
+    }
+    return tell(group, outcome, &late->told);
+}
+
+static void hold_late(struct blame *blame)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct late late = {.told = {.blame = blame}};
+        tg_group *g = tg_group_create(TG_GROUP(.on_done = open_late, .user = &late,
+            .flags = TG_GROUP_KEEP_GOING | (i > 0 ? TG_GROUP_IN_ORDER : 0)));
+
+        tg_group_add(g, task_fail_7, NULL);
+        tg_group_add_with(
+            g, task_count, NULL, TG_TASK(.flags = TG_TASK_BACKGROUND, .delay = AGES), NULL);
+        expect(blame, tg_group_run(g) == TG_FAILED);
+        expect(blame, tg_group_count(g) == 4 && report_of(g).skipped == 2);
+        expect(blame, atomic_load(&late.told.calls[2]) == 0);
+        expect(blame, tg_task_complete(late.hold, 0, NULL) == TG_OK);
+        expect(blame, report_of(g).ok == 1);
+        expect_told_once(&late.told, g);
+        tg_group_destroy(g);
+    }
+}
+
+START_TEST(a_hold_that_outlives_a_run_that_closes_the_group_is_told_when_it_is_completed)
+{
+    at_place(_i, hold_late);
+}
+END_TEST
+
+static void complete_after_reset(struct blame *blame)
+{
+    struct told told = {.blame = blame, .adds = 1};
+    tg_group *g = tg_group_create(TG_GROUP(.need = 2, .on_done = tell, .user = &told));
+
+    tg_group_add_with(
+        g, task_count, NULL, TG_TASK(.flags = TG_TASK_BACKGROUND, .delay = AGES), NULL);
+    expect(blame, tg_group_run(g) == TG_FEWER); /* closes with one that came late */
+    expect(blame, tg_group_reset(g) == TG_OK);
+    told = (struct told){.blame = blame};
+    expect(blame, tg_task_complete(tg_group_hold(g, NULL), 0, NULL) == TG_OK);
+    expect(blame, atomic_load(&told.calls[0]) == 0); /* not before a run */
+    tg_group_add(g, task_count, NULL);
+    expect(blame, tg_group_run(g) == TG_OK);
+    expect_told_once(&told, g);
+    tg_group_destroy(g);
+}
+
+START_TEST(after_a_reset_nothing_is_told_before_the_next_run)
+{
+    at_place(_i, complete_after_reset);
+}
+END_TEST
+
 /* ---- Its answer ---------------------------------------------------------------------------- */
 
 static void need_one(struct blame *blame)
@@ -238,6 +306,25 @@ START_TEST(a_run_that_has_failed_answers_the_same_again_though_an_add_was_refuse
 }
 END_TEST
 
+static void refuse_after_the_end(struct blame *blame)
+{
+    tg_group *g = tg_group_create(TG_GROUP(.need = 2));
+
+    tg_group_add(g, task_count, NULL);
+    expect(blame, tg_group_run(g) == TG_FEWER);
+    expect(blame, tg_group_add(g, NULL, NULL) == TG_INVALID);
+    expect(blame, strstr(tg_group_error(g)->message, "1 of 2") != NULL);
+    expect(blame, tg_group_run(g) == TG_FEWER);
+    expect(blame, strstr(tg_group_error(g)->message, "1 of 2") != NULL);
+    tg_group_destroy(g);
+}
+
+START_TEST(what_a_closed_group_refuses_changes_nothing_of_its_error)
+{
+    at_place(_i, refuse_after_the_end);
+}
+END_TEST
+
 /* ---- Its order ----------------------------------------------------------------------------- */
 
 struct starts {
@@ -290,6 +377,11 @@ int main(void)
         once, what_was_added_after_the_end_of_a_run_that_closes_the_group_is_told_once, 0, PLACES);
     tcase_add_loop_test(
         once, a_hold_that_was_completed_before_the_run_is_told_when_it_begins, 0, PLACES);
+    tcase_add_loop_test(once,
+        a_hold_that_outlives_a_run_that_closes_the_group_is_told_when_it_is_completed, 0, PLACES);
+    tcase_add_loop_test(once, after_a_reset_nothing_is_told_before_the_next_run, 0, PLACES);
+    tcase_add_loop_test(
+        answer, what_a_closed_group_refuses_changes_nothing_of_its_error, 0, PLACES);
     tcase_add_loop_test(
         answer, a_cancel_that_comes_too_late_takes_nothing_from_what_was_needed, 0, PLACES);
     tcase_add_loop_test(answer,
