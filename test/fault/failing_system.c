@@ -110,8 +110,16 @@ static atomic_long countdown; /* 0: disarmed */
 static atomic_bool always, refuses_runtime;
 static _Atomic(const char *) failed;
 
+/* The program's own handlers. */
+enum { SIGNALS = 32 };
+static __typeof__(((struct sigaction *)0)->sa_sigaction) programs[SIGNALS];
+
 void failing_system_arm(long k, bool forever)
 {
+    for (int number = 1; number < SIGNALS; number++) {
+        struct sigaction now;
+        programs[number] = sigaction(number, NULL, &now) == 0 ? now.sa_sigaction : NULL;
+    }
     atomic_store(&failed, NULL);
     atomic_store(&always, forever);
     atomic_store(&countdown, k);
@@ -251,18 +259,18 @@ int __register_atfork(
     return FAILS("pthread_atfork") ? ENOMEM : call(prepare, parent, child, module);
 }
 
-/* A handler of the library's, not the one that it puts back. */
-static bool is_ours(const struct sigaction *new, const struct sigaction *old)
+/* A handler of the library's, not the one that it puts back: which was there, or was set by signal(). */
+static bool is_ours(int number, const struct sigaction *action)
 {
-    const int contexts = SA_SIGINFO | SA_RESTART, guards = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-    return new != NULL && (old != NULL || (new->sa_flags &contexts) == contexts ||
-                              (new->sa_flags &guards) == guards);
+    if (action == NULL || (action->sa_flags & SA_SIGINFO) == 0 || number < 1 || number >= SIGNALS)
+        return false;
+    return action->sa_sigaction != programs[number];
 }
 
 int sigaction(int number, const struct sigaction *new, struct sigaction *old)
 {
     TRUE_ONE(sigaction);
-    if (is_ours(new, old) && FAILS("sigaction")) {
+    if (is_ours(number, new) && FAILS("sigaction")) {
         errno = EINVAL;
         return -1;
     }
