@@ -25,6 +25,14 @@ static bool may_be_dropped(const struct step *step)
     return step->when_full == TG_FULL_DROP && step->plan->options.queue != 0;
 }
 
+/* on_done may have added it when the run was over, and its answer has closed the group then. */
+static bool may_be_late(const struct step *step)
+{
+    const struct plan *plan = step->plan;
+    size_t number = (size_t)(step - plan->steps);
+    return plan->done == DONE_ADDS && plan->was.closes && number >= plan->initial;
+}
+
 static bool tries_again(const struct step *step)
 {
     int starts = atomic_load(&step->was.starts);
@@ -60,7 +68,7 @@ static unsigned allowed(const struct step *step, bool stopped)
         return step->code == 0 ? BIT(TG_OK) : BIT(TG_FAILED) | (stopped ? BIT(TG_CANCELLED) : 0);
     if (atomic_load(&step->was.starts) > 0)
         return allowed_after_start(step, stopped);
-    if (stopped || may_be_dropped(step) || step->background ||
+    if (stopped || may_be_dropped(step) || may_be_late(step) || step->background ||
         atomic_load(&step->plan->was.taken) > 0)
         return BIT(TG_SKIPPED);
     return 0; /* it must have started */
@@ -330,6 +338,7 @@ void judge(struct plan *plan, tg_status answer, bool outside)
     }
     if (was_refused(plan, answer))
         return;
+    plan->was.closes = answer != TG_OK;
     find_steps(plan);
     tally = judge_steps(plan, outside);
     judge_results(plan);

@@ -97,6 +97,7 @@ struct plan {
         atomic_bool cancelled, destroyed, done_failed;
         _Atomic(tg_status) lost; /* what an add was refused with that makes the batch incomplete */
         bool never_begun;        /* an add before the run was refused so */
+        bool closes;             /* its answer was other than OK */
         atomic_bool workers[MOST_WORKERS];
     } was;
 };
