@@ -172,7 +172,7 @@ static struct tally judge_steps(struct plan *plan, bool outside)
     for (size_t i = 0; i < plan->total; i++)
         if (plan->steps[i].was.add_status == TG_OK)
             judge_step(&plan->steps[i], stopped);
-    if (!stopped)
+    if (!stopped && !(plan->done == DONE_ADDS && plan->was.closes))
         hold(plan, atomic_load(&plan->was.late) == 0);
     hold(plan, tg_group_count(plan->group) == tally.added);
     return tally;
@@ -321,8 +321,9 @@ static bool was_refused(const struct plan *plan, tg_status answer)
 
     for (size_t i = 0; i < plan->total; i++)
         starts += atomic_load(&plan->steps[i].was.starts);
-    if (plan->was.never_begun)
-        hold(plan, answer == atomic_load(&plan->was.lost) && starts == 0);
+    if (plan->was.never_begun) /* a hold may have been enough before that add */
+        hold(plan,
+            starts == 0 && (answer == atomic_load(&plan->was.lost) || plan->options.need > 0));
     bool may_be = plan->was.never_begun || plan->way == WAY_ADDER ||
                   (plan->below_shares && answer == TG_INVALID);
     return may_be && answer > TG_NOT_RUN && starts == 0;
