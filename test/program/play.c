@@ -480,7 +480,7 @@ static void play_once(struct plan *plan, tg_task *self)
     add_steps(plan, 0, plan->early);
     plan->was.never_begun = atomic_load(&plan->was.lost) != TG_OK;
     tg_status answer = run_in_its_way(plan);
-    for (int i = 0; plan->done == DONE_ADDS && i < 10 && answer == TG_OK; i++)
+    for (int i = 0; plan->done == DONE_ADDS && i < 60 && answer == TG_OK; i++)
         answer = tg_group_run(plan->group); /* what on_done has added when it was over */
     await_elsewhere(plan->play);
     if (self != NULL) {
