@@ -284,9 +284,18 @@ static tg_status store(tg_group *group, const struct tg__addition *a, unsigned f
     return tg__store_add(to, a->function, a->items, flags, a->extra, live);
 }
 
+/* While it runs: for what the task around holds and lends, nobody else gives anything back meanwhile. */
+static bool is_too_heavy(const tg_group *group, size_t weight)
+{
+    const struct tg__holding *lender = group->running ? group->claimant.lender : NULL;
+    return lender != NULL && weight > lender->weight;
+}
+
 tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
 {
     size_t taken;
+    if (is_too_heavy(group, a->o.weight))
+        return TG_INVALID;
     a->first = tg__store_count(&group->run.store);
     if (a->o.id != 0 && tg__ids_find(&group->ids, a->o.id, &taken))
         return TG_DUPLICATE;
@@ -444,6 +453,9 @@ static tg_status add(tg_group *group, struct tg__addition *a)
         return TG_OK;
     }
     tg__add_free_extras(a, a->count);
+    if (status == TG_INVALID)
+        return tg__add_refuse(group, status, "%s: weight %zu is more than the task around holds",
+            a->call, a->o.weight);
     return tg__add_explain(group, status, a->call, a->count, a->o.id);
 }
 

@@ -190,6 +190,18 @@ void tg__group_free(tg_group *group)
     tg__context_drop(&group->context);
 }
 
+void tg__group_destroy(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    bool running = group->running;
+    group->doomed = true;
+    if (running) /* under the lock: afterwards the run may have freed it */
+        tg_context_cancel(&group->context, 0, "the group was destroyed");
+    tg__lock_give(&group->lock);
+    if (!running)
+        tg__group_free(group);
+}
+
 void tg_group_destroy(tg_group *group)
 {
     if (group == NULL || group->kept.on)
@@ -200,14 +212,7 @@ void tg_group_destroy(tg_group *group)
     }
     if (group->options.pool != NULL)
         tg__lend_finish(group);
-    tg__lock_take(&group->lock);
-    bool running = group->running;
-    group->doomed = true;
-    if (running) /* under the lock: afterwards the run may have freed it */
-        tg_context_cancel(&group->context, 0, "the group was destroyed");
-    tg__lock_give(&group->lock);
-    if (!running)
-        tg__group_free(group);
+    tg__group_destroy(group);
 }
 
 tg_status tg__group_renew(tg_group *group)

@@ -152,7 +152,8 @@ static inline bool tg__group_loses(const tg_group *group)
 
 /* ---- group.c ---- */
 
-/* tg_group_reset(), of a pool's own group too. */
+/* tg_group_destroy() and tg_group_reset(), of a pool's own group too. */
+void tg__group_destroy(tg_group *group);
 tg_status tg__group_renew(tg_group *group);
 
 void tg__group_free(tg_group *group);

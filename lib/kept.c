@@ -91,8 +91,7 @@ void tg__kept_free(tg_group *group)
 {
     if (group->run.guarded)
         tg__guard_give();
-    group->kept.on = false; /* its user may not destroy it, we may */
-    tg_group_destroy(group);
+    tg__group_destroy(group); /* its user may not, we may */
 }
 
 void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user)

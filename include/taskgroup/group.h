@@ -260,7 +260,7 @@ TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void 
  * @param index    out: the task's index, TG_NO_INDEX on failure; NULL: not wanted.
  * @return as tg_group_add(); TG_DUPLICATE (the id is taken: not remembered, the batch is complete);
  *         TG_INVALID also for options that make no sense (a negative or not-a-number time, a priority out of
- *         bounds, a weight without shared limit, an id or a `result` with TG_GROUP_RECYCLE); TG_TOO_LARGE also
+ *         bounds, a weight without shared limit, or beyond what the task around a run holds, an id or a `result` with TG_GROUP_RECYCLE); TG_TOO_LARGE also
  *         for a weight beyond the shared limit's budget, and for a `copy` that cannot be; TG_FULL with TG_FULL_REFUSE or after `.patience`;
  *         TG_UNSUPPORTED (unknown flags); TG_NO_SYSTEM (attempts with a backoff, and no waiter thread
  *         could be made). All but FULL and DUPLICATE are remembered like TG_INVALID.

@@ -11,7 +11,7 @@
  *
  * A task that runs a group on the same limit lends it what it holds, for as long as it waits: one
  * task of the inner group can always go on, so nesting never deadlocks. For that an inner task must
- * not weigh more than the outer one; the run refuses it otherwise.
+ * not weigh more than the outer one; the run refuses it otherwise, or, while that goes on, the add.
  */
 #include <taskgroup/status.h>
 

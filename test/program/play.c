@@ -137,6 +137,8 @@ static void note_add(struct step *step, size_t many, tg_status status)
             plan->caller_array || (plan->options.queue != 0 && step->when_full == TG_FULL_REFUSE));
     if (status == TG_TOO_LARGE)
         hold(plan, plan->shared != NULL && step->weight > plan->shared->most);
+    else if (status == TG_INVALID) /* than the task around holds */
+        hold(plan, plan->below_shares && step->weight > 1);
     else
         hold(plan,
             status == TG_OK || status == TG_FULL || status == TG_CLOSED || status == TG_CANCELLED);

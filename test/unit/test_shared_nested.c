@@ -172,6 +172,55 @@ START_TEST(below_a_task_nothing_heavier_runs_on_the_same_limit)
 }
 END_TEST
 
+static int count_run(tg_task *self, void *arg, void *result)
+{
+    (void)self, (void)result;
+    atomic_fetch_add(&((struct scale *)arg)->ran, 1);
+    return 0;
+}
+
+static int add_too_heavy(tg_group *group, void *user)
+{
+    const struct scale *scale = user;
+
+    expect(scale->blame,
+        tg_group_add_with(group, count_run, user, TG_TASK(.weight = 2), NULL) == TG_OK);
+    expect(scale->blame,
+        tg_group_add_with(group, count_run, user, TG_TASK(.weight = 3), NULL) == TG_INVALID);
+    expect(scale->blame, strstr(tg_error_last()->message, "weight 3") != NULL);
+    return 0;
+}
+
+static int scope_on_the_limit(tg_task *self, void *arg, void *result)
+{
+    struct scale *scale = arg;
+    tg_group *g = tg_group_create(TG_GROUP(.shared = scale->limit));
+
+    (void)self, (void)result;
+    expect(scale->blame, tg_group_scope(g, add_too_heavy, scale) == TG_INVALID);
+    expect(scale->blame, report_of(g).ok == 1); /* what could be had has run */
+    tg_group_destroy(g);
+    return 0;
+}
+
+static void add_below(struct blame *blame)
+{
+    struct scale scale = {.limit = tg_limit_create(3), .blame = blame};
+    tg_group *g = tg_group_create(TG_GROUP(.shared = scale.limit));
+
+    tg_group_add_with(g, scope_on_the_limit, &scale, TG_TASK(.weight = 2), NULL);
+    expect(blame, tg_group_run(g) == TG_OK);
+    expect(blame, atomic_load(&scale.ran) == 1);
+    tg_group_destroy(g);
+    tg_limit_destroy(scale.limit);
+}
+
+START_TEST(below_a_task_nothing_heavier_is_added_while_its_group_runs)
+{
+    at_place(_i, add_below);
+}
+END_TEST
+
 static void *run_beside(void *arg)
 {
     struct scale *scale = arg;
@@ -238,6 +287,8 @@ int main(void)
     tcase_add_loop_test(
         below, groups_on_the_limit_of_the_task_around_them_never_deadlock, 0, PLACES);
     tcase_add_loop_test(below, below_a_task_nothing_heavier_runs_on_the_same_limit, 0, PLACES);
+    tcase_add_loop_test(
+        below, below_a_task_nothing_heavier_is_added_while_its_group_runs, 0, PLACES);
     tcase_add_loop_test(below, what_a_task_holds_is_lent_to_its_own_groups_only, 0, PLACES);
     return run_suite(suite);
 }
