@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* dladdr, MAP_STACK */
 #include "fault.h"
 
+#include "handler.h"
 #include "lock.h"
 
 #include <dlfcn.h>
@@ -132,30 +133,11 @@ static void handle(int number, siginfo_t *info, void *machine)
     tg__land(landing);
 }
 
-static bool is_ours(const struct sigaction *action)
-{
-    return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == handle;
-}
-
-/* Who has put us back, long after we had gone, is not who was there before us. */
-static bool stand_in(int kind, const struct sigaction *ours)
-{
-    struct sigaction now;
-    if (sigaction(signals[kind], NULL, &now) != 0)
-        return false;
-    if (!is_ours(&now))
-        before[kind] = now;
-    return sigaction(signals[kind], ours, NULL) == 0;
-}
-
 /* The first `many` of them are the program's again, but for those that it has put others in place of. */
 static void restore(int many)
 {
-    for (int i = 0; i < many; i++) {
-        struct sigaction now;
-        if (sigaction(signals[i], NULL, &now) == 0 && is_ours(&now))
-            sigaction(signals[i], &before[i], NULL);
-    }
+    for (int i = 0; i < many; i++)
+        tg__handler_restore(signals[i], handle, &before[i]);
 }
 
 bool tg__guard_take(void)
@@ -168,7 +150,7 @@ bool tg__guard_take(void)
     sigemptyset(&ours.sa_mask);
     tg__lock_take(&lock);
     int ready = users > 0 ? SIGNALS : 0;
-    while (ready < SIGNALS && stand_in(ready, &ours))
+    while (ready < SIGNALS && tg__handler_stand_in(signals[ready], &ours, &before[ready]))
         ready++;
     bool taken = ready == SIGNALS;
     if (!taken)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "signals.h"
 
+#include "handler.h"
 #include "lock.h"
 
 #include <errno.h>
@@ -57,35 +58,11 @@ static void handle(int number, siginfo_t *info, void *machine)
     errno = saved;
 }
 
-static bool is_ours(const struct sigaction *action)
-{
-    return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == handle;
-}
-
-/* Ours goes only if it still stands there: the program may have put another one in its place. */
-static void restore(int kind)
-{
-    struct sigaction now;
-    if (sigaction(numbers[kind], NULL, &now) == 0 && is_ours(&now))
-        sigaction(numbers[kind], &before[kind], NULL);
-}
-
 static void release(unsigned signals)
 {
     for (int kind = 0; kind < KINDS; kind++)
         if ((signals & 1u << kind) != 0 && --users[kind] == 0)
-            restore(kind);
-}
-
-/* Who has put us back, long after we had gone, is not who was there before us. */
-static bool stand_in(int kind, const struct sigaction *ours)
-{
-    struct sigaction now;
-    if (sigaction(numbers[kind], NULL, &now) != 0)
-        return false;
-    if (!is_ours(&now))
-        before[kind] = now;
-    return sigaction(numbers[kind], ours, NULL) == 0;
+            tg__handler_restore(numbers[kind], handle, &before[kind]);
 }
 
 /* The handlers; all or none. */
@@ -97,7 +74,7 @@ static bool take_over(unsigned signals)
     for (int kind = 0; kind < KINDS; kind++) {
         if ((signals & 1u << kind) == 0)
             continue;
-        if (users[kind] == 0 && !stand_in(kind, &ours)) {
+        if (users[kind] == 0 && !tg__handler_stand_in(numbers[kind], &ours, &before[kind])) {
             release(done);
             return false;
         }
