@@ -101,19 +101,12 @@ static int play_seeds(int place, uint64_t from, uint64_t to, int note)
 
 /* ---- In a process of its own --------------------------------------------------------------- */
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Its exit status; 128 + the signal that ended it; 256 if it did nothing for so many seconds. */
 static int run_self(char **argv, double seconds, int note, bool silent)
 {
     posix_spawn_file_actions_t actions;
     uint64_t seed = 0, seen = 0;
-    double since = now();
+    double since = tg_time_now();
     int status = 0;
     pid_t child;
 
@@ -127,9 +120,9 @@ static int run_self(char **argv, double seconds, int note, bool silent)
     while (waitpid(child, &status, WNOHANG) == 0) {
         if (note >= 0 && pread(note, &seed, sizeof seed, 0) == sizeof seed && seed != seen) {
             seen = seed;
-            since = now();
+            since = tg_time_now();
         }
-        if (now() - since > seconds) {
+        if (tg_time_now() - since > seconds) {
             kill(child, SIGKILL);
             waitpid(child, &status, 0);
             return 256;
@@ -160,7 +153,8 @@ struct shrinking {
 
 static bool still_fails(struct shrinking *s, const struct bytes *candidate)
 {
-    if (now() > s->until || play_apart(s->place, s->times, candidate, s->seconds, true) == 0)
+    if (tg_time_now() > s->until ||
+        play_apart(s->place, s->times, candidate, s->seconds, true) == 0)
         return false;
     s->best = *candidate;
     return true;
@@ -185,10 +179,10 @@ static bool with_zero(struct shrinking *s, size_t from, size_t many)
 
 static void shrink(struct shrinking *s)
 {
-    for (bool better = true; better && now() < s->until;) {
+    for (bool better = true; better && tg_time_now() < s->until;) {
         better = false;
         for (size_t many = s->best.count; many > 0; many /= 2) {
-            for (size_t from = 0; from + many <= s->best.count && now() < s->until;)
+            for (size_t from = 0; from + many <= s->best.count && tg_time_now() < s->until;)
                 if (without(s, from, many))
                     better = true;
                 else if (with_zero(s, from, many))
@@ -221,7 +215,7 @@ static void shrink_and_tell(int place, const struct bytes *bytes, double seconds
     } else {
         s.times *= s.times > 1 ? 3 : 1;
         s.seconds = seconds + s.times * 0.01;
-        s.until = now() + budget;
+        s.until = tg_time_now() + budget;
         shrink(&s);
     }
     plan = program_decode(s.best.at, s.best.count);
