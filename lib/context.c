@@ -36,6 +36,7 @@ void tg__context_init(tg_context *context, tg_context *parent, void (*release)(t
     context->outer = NULL;
     context->hooks = NULL;
     context->signals = 0;
+    context->mark = 0;
     context->release = release;
     atomic_init(&context->state, 0);
     atomic_init(&context->holds, 1);
@@ -111,58 +112,59 @@ tg_status tg__context_settled(tg_context *context)
     return (tg_status)state;
 }
 
-/*
- * Looks at everything above `context`: the first stopped one's cause is copied and true returned;
- * else `until` becomes the earliest deadline. Locks from below to above, so that no group above can
- * end its run, or be reset, while it is looked at. What lies between is stopped on the way back: who
- * cancels advances the epoch only after the state, and until then nothing else would tell it.
- */
-static bool look_up(tg_context *context, tg_error *cause, char *message, char *name, double *until)
+/* What has stopped a context, with the texts that it points to. */
+struct found {
+    tg_error cause;
+    char message[sizeof((tg_context *)NULL)->message], name[sizeof((tg_context *)NULL)->name];
+};
+
+/* Under the context's lock: a reset then keeps the cause as it is. */
+static void copy_cause(const tg_context *context, struct found *found)
 {
-    bool stopped = false;
+    found->cause = context->cause;
+    copy_text(found->message, sizeof found->message, context->message);
+    copy_text(found->name, sizeof found->name, context->name);
+    found->cause.message = found->message;
+    found->cause.name = found->name;
+}
+
+/*
+ * How do things stand from `context` upwards? True: it has stopped, and `found` says by what; else `until` becomes the
+ * earliest deadline. Each context remembers the epoch in which it was looked at, so one that several paths lead to, or
+ * that others have asked already, is not looked at again: a new group in a deep tree asks its parent only.
+ *
+ * The lock is held to the end, and locks go from a child to its parents: no group above can end its run or be reset
+ * while it is looked at, and two threads that look at once cannot leave the older deadline with the newer epoch. What
+ * lies between is stopped on the way back: a cancel advances the epoch only after it has stored the state, and until
+ * then nothing else would stop it.
+ */
+static bool refresh(tg_context *context, unsigned epoch, struct found *found, double *until)
+{
     tg__lock_take(&context->lock);
-    if (tg__context_settled(context) != TG_OK) {
-        *cause = context->cause;
-        copy_text(message, sizeof context->message, context->message);
-        copy_text(name, sizeof context->name, context->name);
-        cause->message = message;
-        cause->name = name;
-        stopped = true;
+    bool stopped = tg__context_settled(context) != TG_OK;
+    if (stopped) {
+        copy_cause(context, found);
+    } else if (atomic_load_explicit(&context->seen, memory_order_relaxed) == epoch) {
+        *until = atomic_load_explicit(&context->until, memory_order_relaxed);
     } else {
-        double deadline = atomic_load_explicit(&context->deadline, memory_order_relaxed);
-        if (deadline < *until)
-            *until = deadline;
-        if (context->parent != NULL)
-            stopped = look_up(context->parent, cause, message, name, until);
-        if (!stopped && context->outer != NULL)
-            stopped = look_up(context->outer, cause, message, name, until);
-        if (stopped)
-            tg__context_stop(context, cause);
+        double earliest = atomic_load_explicit(&context->deadline, memory_order_relaxed);
+        tg_context *const above[] = {context->parent, context->outer};
+        for (int i = 0; i < 2 && !stopped; i++) {
+            if (above[i] == NULL || (i > 0 && above[i] == above[0]))
+                continue;
+            stopped = refresh(above[i], epoch, found, until);
+            earliest = !stopped && *until < earliest ? *until : earliest;
+        }
+        *until = earliest;
+        if (stopped) {
+            tg__context_stop(context, &found->cause);
+        } else {
+            atomic_store_explicit(&context->until, earliest, memory_order_relaxed);
+            atomic_store_explicit(&context->seen, epoch, memory_order_relaxed);
+        }
     }
     tg__lock_give(&context->lock);
     return stopped;
-}
-
-/* Under the lock to the end: two threads that do this at once must not leave the older deadline with the newer epoch,
-   nor may what was found be said of a later run. */
-static void refresh(tg_context *context, unsigned epoch)
-{
-    tg_error cause;
-    char message[sizeof context->message], name[sizeof context->name];
-    bool stopped = false;
-    tg__lock_take(&context->lock);
-    double until = atomic_load_explicit(&context->deadline, memory_order_relaxed);
-    if (context->parent != NULL)
-        stopped = look_up(context->parent, &cause, message, name, &until);
-    if (!stopped && context->outer != NULL)
-        stopped = look_up(context->outer, &cause, message, name, &until);
-    if (stopped) {
-        tg__context_stop(context, &cause);
-    } else {
-        atomic_store_explicit(&context->until, until, memory_order_relaxed);
-        atomic_store_explicit(&context->seen, epoch, memory_order_relaxed);
-    }
-    tg__lock_give(&context->lock);
 }
 
 static bool is_late(const tg_context *context)
@@ -184,8 +186,11 @@ tg_status tg__context_ask(tg_context *context)
 {
     unsigned epoch = atomic_load_explicit(&tg__context_epoch, memory_order_acquire);
     if (tg__context_settled(context) == TG_OK &&
-        atomic_load_explicit(&context->seen, memory_order_relaxed) != epoch)
-        refresh(context, epoch);
+        atomic_load_explicit(&context->seen, memory_order_relaxed) != epoch) {
+        struct found found;
+        double until;
+        refresh(context, epoch, &found, &until);
+    }
     if (tg__context_settled(context) == TG_OK && is_late(context))
         expire(context);
     return tg__context_settled(context);
@@ -199,13 +204,21 @@ static void tell_children(tg_context *context)
     tg__waiter_nudge();
 }
 
-/* Is `above` reached from `context`? */
-static bool hangs_on(tg_context *context, const tg_context *above)
+/* Guards every context's `mark`, and is held while a context gets its outer one: two threads could close a circle
+   together. Taken before any context's lock. */
+static struct tg__lock circles;
+
+/* Is `above` reached from `context`? Each context is visited once a search, however many paths lead to it. */
+static bool hangs_on(tg_context *context, const tg_context *above, unsigned search)
 {
     if (context == NULL || context == above)
         return context != NULL;
+    if (context->mark == search)
+        return false;
+    context->mark = search;
     tg__lock_take(&context->lock);
-    bool found = hangs_on(context->parent, above) || hangs_on(context->outer, above);
+    bool found =
+        hangs_on(context->parent, above, search) || hangs_on(context->outer, above, search);
     tg__lock_give(&context->lock);
     return found;
 }
@@ -213,13 +226,12 @@ static bool hangs_on(tg_context *context, const tg_context *above)
 void tg__context_start(tg_context *context, tg_context *outer, double timeout)
 {
     /* A group whose context the outer one hangs on may run inside it: no circle then. Only a
-       context with children can be above anything; one at a time, as two could close a circle
-       together. */
-    static struct tg__lock circles;
+       context with children can be above anything. */
+    static unsigned searches; /* under `circles` */
     bool careful = outer != NULL && atomic_load_explicit(&context->holds, memory_order_relaxed) > 1;
     if (careful)
         tg__lock_take(&circles);
-    if (careful && hangs_on(outer, context))
+    if (careful && hangs_on(outer, context, ++searches))
         outer = NULL;
     tg__lock_take(&context->lock);
     context->outer = outer;

@@ -27,6 +27,8 @@ struct tg_context {
     tg_hook *hooks;                /* these two are hook.c's, under its lock */
     tg_context *watched_next;
     unsigned signals; /* that it is bound to */
+    unsigned
+        mark; /* the last search for a circle that came by; context.c's, under a lock of its own */
     tg_error cause;
     char message[128], name[64];
 };
