@@ -44,7 +44,7 @@ struct tg_group {
     bool due_dropped;      /* some still waited when a run ended */
     uint64_t armed;        /* the alarm's time, as a key; UINT64_MAX: not set */
     tg_task *holds;        /* all since the last reset */
-    size_t away;           /* holds, and tasks on no thread that somebody is to complete */
+    atomic_size_t away;    /* holds, and tasks on no thread that somebody is to complete */
     size_t heaviest;       /* weight of a task so far */
     tg_error error;        /* the last run's answer, if it is not a task's failure */
     char error_text[160];
@@ -53,7 +53,7 @@ struct tg_group {
     struct tg__queue queue;
     struct tg__slots slots;
     struct tg__source source;
-    struct tg__team *_Atomic team; /* while it runs; cleared under the lock */
+    struct tg__team *_Atomic team; /* while it runs; set and cleared under the lock */
     atomic_long grain;             /* tasks a bundle, as measured by who served last */
 
     /* claim.c */

@@ -70,7 +70,7 @@ static tg_status begin(tg_group *group, const char *call)
     group->begun = tg__run_start(group);
     group->from = group->settled;
     group->source.quiet = on_quiet;
-    tg__team_lend(team, &group->source, &group->team);
+    tg__team_lend(team, &group->source);
     set_lent(group, TG__LENT);
     return TG_RUNNING;
 }

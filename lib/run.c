@@ -330,7 +330,7 @@ tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, voi
     struct tg__pause pause = tg__runner_pause();
     double begun = tg__run_start(group);
     size_t from = group->settled;
-    int threads = tg__team_run(&group->source, group->threads_asked, &group->team);
+    int threads = tg__team_run(&group->source, group->threads_asked);
     status = tg__run_end(group, begun, from, threads);
     tg__runner_resume(pause);
     return status;

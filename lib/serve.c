@@ -13,6 +13,23 @@ static bool claimable(struct tg__source *source)
     return tg__claimable(tg__group_of(source));
 }
 
+/* Under the group's lock, since an add decides under it whether somebody must be called for it. */
+static void begin(struct tg__source *source, struct tg__team *team)
+{
+    tg_group *group = tg__group_of(source);
+    tg__lock_take(&group->lock);
+    atomic_store(&group->team, team);
+    tg__lock_give(&group->lock);
+}
+
+/* A thread that keeps it open from elsewhere, or a body, may add; a completion may free a slot. */
+static bool expects(struct tg__source *source)
+{
+    tg_group *group = tg__group_of(source);
+    return atomic_load(&group->in_body) ||
+           atomic_load_explicit(&group->away, memory_order_relaxed) > 0;
+}
+
 static bool is_done(tg_group *group, bool stopped)
 {
     bool away = group->away > 0 || tg__delay_open(group);
@@ -141,6 +158,9 @@ static bool give_back(tg_group *group, const tg_task *self, int place, size_t fi
     return true;
 }
 
+/* Claims that a server makes before it looks whether other sources of the team wait for a turn. */
+enum { TURN = 16 };
+
 /* The slot is given back, or has gone. */
 static void serve_with_slot(tg_group *group, struct tg__seat *seat)
 {
@@ -148,6 +168,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
     long grain = atomic_load_explicit(&group->grain, memory_order_relaxed);
     double since = measured ? tg_time_now() : 0;
     bool helps = seat->helps, has_slot = tg__slots_bounded(&group->slots);
+    unsigned claims = 0;
     tg_task self;
 
     seat->helps = false; /* for the tasks that we run here */
@@ -160,12 +181,16 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
             break;
         if (has_more(group, seat->place))
             tg__team_share(seat, &group->source);
+        else
+            tg__team_watch(seat, &group->source);
         tg__group_run_bundle(seat, &self, first, many);
         if (self.holding.limit != NULL)
             tg__limit_give(&self.holding);
         if (measured)
             grain = next_grain(grain, &since);
         if (self.slot_gone && !(has_slot = replace_slot(group, &self, seat->place)))
+            break;
+        if (++claims % TURN == 0 && tg__team_turn(seat))
             break;
     } while (!self.over && !must_leave(group) && !(helps && tg__room_ample(group)));
     tg__runner_leave(&self);
@@ -186,7 +211,8 @@ static void serve(struct tg__source *source, struct tg__seat *seat)
     do {
         if (take_slot(group))
             serve_with_slot(group, seat);
-    } while (look_at_clock(group, seat, false) > 0 && !helps && !must_leave(group));
+    } while (
+        look_at_clock(group, seat, false) > 0 && !helps && !seat->turned && !must_leave(group));
     tg__delay_arm(group, 0);
 }
 
@@ -246,8 +272,7 @@ struct tg__grip tg__group_grip(tg_group *group)
 
 struct tg__grip tg__group_grip_to_call(tg_group *group)
 {
-    /* Who opens a team publishes it without our lock. */
-    const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_acquire);
+    const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
     const tg_task *task = tg__runner_current();
     bool inside = task != NULL && task->run == &group->run;
     if (team != NULL && !inside && !tg__team_sleeps(team))
@@ -335,6 +360,8 @@ void tg__group_init_run(tg_group *group)
     group->run.again = tg__delay_again;
     group->run.away = tg__pending_put;
     group->run.reserve = tg__pending_reserve;
+    group->source.begin = begin;
+    group->source.expects = expects;
     group->source.claimable = claimable;
     group->source.serve = serve;
     group->source.end = end;

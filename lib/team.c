@@ -3,27 +3,34 @@
 #include "team.h"
 
 #include "lock.h"
+#include "park.h"
 
+#include <math.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <taskgroup/version.h>
 
-/* A thread with nothing to serve. On its own stack; in the team's list until somebody calls it. */
+/* A thread with nothing to serve. On its own stack; in the team's list until it is called, and then among those that
+   are on their way until it has the lock. */
 struct idler {
     const struct tg__source *scope; /* it serves this and what is below; NULL: all of the team */
     const struct tg__source *owns;  /* it waits for the end of this; NULL: of none */
-    struct tg__source *invited;     /* by who has called it: serve this first */
+    struct tg__source
+        *invited; /* for which it was called: it serves this first; NULL: ended since, or none */
     struct idler *next;
-    atomic_bool called;
-    bool asleep; /* in the condition, no longer spinning */
-    pthread_cond_t condition;
+    struct tg__parker *parker;
+    bool called;
 };
 
 struct tg__team {
-    pthread_mutex_t lock;    /* guards what follows, and leaving; never held while user code runs */
-    struct tg__source *live; /* the sources that run, the innermost first */
-    struct idler *idlers;
-    atomic_int idle; /* of them: so that a server sees at a glance that nobody waits */
+    pthread_mutex_t lock; /* guards what follows, and leaving; never held while user code runs */
+    struct tg__source
+        *live;          /* the sources that run, the youngest first: each before those below it */
+    atomic_int sources; /* how many */
+    int awaited;        /* of them: in whose `awaited` is something */
+    struct idler *idlers, *called;
+    atomic_int idle; /* idlers: so that a server sees at a glance that nobody waits */
     bool closing;
     bool ours;      /* the region was opened by us */
     int size;       /* threads asked for, or there: never fewer than there are */
@@ -50,6 +57,7 @@ static void sit(struct tg__seat *seat)
 {
     const struct tg__team *team = seat->team;
     seat->idle = &team->idle;
+    seat->sources = &team->sources;
     seat->tickets = !team->ours && team->size > 1;
     seat->cancellation = team->cancellation;
     seat->under = seated;
@@ -67,29 +75,76 @@ struct tg__seat *tg__team_seat(void)
     return seated != NULL && seated->level == omp_get_level() ? seated : NULL;
 }
 
+/* ---- the tree of sources ---- */
+
+/*
+ * Each source knows the one below, and one further below, so that the ancestor at some depth is found in O(log depth)
+ * steps and a new source in one (E. W. Myers, "An applicative random-access stack", 1983).
+ */
+static void plant(struct tg__source *source, struct tg__source *below)
+{
+    source->below = below;
+    source->root = below != NULL ? below->root : source;
+    source->depth = below != NULL ? below->depth + 1 : 0;
+    const struct tg__source *jump = below != NULL ? below->jump : NULL;
+    if (below == NULL)
+        source->jump = source;
+    else if (below->depth - jump->depth == jump->depth - jump->jump->depth)
+        source->jump = jump->jump;
+    else
+        source->jump = below;
+    atomic_store(&source->awaited, NULL);
+}
+
+static const struct tg__source *ancestor_at(const struct tg__source *source, size_t depth)
+{
+    while (source->depth > depth)
+        source = source->jump->depth >= depth ? source->jump : source->below;
+    return source;
+}
+
+/* Is `source` the scope, or below it? A tree may hang on another team's, while a worker there waits for it. */
 static bool covers(const struct tg__source *scope, const struct tg__source *source)
 {
-    while (scope != NULL && source != NULL && source != scope)
-        source = source->below;
-    return source != NULL;
+    if (scope == NULL || source == scope)
+        return true;
+    for (; source != NULL; source = atomic_load(&source->root->awaited))
+        if (source->root == scope->root)
+            return source->depth >= scope->depth && ancestor_at(source, scope->depth) == scope;
+    return false;
 }
 
 /* ---- under the team's lock ---- */
 
 static void enlist(struct tg__team *team, struct tg__source *source)
 {
+    source->previous = NULL;
     source->next = team->live;
+    if (team->live != NULL)
+        team->live->previous = source;
     team->live = source;
     source->live = true;
+    atomic_fetch_add_explicit(&team->sources, 1, memory_order_relaxed);
+    source->begin(source, team);
 }
 
 static void delist(struct tg__team *team, struct tg__source *source)
 {
-    struct tg__source **at = &team->live;
-    while (*at != source) /* it is there: NOLINT(clang-analyzer-core.NullDereference) */
-        at = &(*at)->next;
-    *at = source->next;
+    if (source->previous != NULL)
+        source->previous->next = source->next;
+    else
+        team->live = source->next;
+    if (source->next != NULL)
+        source->next->previous = source->previous;
     source->live = false;
+    atomic_fetch_sub_explicit(&team->sources, 1, memory_order_relaxed);
+    if (atomic_load(&source->awaited) != NULL) {
+        team->awaited--;
+        atomic_store(&source->awaited, NULL);
+    }
+    for (struct idler *idler = team->called; idler != NULL; idler = idler->next)
+        if (idler->invited == source)
+            idler->invited = NULL;
 }
 
 int tg__team_serving(struct tg__source *source)
@@ -102,26 +157,27 @@ static bool may_visit(struct tg__source *source)
     return tg__team_serving(source) < atomic_load(&source->most) && source->claimable(source);
 }
 
-/* The innermost source in scope that has something to do: others wait for it. */
-static struct tg__source *find_work(const struct tg__team *team, const struct tg__source *scope)
+/* In this part of the list. What is below a source is younger, and so comes before it: nothing of the scope's comes
+   after the scope, unless it was lent to us. */
+static struct tg__source *find_between(const struct tg__team *team, const struct tg__source *scope,
+    struct tg__source *from, const struct tg__source *to)
 {
-    struct tg__source *source = team->live;
-    while (source != NULL && !(covers(scope, source) && may_visit(source)))
-        source = source->next;
-    return source;
+    for (struct tg__source *source = from; source != to; source = source->next) {
+        if (covers(scope, source) && may_visit(source))
+            return source;
+        if (source == scope && team->awaited == 0)
+            return NULL;
+    }
+    return NULL;
 }
 
-/* The one that the thread was called for, if it is still there and needs somebody; else any. In
-   scope once more: another group may live at its address by now. */
-static struct tg__source *find_invited(
-    const struct tg__team *team, const struct tg__source *scope, const struct tg__source *invited)
+/* A source in scope that has something to do: the youngest, as others wait for it; or where `after` has had its turn
+   the next one in a circle, so that each comes to its own. */
+static struct tg__source *find_work(
+    const struct tg__team *team, const struct tg__source *scope, struct tg__source *after)
 {
-    struct tg__source *source = invited != NULL ? team->live : NULL;
-    while (source != NULL && source != invited)
-        source = source->next;
-    if (source != NULL && covers(scope, source) && may_visit(source))
-        return source;
-    return find_work(team, scope);
+    struct tg__source *source = after != NULL ? find_between(team, scope, after->next, NULL) : NULL;
+    return source != NULL ? source : find_between(team, scope, team->live, NULL);
 }
 
 /* It goes as soon as it gets the lock; until then its stack stays as it is. */
@@ -130,10 +186,18 @@ static void wake(struct tg__team *team, struct idler **at, struct tg__source *in
     struct idler *idler = *at;
     *at = idler->next;
     idler->invited = invited;
+    idler->called = true;
+    idler->next = team->called;
+    team->called = idler;
     atomic_fetch_sub(&team->idle, 1);
-    atomic_store_explicit(&idler->called, true, memory_order_release);
-    if (idler->asleep)
-        pthread_cond_signal(&idler->condition);
+    tg__park_notify(idler->parker);
+}
+
+static void leave_list(struct idler **at, const struct idler *idler)
+{
+    while (*at != idler)
+        at = &(*at)->next;
+    *at = idler->next;
 }
 
 /* Calls one idler that may serve `source`, if there is one. */
@@ -145,6 +209,13 @@ static bool call_one(struct tg__team *team, struct tg__source *source)
             return true;
         }
     return false;
+}
+
+/* As many as may serve it. */
+static void call_many(struct tg__team *team, struct tg__source *source)
+{
+    for (int i = atomic_load(&source->most); i > 0 && call_one(team, source); i--)
+        ;
 }
 
 /* Calls the thread that waits for the end of `source`, if it does. */
@@ -171,30 +242,35 @@ static void depart(struct tg__team *team, struct tg__source *source)
         call_one(team, source);
 }
 
-/* Waits to be called, and answers for what (or NULL); the lock is free meanwhile. */
-static struct tg__source *wait_for_call(
-    struct tg__team *team, const struct tg__source *scope, const struct tg__source *owns)
+/*
+ * Waits until it is called, notified, or until that time; answers for what it was called, or NULL. The lock is free
+ * meanwhile. `me` has scope and owns, and a parker if others than the team notify it.
+ */
+static struct tg__source *wait_for_call(struct tg__team *team, struct idler *me, double until)
 {
-    struct idler me = {
-        .scope = scope, .owns = owns, .next = team->idlers, .condition = PTHREAD_COND_INITIALIZER};
-    // cppcheck-suppress autoVariables ; it is taken out before this returns
-    team->idlers = &me;
+    struct tg__parker parker = TG__PARKER;
+    bool own = me->parker == NULL;
+    if (own)
+        me->parker = &parker;
+    me->invited = NULL;
+    me->called = false;
+    me->next = team->idlers;
+    team->idlers = me;
     atomic_fetch_add(&team->idle, 1);
-    /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. */
-    if (find_work(team, scope) != NULL) {
-        team->idlers = me.next;
-        atomic_fetch_sub(&team->idle, 1);
-        return NULL;
+    /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. Both are sequentially
+       consistent, so one of the two sees the other. */
+    if (find_work(team, me->scope, NULL) == NULL) {
+        pthread_mutex_unlock(&team->lock);
+        tg__park(me->parker, team->spins, until);
+        pthread_mutex_lock(&team->lock);
     }
-    pthread_mutex_unlock(&team->lock);
-    for (int i = 0; i < team->spins && !atomic_load_explicit(&me.called, memory_order_acquire); i++)
-        tg__pause();
-    pthread_mutex_lock(&team->lock);
-    me.asleep = true;
-    while (!atomic_load_explicit(&me.called, memory_order_acquire))
-        pthread_cond_wait(&me.condition, &team->lock);
-    pthread_cond_destroy(&me.condition);
-    return me.invited;
+    leave_list(me->called ? &team->called : &team->idlers, me);
+    if (!me->called)
+        atomic_fetch_sub(&team->idle, 1);
+    if (own)
+        me->parker = NULL;
+    tg__park_fini(&parker);
+    return me->invited;
 }
 
 /* ---- serving ---- */
@@ -233,40 +309,56 @@ static void serve_all(
     struct tg__seat *seat, const struct tg__source *scope, struct tg__source *invited)
 {
     struct tg__team *team = seat->team;
-    struct tg__source *source = find_invited(team, scope, invited);
-    for (; source != NULL; source = find_work(team, scope))
+    struct tg__source *source =
+        invited != NULL && may_visit(invited) ? invited : find_work(team, scope, NULL);
+    while (source != NULL) {
+        seat->turned = false;
         go_and_visit(seat, source);
+        source = find_work(team, scope, seat->turned ? source : NULL);
+    }
 }
 
 /* A helper in a region of ours: serves everything until the region closes. */
 static void attend(struct tg__seat *seat)
 {
     struct tg__team *team = seat->team;
+    struct idler me = {0};
     struct tg__source *invited = NULL;
     pthread_mutex_lock(&team->lock);
     for (;;) {
         serve_all(seat, NULL, invited);
         if (team->closing)
             break;
-        invited = wait_for_call(team, NULL, NULL);
+        invited = wait_for_call(team, &me, (double)INFINITY);
     }
     pthread_mutex_unlock(&team->lock);
+}
+
+/* Those that watch over a source at the runtime's barrier may go. */
+static void dismiss_watchers(struct tg__team *team, const struct tg__source *source)
+{
+    for (struct idler **at = &team->idlers; source->watchers > 0 && *at != NULL;)
+        if ((*at)->scope == source && (*at)->owns == NULL)
+            wake(team, at, NULL);
+        else
+            at = &(*at)->next;
 }
 
 /* The thread that runs `source`: serves it and what is below (and what is lent) until it has ended. */
 static void run_to_end(struct tg__seat *seat, struct tg__source *source)
 {
     struct tg__team *team = seat->team;
-    const struct tg__source *scope = source->lends ? NULL : source;
+    struct idler me = {.scope = source->lends ? NULL : source, .owns = source};
     struct tg__source *invited = NULL;
     pthread_mutex_lock(&team->lock);
     for (;;) {
-        serve_all(seat, scope, invited);
+        serve_all(seat, me.scope, invited);
         if (source->end(source))
             break;
-        invited = wait_for_call(team, scope, source);
+        invited = wait_for_call(team, &me, (double)INFINITY);
     }
     delist(team, source);
+    dismiss_watchers(team, source);
     pthread_mutex_unlock(&team->lock);
 }
 
@@ -276,6 +368,8 @@ static void run_body(struct tg__seat *seat, struct tg__source *source)
     seat->serving = source;
     if (source->claimable(source)) /* added before */
         tg__team_share(seat, source);
+    else
+        tg__team_watch(seat, source);
     if (seat->cancellation) {
         seat->home = NULL;
 #pragma omp taskgroup
@@ -301,6 +395,24 @@ static void own(struct tg__seat *seat, struct tg__source *source)
     rise(seat);
 }
 
+static void send_ticket(struct tg__seat *seat, struct tg__source *source);
+
+/* For so long a watcher keeps its thread from other tasks that the user's region may have for it. */
+static const double watch_time = 10e-3;
+
+/* Under the lock: sleeps, at the runtime's barrier, for what may come from elsewhere: nobody there could be woken
+   otherwise, since a ticket can only be spawned by the thread that runs the source, or by another ticket. False: it is
+   time to give the thread back to the runtime, for a moment. */
+static bool watch(struct tg__team *team, struct tg__source *source)
+{
+    struct idler me = {.scope = source};
+    source->watchers++;
+    double until = tg_time_now() + watch_time;
+    wait_for_call(team, &me, until);
+    source->watchers--;
+    return me.called || tg_time_now() < until;
+}
+
 /* The body of a ticket. Only touches the source if it may still be there: a ticket is spawned
    inside its source's taskgroup, which ends after it. */
 static void help(struct tg__team *team, struct tg__source *source)
@@ -312,12 +424,21 @@ static void help(struct tg__team *team, struct tg__source *source)
         return;
     struct tg__seat seat = {
         .team = team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
+    bool stays = true;
     sit(&seat);
     pthread_mutex_lock(&team->lock);
-    while (source->live && may_visit(source)) /* what comes after its end is for its next run */
-        go_and_visit(&seat, source);
+    while (source->live && stays) { /* what comes after its end is for its next run */
+        if (may_visit(source))
+            go_and_visit(&seat, source);
+        else if (source->expects != NULL && source->watchers == 0 && source->expects(source))
+            stays = watch(team, source);
+        else
+            break;
+    }
     pthread_mutex_unlock(&team->lock);
     rise(&seat);
+    if (!stays) /* the next one watches on */
+        send_ticket(&seat, source);
 }
 
 /* From inside the source's home taskgroup; one at a time, each calls the next. */
@@ -330,6 +451,15 @@ static void send_ticket(struct tg__seat *seat, struct tg__source *source)
     struct tg__team *team = seat->team;
 #pragma omp task default(none) firstprivate(team, source)
     help(team, source);
+}
+
+void tg__team_post_watch(struct tg__seat *seat, struct tg__source *source)
+{
+    pthread_mutex_lock(&seat->team->lock);
+    bool watched = source->watchers > 0;
+    pthread_mutex_unlock(&seat->team->lock);
+    if (!watched)
+        send_ticket(seat, source);
 }
 
 /* Has somebody been called? Who keeps the source from being visited looks again when he leaves. */
@@ -378,19 +508,50 @@ void tg__team_wait(struct tg__source *source, bool (*enough)(struct tg__source *
 {
     struct tg__seat *seat = tg__team_seat();
     struct tg__team *team = seat->team;
+    struct idler me = {.scope = source, .owns = source};
     struct tg__source *invited = NULL;
     pthread_mutex_lock(&team->lock);
     while (!enough(source)) {
-        struct tg__source *next = find_invited(team, source, invited);
+        struct tg__source *next =
+            invited != NULL && may_visit(invited) ? invited : find_work(team, source, NULL);
         invited = NULL;
         if (next != NULL) {
             seat->helps = true;
             go_and_visit(seat, next);
             seat->helps = false;
         } else {
-            invited = wait_for_call(team, source, source);
+            invited = wait_for_call(team, &me, (double)INFINITY);
         }
     }
+    pthread_mutex_unlock(&team->lock);
+}
+
+bool tg__team_await(struct tg__team *team, struct tg__source *source)
+{
+    struct tg__source *around = tg__team_seat()->serving;
+    bool itself = false;
+    pthread_mutex_lock(&team->lock);
+    if (source->live && around != NULL) {
+        itself = covers(source, around);
+        if (!itself && atomic_load(&source->awaited) == NULL) {
+            atomic_store(&source->awaited, around);
+            team->awaited++;
+            call_many(team, source);
+        }
+    }
+    pthread_mutex_unlock(&team->lock);
+    return !itself;
+}
+
+void tg__team_help(const struct tg__source *source, struct tg__parker *parker, double until)
+{
+    struct tg__seat *seat = tg__team_seat();
+    struct tg__team *team = seat->team;
+    struct idler me = {.scope = source, .parker = parker};
+    pthread_mutex_lock(&team->lock);
+    serve_all(seat, source, NULL);
+    struct tg__source *invited = wait_for_call(team, &me, until);
+    serve_all(seat, source, invited);
     pthread_mutex_unlock(&team->lock);
 }
 
@@ -469,25 +630,22 @@ static void take_part(struct tg__team *team, struct tg__source *source)
     rise(&seat);
 }
 
-static int run_in_our_region(
-    struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+static int run_in_our_region(struct tg__source *source, int threads)
 {
     struct tg__team team;
     open_team(&team, true, threads);
     enlist(&team, source);
-    atomic_store(started, &team);
 #pragma omp parallel num_threads(threads) default(none) shared(team, source)
     take_part(&team, source);
     pthread_mutex_destroy(&team.lock);
     return team.got;
 }
 
-static int run_in_users_region(struct tg__source *source, struct tg__team *_Atomic *started)
+static int run_in_users_region(struct tg__source *source)
 {
     struct tg__team team;
     open_team(&team, false, omp_get_num_threads());
     enlist(&team, source);
-    atomic_store(started, &team);
     struct tg__seat seat = {
         .team = &team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
     own(&seat, source);
@@ -496,13 +654,11 @@ static int run_in_users_region(struct tg__source *source, struct tg__team *_Atom
 }
 
 /* In a task of the team: its other threads serve this source too. */
-static int run_below(
-    struct tg__seat *under, struct tg__source *source, struct tg__team *_Atomic *started)
+static int run_below(struct tg__seat *under, struct tg__source *source)
 {
     struct tg__team *team = under->team;
     struct tg__seat seat = {
         .team = team, .home = source, .place = under->place, .level = under->level};
-    atomic_store(started, team); /* first: who serves it may be called */
     pthread_mutex_lock(&team->lock);
     enlist(team, source);
     pthread_mutex_unlock(&team->lock);
@@ -510,25 +666,23 @@ static int run_below(
     return team->got;
 }
 
-static void prepare(struct tg__source *source)
+static void prepare(struct tg__source *source, struct tg__source *below)
 {
     /* Published with the team. */
     atomic_store_explicit(&source->visitors, 0, memory_order_relaxed);
     atomic_store_explicit(&source->pins, 0, memory_order_relaxed);
     atomic_store_explicit(&source->ticket_out, false, memory_order_relaxed);
+    source->watchers = 0;
     source->rounding = tg__rounding_get();
-    source->below = NULL;
+    plant(source, below);
 }
 
-void tg__team_lend(
-    struct tg__team *team, struct tg__source *source, struct tg__team *_Atomic *started)
+void tg__team_lend(struct tg__team *team, struct tg__source *source)
 {
-    prepare(source);
-    atomic_store(started, team);
+    prepare(source, NULL);
     pthread_mutex_lock(&team->lock);
     enlist(team, source);
-    for (int i = atomic_load(&source->most); i > 0 && call_one(team, source); i--)
-        ;
+    call_many(team, source);
     pthread_mutex_unlock(&team->lock);
 }
 
@@ -552,16 +706,15 @@ int tg__team_size(const struct tg__team *team)
     return team->size;
 }
 
-int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+int tg__team_run(struct tg__source *source, int threads)
 {
     struct tg__seat *seat = tg__team_seat();
-    prepare(source);
-    source->below = seat != NULL ? seat->serving : NULL;
+    prepare(source, seat != NULL ? seat->serving : NULL);
     if (seat != NULL)
-        return run_below(seat, source, started);
+        return run_below(seat, source);
     if (omp_get_level() > 0)
-        return run_in_users_region(source, started);
-    return run_in_our_region(source, threads, started);
+        return run_in_users_region(source);
+    return run_in_our_region(source, threads);
 }
 
 int tg__team_places(int threads)

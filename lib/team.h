@@ -30,18 +30,25 @@ struct tg__seat {
     int level;               /* of the parallel region: tells a task's own inner region from ours */
     struct tg__source *serving; /* whose tasks it runs now */
     const atomic_int *idle;     /* threads of the team that wait for work */
+    const atomic_int *sources;  /* that are live in the team */
     bool tickets;               /* help comes by tickets */
     bool cancellation;          /* OpenMP's own is on, and the region ours */
     bool helps;                 /* serves only until who produces can go on */
+    bool turned;                /* has left its source so that others have a turn */
 };
 
 struct tg__source {
+    /* It runs on this team from now on: others may be told. Called under the team's lock, if others know the team. */
+    void (*begin)(struct tg__source *source, struct tg__team *team);
     /* Could a thread that comes now claim something? Called from anywhere during the run. */
     bool (*claimable)(struct tg__source *source);
-    /* Claims and runs until there is nothing to claim. Called inside a taskgroup. */
+    /* Claims and runs until there is nothing to claim, or it is another one's turn (tg__team_turn()). Called inside a
+       taskgroup. */
     void (*serve)(struct tg__source *source, struct tg__seat *seat);
     /* Ends it, unless somebody visits it or something is left. Called under the team's lock. */
     bool (*end)(struct tg__source *source);
+    /* May work come at any moment from a thread that is not in a task of it? Called from anywhere. NULL: no. */
+    bool (*expects)(struct tg__source *source);
     /* What the thread that runs it does first, while others serve already; NULL: nothing. */
     void (*body)(struct tg__source *source);
 
@@ -51,13 +58,21 @@ struct tg__source {
     bool lends;      /* who runs it serves what is lent to its team, too */
     atomic_int most; /* threads that may serve it at once */
     /* The rest is team.c's. */
-    struct tg__source *below; /* the source whose task we run in, or NULL */
-    struct tg__source *next;  /* in the list of the team's live ones */
-    bool live;                /* in that list */
-    atomic_int visitors;      /* who serves it, or holds it … */
-    atomic_int pins;          /* … of them, the latter: never more than there are */
-    atomic_bool ticket_out;   /* one has been spawned and has not started */
-    tg__rounding rounding;    /* of the thread that runs it */
+    struct tg__source *below; /* the source whose task we run in, on the same team, or NULL */
+    struct tg__source *jump;  /* one further below, itself if there is none: see ancestor_at() */
+    struct tg__source *root;  /* the lowest one */
+    size_t depth;             /* how many are below */
+    /* Of a lowest one: the source (mostly of another team) in a task of which a worker waits for its end, or NULL.
+       Written under its team's lock. Read under other teams' locks, too: by those who wait for what is further below,
+       so it is there for good. */
+    struct tg__source *_Atomic awaited;
+    struct tg__source *next, *previous; /* in the list of the team's live ones */
+    bool live;                          /* in that list */
+    int watchers;                       /* threads at the runtime's barrier that sleep for it */
+    atomic_int visitors;                /* who serves it, or holds it … */
+    atomic_int pins;                    /* … of them, the latter: never more than there are */
+    atomic_bool ticket_out;             /* one has been spawned and has not started */
+    tg__rounding rounding;              /* of the thread that runs it */
 };
 
 /* The seat from which the calling thread serves; NULL: it does not. */
@@ -69,19 +84,28 @@ int tg__team_places(int threads);
 
 /*
  * Runs the source on the team until it has ended, and answers the number of threads of the team.
- * `threads` is for a region of ours; `started` gets the team before anything is served, so that
- * others can call it.
+ * `threads` is for a region of ours.
  */
-int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started);
+int tg__team_run(struct tg__source *source, int threads);
 
 /*
  * Lends the source to a team that somebody else keeps open: its threads serve it beside what they serve
  * already, and nobody of the caller's does. The caller asks tg__team_end() until it answers true, each time that
  * `quiet` was called.
  */
-void tg__team_lend(
-    struct tg__team *team, struct tg__source *source, struct tg__team *_Atomic *started);
+void tg__team_lend(struct tg__team *team, struct tg__source *source);
 bool tg__team_end(struct tg__team *team, struct tg__source *source);
+
+/*
+ * For a worker that waits for the end of a source that was lent to `team`: those who wait for the task that it is in
+ * may serve that source meanwhile, and what is below. It waits until it has ended. False: it would wait for itself.
+ */
+bool tg__team_await(struct tg__team *team, struct tg__source *source);
+
+/* The same worker serves what is in its own team and is the source's or below, for as long as there is something to do;
+   then it sleeps until there is more, the parker is notified, or it is time. */
+struct tg__parker;
+void tg__team_help(const struct tg__source *source, struct tg__parker *parker, double until);
 
 /* How many threads serve the source now? More than may? */
 int tg__team_serving(struct tg__source *source);
@@ -131,6 +155,21 @@ static inline void tg__team_share(struct tg__seat *seat, struct tg__source *sour
 {
     if (atomic_load(seat->idle) > 0 || seat->tickets)
         tg__team_ask(seat, source);
+}
+
+/* For a server that leaves no work behind, but expects some from elsewhere: where help comes by tickets, somebody must
+   be there to be called. */
+void tg__team_post_watch(struct tg__seat *seat, struct tg__source *source);
+static inline void tg__team_watch(struct tg__seat *seat, struct tg__source *source)
+{
+    if (seat->tickets && source->expects != NULL && source->expects(source))
+        tg__team_post_watch(seat, source);
+}
+
+/* For a server that has run some tasks, and could go on: is it another source's turn? Then it leaves. */
+static inline bool tg__team_turn(struct tg__seat *seat)
+{
+    return seat->turned = atomic_load_explicit(seat->sources, memory_order_relaxed) > 1;
 }
 
 /*

@@ -24,6 +24,11 @@ static struct work *work_of(struct tg__source *source)
     return (struct work *)(void *)source;
 }
 
+static void begin(struct tg__source *source, struct tg__team *team)
+{
+    atomic_store(&work_of(source)->team, team);
+}
+
 static bool claimable(struct tg__source *source)
 {
     struct work *work = work_of(source);
@@ -66,6 +71,7 @@ static struct work *new_work(long producers)
     struct work *work = calloc(1, sizeof *work);
     if (work == NULL)
         abort();
+    work->source.begin = begin;
     work->source.claimable = claimable;
     work->source.serve = serve;
     work->source.end = end;
@@ -138,7 +144,7 @@ static void run_with_producers(int producers, int team, bool tickets)
             run_with_tickets(&work->source, RACERS, add_late);
         }
     } else {
-        ck_assert_int_eq(tg__team_run(&work->source, team, &work->team), team);
+        ck_assert_int_eq(tg__team_run(&work->source, team), team);
     }
     for (int i = 0; i < producers; i++)
         pthread_join(threads[i], NULL);
@@ -179,7 +185,7 @@ static void serve_inner(struct tg__source *source, struct tg__seat *seat)
         struct work *inner = new_work(0);
         inner->source.serve = serve;
         atomic_store(&inner->published, 1 + unit % 4); /* few: its end is what is met */
-        tg__team_run(&inner->source, RACERS, &inner->team);
+        tg__team_run(&inner->source, RACERS);
         check_work(inner);
         expect(&work->blame, atomic_load(&inner->blame.line) == 0);
         free(inner); /* nobody comes by any more */
@@ -196,7 +202,7 @@ START_TEST(a_source_below_is_left_by_all_before_its_run_returns)
         struct work *work = new_work(0);
         work->source.serve = serve_inner;
         atomic_store(&work->published, BELOW);
-        tg__team_run(&work->source, RACERS, &work->team);
+        tg__team_run(&work->source, RACERS);
         ck_assert_int_eq(atomic_load(&work->done), BELOW);
         assert_blameless(&work->blame, "sources below");
         free(work);

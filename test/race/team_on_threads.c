@@ -122,12 +122,11 @@ static void attend_region(const struct member *member)
 }
 
 /* As run_in_our_region(). */
-static int run_on_threads(struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+static int run_on_threads(struct tg__source *source, int threads)
 {
     struct tg__team team;
     open_team(&team, true, threads);
     enlist(&team, source);
-    atomic_store(started, &team);
     struct member *members = fork_members(&(struct member){
         .team = &team, .source = source, .part = attend_region, .threads = threads});
     take_part(&team, source);
@@ -136,16 +135,15 @@ static int run_on_threads(struct tg__source *source, int threads, struct tg__tea
     return team.got;
 }
 
-int tg__team_run(struct tg__source *source, int threads, struct tg__team *_Atomic *started)
+int tg__team_run(struct tg__source *source, int threads)
 {
     struct tg__seat *seat = tg__team_seat();
-    prepare(source);
-    source->below = seat != NULL ? seat->serving : NULL;
+    prepare(source, seat != NULL ? seat->serving : NULL);
     if (seat != NULL)
-        return run_below(seat, source, started);
+        return run_below(seat, source);
     if (omp_get_level() > 0)
-        return run_in_users_region(source, started);
-    return run_on_threads(source, threads, started);
+        return run_in_users_region(source);
+    return run_on_threads(source, threads);
 }
 
 /* ---- a user's region: more tickets than would ever be spawned ---- */
@@ -163,7 +161,7 @@ void run_with_tickets(
 {
     struct tg__team team;
     atomic_bool over = false;
-    prepare(source);
+    prepare(source, NULL);
     here.threads = threads;
     here.level = 1;
     open_team(&team, false, threads);
