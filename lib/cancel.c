@@ -35,12 +35,6 @@ static tg_status take(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
 {
     switch (state) {
-    case TG__START_TIME:
-    case TG__AGAIN_TIME:
-    case TG__SLEEP_TIME:
-        tg__delay_forget(group, task);
-        atomic_store(task->state, TG__ENDING);
-        return TG_OK;
     case 0:
     case TG__AGAIN:
         return take_from_queue(group, task, index, state);
@@ -55,20 +49,19 @@ static tg_status take(
 
 /* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by who
    comes by it there. */
-static void settle(tg_group *group, const struct tg__view *task, size_t index, unsigned char state,
-    struct tg__away *away)
+static void settle(
+    tg_group *group, const struct tg__view *task, size_t index, struct tg__taken taken)
 {
     struct tg__run *run = &group->run;
-    bool queued = state == 0 || state == TG__AGAIN;
-    if (state == TG__SLEEP_TIME)
-        tg__pending_rouse(group, task, away);
-    if (!queued)
-        tg__pending_cancel(group, task, state);
-    if (!queued && run->left != NULL)
-        run->left(run, task, index);
-    if (!queued && atomic_load(&group->delivers))
-        tg__done_deliver(group);
-    if (queued || state == TG__AGAIN_TIME)
+    if (taken.state != 0) {
+        tg__pending_give_back(group, task, taken);
+        tg__pending_cancel(group, task, taken.state);
+        if (run->left != NULL)
+            run->left(run, task, index);
+        if (atomic_load(&group->delivers))
+            tg__done_deliver(group);
+    }
+    if (taken.state == 0 || taken.state == TG__AGAIN_TIME)
         tg__done_make_room(group);
 }
 
@@ -98,20 +91,24 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
                    ? explain(TG_DONE, call, index)
                    : tg__refuse(TG_INVALID, "%s: index %zu of %zu tasks", call, index, count);
     }
-    unsigned char state = atomic_load(task.state);
+    struct tg__taken taken = {0};
     tg_status status = TG_DONE;
-    if (index >= group->settled || group->kept.on)
-        while ((status = take(group, &task, index, state)) == TG_RUNNING)
-            state = atomic_load(task.state); /* it has just been claimed */
-    struct tg__away *away =
-        status == TG_OK && state == TG__SLEEP_TIME ? tg__pending_take(group, index) : NULL;
-    bool taken = status == TG_OK && state != TG__DEFERRED && state != TG__ENDING &&
-                 state != TG__STATE(TG_RUNNING);
-    group->away += taken; /* the run does not end meanwhile */
+    bool queued = false;
+    if (index >= group->settled || group->kept.on) {
+        taken = tg__pending_take_out(group, &task, index);
+        status = taken.state != 0 ? TG_OK : TG_RUNNING;
+        while (status == TG_RUNNING) { /* has just been claimed, if it comes back */
+            unsigned char state = atomic_load(task.state);
+            status = take(group, &task, index, state);
+            queued = status == TG_OK && (state == 0 || state == TG__AGAIN);
+        }
+    }
+    bool is_taken = queued || taken.state != 0;
+    group->away += is_taken; /* the run does not end meanwhile */
     tg__lock_give(&group->lock);
-    if (!taken)
+    if (!is_taken)
         return status == TG_OK ? TG_OK : explain(status, call, index);
-    settle(group, &task, index, state, away);
+    settle(group, &task, index, taken);
     tg__lock_take(&group->lock);
     group->away--;
     struct tg__grip grip = tg__group_grip(group);

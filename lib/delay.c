@@ -210,7 +210,9 @@ size_t tg__delay_reap(tg_group *group)
     batch.sleepers = 0;
     tg__lock_take(&group->lock);
     atomic_store(&group->rung, false);
-    size_t many = reap(group, now, &batch);
+    /* Of a group that has stopped they are cancelled, by the end of the run. */
+    bool stopped = tg__context_noticed(&group->context) != TG_OK;
+    size_t many = stopped ? 0 : reap(group, now, &batch);
     tg__lock_give(&group->lock);
     if (batch.sleepers > 0)
         tg__pending_end_sleep(group, batch.sleeper, batch.sleepers);

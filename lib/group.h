@@ -108,7 +108,8 @@ struct tg_group {
         bool halts;           /* … and until the next run */
         atomic_size_t guests; /* sources that are lent to its team */
         size_t abandoned;
-        int waiters; /* producers that may wait at once; 0: no bound */
+        atomic_int users; /* threads that came by a handle, and keep it from being freed */
+        int waiters;      /* producers that may wait at once; 0: no bound */
         /* Something has come, and nobody serves. */
         void (*called)(void *keeper);
         bool (*has)(void *keeper, const struct tg__team *team);
@@ -120,7 +121,9 @@ struct tg_group {
     int helpers;          /* threads of the pool's that wait for its end; under `gate` */
     int lent;             /* TG__NOT_LENT …; under `gate` */
     size_t calls;         /* somebody may be able to end it; under `gate` */
-    pthread_cond_t quiet;
+    pthread_cond_t quiet; /* one of these three has changed … */
+    struct tg__lend_waiter *workers_waiting; /* … for workers that wait; under `gate` */
+    bool detached;                           /* begun by tg_group_start(): it is below no task */
     struct tg__team *host_team;
     void *host_room;
     double begun;
@@ -195,11 +198,11 @@ void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, si
 /* ---- run.c ---- */
 
 /*
- * A run in pieces: begin (TG_RUNNING: there is something to run, on a team with so many places, 0: from here; all else
- * is the answer), start, the team's part, end, which has the answer.
+ * A run in pieces: begin (TG_RUNNING: there is something to run, on a team with so many places, 0: from here; detached: it
+ * may outlive the task around, of which nothing reaches it; all else is the answer), start, the team's part, end, which has the answer.
  */
 tg_status tg__run_begin(
-    tg_group *group, const char *call, tg_scope_fn *body, void *user, int places);
+    tg_group *group, const char *call, tg_scope_fn *body, void *user, int places, bool detached);
 double tg__run_start(tg_group *group);
 tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads);
 
@@ -330,8 +333,14 @@ struct tg__away *tg__pending_take(tg_group *group, size_t index);
    False: it has just been claimed. */
 bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state);
 
-/* The same for one that was asleep, before that. */
-void tg__pending_rouse(tg_group *group, const struct tg__view *task, struct tg__away *away);
+/* One that waits for a time is taken out of that, under the lock; then nobody else comes by it, and without the lock
+   what it has is given back. To cancel it, and to tell, is the caller's. */
+struct tg__taken {
+    unsigned char state; /* 0: it does not wait for a time */
+    struct tg__away *away;
+};
+struct tg__taken tg__pending_take_out(tg_group *group, const struct tg__view *task, size_t index);
+void tg__pending_give_back(tg_group *group, const struct tg__view *task, struct tg__taken taken);
 
 /* ---- cancel.c ---- */
 

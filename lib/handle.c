@@ -149,6 +149,8 @@ tg_status tg_task_cancel(tg_task *task)
         return refuse(call, task);
     pthread_mutex_lock(&handle->lock);
     bool over = handle->over;
+    if (!over) /* its end needs this lock, and its pool is not freed before that */
+        handle->calls->enter(task->run);
     pthread_mutex_unlock(&handle->lock);
     return over ? tg__refuse(TG_DONE, "%s: the task has ended", call)
                 : handle->calls->cancel(task->run, task->index, handle);

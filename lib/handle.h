@@ -15,6 +15,8 @@ struct tg__handle;
 struct tg__handle_calls {
     /* Would a wait keep a thread of the pool from what it waits for? */
     bool (*inside)(struct tg__run *run);
+    /* Enter is called while the task has certainly not ended: the run stays until cancel returns. */
+    void (*enter)(struct tg__run *run);
     tg_status (*cancel)(struct tg__run *run, size_t index, const struct tg__handle *handle);
 };
 

@@ -4,6 +4,8 @@
 
 #include "handle.h"
 
+#include <sched.h>
+
 /* The first index from `index` on whose record is there. */
 static size_t next_kept(const struct tg__store *store, size_t index, size_t count)
 {
@@ -29,34 +31,40 @@ void tg__kept_ended(tg_group *group, const struct tg__view *task, size_t index)
     tg__handle_end(handle, &outcome);
 }
 
-static void abandon(tg_group *group, const struct tg__view *task, size_t index)
+/* Nobody runs it any more, but a cancel may come by: the lock decides whose each task is. */
+static void abandon(tg_group *group, size_t index)
 {
-    unsigned char state = atomic_load(task->state);
-    if (tg__status_of(state) == TG_NOT_RUN) {
+    struct tg__view task;
+    tg__lock_take(&group->lock);
+    bool there = tg__store_look(&group->run.store, index, &task);
+    unsigned char state = there ? atomic_load(task.state) : TG__STATE(TG_OK);
+    bool unstarted = tg__status_of(state) == TG_NOT_RUN;
+    struct tg__taken taken = {.state = state == TG__AGAIN ? TG__AGAIN : 0};
+    if (there && taken.state == 0)
+        taken = tg__pending_take_out(group, &task, index);
+    if (unstarted) {
         group->kept.abandoned++;
-        atomic_store(task->state, TG__STATE(TG_SKIPPED));
-        tg__kept_ended(group, task, index);
-        return;
+        atomic_store(task.state, TG__STATE(TG_SKIPPED));
+    } else if (taken.state != 0) {
+        tg__pending_cancel(group, &task, taken.state);
     }
-    if (state != TG__AGAIN_TIME && state != TG__AGAIN && state != TG__SLEEP_TIME)
+    if (state == 0 || state == TG__AGAIN || state == TG__AGAIN_TIME)
+        atomic_fetch_sub(&group->outstanding, 1);
+    tg__lock_give(&group->lock);
+    if (!unstarted && taken.state == 0)
         return;
-    if (state == TG__SLEEP_TIME)
-        tg__pending_rouse(group, task, tg__pending_take(group, index));
-    tg__pending_cancel(group, task, state);
-    tg__kept_ended(group, task, index);
+    tg__pending_give_back(group, &task, taken);
+    tg__kept_ended(group, &task, index);
 }
 
 void tg__kept_abandon(tg_group *group)
 {
     const struct tg__store *store = &group->run.store;
     size_t count = tg__store_count(store);
-    for (size_t i = next_kept(store, 0, count); i < count; i = next_kept(store, i + 1, count)) {
-        struct tg__view task = tg__store_get(store, i);
-        abandon(group, &task, i);
-    }
+    for (size_t i = next_kept(store, 0, count); i < count; i = next_kept(store, i + 1, count))
+        abandon(group, i);
     tg__lock_take(&group->lock);
     tg__delay_drop(group);
-    atomic_store(&group->outstanding, 0);
     tg__lock_give(&group->lock);
 }
 
@@ -89,6 +97,8 @@ bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
 
 void tg__kept_free(tg_group *group)
 {
+    while (atomic_load(&group->kept.users) > 0) /* in a few instructions of a call on a handle */
+        sched_yield();
     if (group->run.guarded)
         tg__guard_give();
     tg__group_destroy(group); /* its user may not, we may */

@@ -2,6 +2,7 @@
 /* Running a group over a pool: its threads serve it, and whoever waits for it ends it. */
 #include "group.h"
 
+#include "park.h"
 #include "status.h"
 #include "thread.h"
 
@@ -19,12 +20,28 @@ bool tg__lend_applies(const tg_group *group)
     return host != NULL && !(seat != NULL && host->has(host, seat->team));
 }
 
+/* A worker that waits: on its own stack, in the group's list. */
+struct tg__lend_waiter {
+    struct tg__parker parker;
+    struct tg__lend_waiter *next;
+};
+
+/* Under the gate. Whoever waits for the end looks at `lent` and `calls` again. */
+static void notify_all(tg_group *group)
+{
+    pthread_cond_broadcast(&group->quiet);
+    for (struct tg__lend_waiter *waiter = group->workers_waiting; waiter != NULL;
+        waiter = waiter->next)
+        tg__park_notify(&waiter->parker);
+}
+
+/* Under the lock of the pool's team. */
 static void on_quiet(struct tg__source *source)
 {
     tg_group *group = tg__group_of(source);
     pthread_mutex_lock(&group->gate);
     group->calls++;
-    pthread_cond_broadcast(&group->quiet);
+    notify_all(group);
     pthread_mutex_unlock(&group->gate);
 }
 
@@ -43,20 +60,21 @@ static void set_lent(tg_group *group, int lent)
 {
     pthread_mutex_lock(&group->gate);
     group->lent = lent;
-    pthread_cond_broadcast(&group->quiet);
+    notify_all(group);
     pthread_mutex_unlock(&group->gate);
 }
 
-/* TG_RUNNING: it has begun. */
-static tg_status begin(tg_group *group, const char *call)
+/* TG_RUNNING: it has begun. `detached`: it may outlive the task that begins it, so nothing of that reaches it. */
+static tg_status begin(tg_group *group, const char *call, bool detached)
 {
     struct tg__host *host = host_of(group);
     if (!take(group))
         return tg__refuse(TG_BUSY, "%s: the group is running already", call);
     void *room;
     struct tg__team *team = host->enter(host, group, &room);
-    tg_status status = team == NULL ? tg_error_last()->status
-                                    : tg__run_begin(group, call, NULL, NULL, tg__team_size(team));
+    tg_status status = team == NULL
+                           ? tg_error_last()->status
+                           : tg__run_begin(group, call, NULL, NULL, tg__team_size(team), detached);
     if (status != TG_RUNNING) {
         if (team != NULL)
             host->leave(host, group, room);
@@ -87,41 +105,76 @@ static tg_status finish(tg_group *group)
     return status;
 }
 
-/* Tries to end it; false: it has not ended. The gate is held, and free meanwhile. */
-static bool try_to_end(tg_group *group)
+enum waited { NOT_YET, ENDED_BY_US, ENDED_BY_OTHERS, FOR_ITSELF };
+
+/* Tries to end it. The gate is held, and free meanwhile; nobody else can end it then, so its team is there. A worker
+   that will wait for ever says so to its team. */
+static enum waited try_to_end(tg_group *group, bool worker)
 {
     size_t calls;
-    bool ended;
+    bool ended, itself = false;
     group->lent = TG__ENDING_LOAN; /* one at a time */
     do {
         calls = group->calls;
         pthread_mutex_unlock(&group->gate);
         ended = tg__team_end(group->host_team, &group->source);
+        itself = !ended && worker && !tg__team_await(group->host_team, &group->source);
         pthread_mutex_lock(&group->gate);
     } while (!ended && calls != group->calls);
     if (!ended) {
         group->lent = TG__LENT;
-        pthread_cond_broadcast(&group->quiet);
+        notify_all(group);
     }
-    return ended;
+    return ended ? ENDED_BY_US : itself ? FOR_ITSELF : NOT_YET;
 }
 
-/* Until it has ended, or that time; true: by us, and it is to be finished. */
-static bool wait(tg_group *group, double until)
+/* The gate is held, and free meanwhile. `me`: of a worker, which serves what it waits for and what is below; NULL: of
+   another thread, which only waits. False: it is time. */
+static bool wait_for_news(tg_group *group, struct tg__lend_waiter *me, double until)
 {
-    bool ended = false, waits = true;
+    if (me == NULL)
+        return tg__thread_wait(&group->quiet, &group->gate, until);
+    if (tg_time_now() >= until)
+        return false;
+    pthread_mutex_unlock(&group->gate);
+    tg__team_help(&group->source, &me->parker, until);
     pthread_mutex_lock(&group->gate);
+    return true;
+}
+
+/* Until it has ended (by us: it is to be finished), or until that time. */
+static enum waited wait(tg_group *group, double until)
+{
+    struct tg__lend_waiter waiter;
+    struct tg__lend_waiter *me = tg__team_seat() != NULL ? &waiter : NULL;
+    bool for_ever = until >= TG_FOREVER, waits = true;
+    enum waited waited = NOT_YET;
+    tg__park_init(&waiter.parker);
+    pthread_mutex_lock(&group->gate);
+    if (me != NULL) {
+        me->next = group->workers_waiting;
+        // cppcheck-suppress autoVariables ; it is taken out before this returns
+        group->workers_waiting = me;
+    }
     size_t seen = group->calls - 1;
-    while (group->lent != TG__NOT_LENT && !ended && waits) {
+    while (group->lent != TG__NOT_LENT && waited == NOT_YET && waits) {
         bool look = group->lent == TG__LENT && seen != group->calls;
         seen = group->calls;
         if (look)
-            ended = try_to_end(group);
+            waited = try_to_end(group, me != NULL && for_ever);
         else
-            waits = tg__thread_wait(&group->quiet, &group->gate, until);
+            waits = wait_for_news(group, me, until);
     }
+    if (waited == NOT_YET && group->lent == TG__NOT_LENT)
+        waited = ENDED_BY_OTHERS;
+    struct tg__lend_waiter **at = &group->workers_waiting;
+    while (me != NULL && *at != me)
+        at = &(*at)->next;
+    if (me != NULL)
+        *at = me->next;
     pthread_mutex_unlock(&group->gate);
-    return ended;
+    tg__park_fini(&waiter.parker);
+    return waited;
 }
 
 static bool is_lent(tg_group *group)
@@ -139,10 +192,13 @@ bool tg__lend_is_inside(tg_group *group)
 
 tg_status tg__lend_run(tg_group *group)
 {
-    tg_status status = begin(group, "tg_group_run");
-    if (status != TG_RUNNING)
-        return status;
-    return wait(group, (double)INFINITY) ? finish(group) : tg_group_wait(group, 0);
+    struct tg__pause pause = tg__runner_pause();
+    tg_status status = begin(group, "tg_group_run", false);
+    if (status == TG_RUNNING)
+        status =
+            wait(group, (double)INFINITY) == ENDED_BY_US ? finish(group) : tg_group_wait(group, 0);
+    tg__runner_resume(pause);
+    return status;
 }
 
 void tg__lend_help_begin(tg_group *group)
@@ -155,13 +211,13 @@ void tg__lend_help_begin(tg_group *group)
 /* While it is just being lent, or its end finished by somebody else, there is nothing to help with. */
 bool tg__lend_help(tg_group *group, double until)
 {
-    bool ended = wait(group, until);
+    bool ended = wait(group, until) == ENDED_BY_US;
     if (ended)
         finish(group);
     pthread_mutex_lock(&group->gate);
     ended |= group->lent == TG__NOT_LENT;
     group->helpers--;
-    pthread_cond_broadcast(&group->quiet);
+    notify_all(group);
     pthread_mutex_unlock(&group->gate);
     return ended;
 }
@@ -178,7 +234,7 @@ void tg__lend_finish(tg_group *group)
 {
     if (is_lent(group))
         tg_context_cancel(&group->context, 0, "the group was destroyed");
-    if (wait(group, (double)INFINITY))
+    if (wait(group, (double)INFINITY) == ENDED_BY_US)
         finish(group);
     wait_for_helpers(group);
 }
@@ -190,7 +246,7 @@ tg_status tg_group_start(tg_group *group)
         return tg__refuse_null(call, "group");
     if (group->options.pool == NULL)
         return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
-    tg_status status = begin(group, call);
+    tg_status status = begin(group, call, true);
     return status == TG_RUNNING ? TG_OK : status;
 }
 
@@ -205,9 +261,14 @@ tg_status tg_group_wait(tg_group *group, double timeout)
         return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
     if (timeout > 0 && tg__lend_is_inside(group))
         return tg__refuse(TG_BUSY, "%s: in a task of the group", call);
-    if (wait(group, tg_time_now() + timeout))
+    struct tg__pause pause = tg__runner_pause();
+    enum waited waited = wait(group, tg_time_now() + timeout);
+    tg__runner_resume(pause);
+    if (waited == ENDED_BY_US)
         return finish(group);
-    if (is_lent(group))
+    if (waited == FOR_ITSELF)
+        return tg__refuse(TG_BUSY, "%s: in a task that the group waits for", call);
+    if (waited == NOT_YET)
         return TG_RUNNING;
     if (!group->started)
         return tg__refuse(TG_INVALID, "%s: the group was never started", call);

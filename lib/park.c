@@ -6,6 +6,14 @@
 
 #include <math.h>
 
+void tg__park_init(struct tg__parker *parker)
+{
+    pthread_mutex_init(&parker->lock, NULL);
+    pthread_cond_init(&parker->condition, NULL);
+    atomic_init(&parker->notified, false);
+    parker->asleep = false;
+}
+
 void tg__park_fini(struct tg__parker *parker)
 {
     pthread_mutex_destroy(&parker->lock);

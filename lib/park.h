@@ -19,8 +19,7 @@ struct tg__parker {
     bool asleep;
 };
 
-#define TG__PARKER {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false}
-
+void tg__park_init(struct tg__parker *parker);
 void tg__park_fini(struct tg__parker *parker);
 
 /* Sleeps until notified, or until that time on tg_time_now()'s clock (INFINITY: no time); spins `spins` times before.

@@ -261,15 +261,30 @@ bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned c
     return true;
 }
 
-/* One that was asleep gives back what it holds. */
-void tg__pending_rouse(tg_group *group, const struct tg__view *task, struct tg__away *away)
+struct tg__taken tg__pending_take_out(tg_group *group, const struct tg__view *task, size_t index)
 {
+    struct tg__taken taken = {.state = atomic_load(task->state)};
+    if (taken.state != TG__START_TIME && taken.state != TG__AGAIN_TIME &&
+        taken.state != TG__SLEEP_TIME)
+        return (struct tg__taken){0};
+    tg__delay_forget(group, task);
+    atomic_store(task->state, TG__ENDING);
+    if (taken.state == TG__SLEEP_TIME)
+        taken.away = tg__pending_take(group, index);
+    return taken;
+}
+
+/* One that was asleep has a slot, and perhaps more. */
+void tg__pending_give_back(tg_group *group, const struct tg__view *task, struct tg__taken taken)
+{
+    if (taken.state != TG__SLEEP_TIME)
+        return;
     struct tg__holding holding = {0};
-    if (away != NULL) {
-        holding = away->holding;
-        if (away->own != NULL)
-            tg__context_drop(away->own);
-        free(away);
+    if (taken.away != NULL) {
+        holding = taken.away->holding;
+        if (taken.away->own != NULL)
+            tg__context_drop(taken.away->own);
+        free(taken.away);
     }
     if (holding.limit != NULL)
         tg__limit_give(&holding);

@@ -183,12 +183,20 @@ static bool would_block(struct tg__run *run)
     return tg__kept_inside(run->group);
 }
 
-static tg_status cancel_one(struct tg__run *run, size_t index, const struct tg__handle *handle)
+static void enter_one(struct tg__run *run)
 {
-    return tg__cancel_task(run->group, index, handle);
+    atomic_fetch_add(&run->group->kept.users, 1);
 }
 
-static const struct tg__handle_calls handle_calls = {would_block, cancel_one};
+static tg_status cancel_one(struct tg__run *run, size_t index, const struct tg__handle *handle)
+{
+    tg_group *group = run->group;
+    tg_status status = tg__cancel_task(group, index, handle);
+    atomic_fetch_sub(&group->kept.users, 1); /* the last touch */
+    return status;
+}
+
+static const struct tg__handle_calls handle_calls = {would_block, enter_one, cancel_one};
 
 tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
     const tg_task_options *options, tg_task **task)

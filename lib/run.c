@@ -51,7 +51,7 @@ static tg_status set_surroundings(tg_group *group)
 {
     const tg_group_options *o = &group->options;
     struct tg__run *run = &group->run;
-    run->above = group->lent != TG__NOT_LENT ? NULL : tg__runner_current();
+    run->above = group->detached ? NULL : tg__runner_current();
     group->claimant.lender = o->shared != NULL ? find_lender(group, run->above) : NULL;
     if (group->claimant.lender != NULL && group->heaviest > group->claimant.lender->weight)
         return refuse_run(
@@ -111,20 +111,23 @@ size_t tg__run_ended(struct tg__run *run)
            atomic_load(&run->crashed) + atomic_load(&run->cancelled) + atomic_load(&run->dropped);
 }
 
-/* Those that waited for a time when the run ended. What has slept or is to be tried again is cancelled;
-   in the background, what has run is done. */
+/* Those that waited for a time when the run ended, or for their next attempt. What has slept or is to be tried again is
+   cancelled; in the background, what has run is done. */
 static void settle_waiting(tg_group *group, size_t index)
 {
     struct tg__run *run = &group->run;
     struct tg__view task;
     if (!tg__store_look(&run->store, index, &task))
         return;
-    unsigned char state = atomic_load(task.state);
-    if (state != TG__AGAIN_TIME && state != TG__AGAIN && state != TG__SLEEP_TIME)
+    tg__lock_take(&group->lock);
+    struct tg__taken taken = {.state = atomic_load(task.state)};
+    if (taken.state == TG__SLEEP_TIME)
+        taken.away = tg__pending_take(group, index);
+    tg__lock_give(&group->lock);
+    if (taken.state != TG__AGAIN_TIME && taken.state != TG__AGAIN && taken.state != TG__SLEEP_TIME)
         return;
-    if (state == TG__SLEEP_TIME)
-        tg__pending_rouse(group, &task, tg__pending_take(group, index));
-    tg__pending_cancel(group, &task, state);
+    tg__pending_give_back(group, &task, taken);
+    tg__pending_cancel(group, &task, taken.state);
     group->ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
     if (run->left != NULL)
         run->left(run, &task, index);
@@ -282,7 +285,7 @@ static tg_status finish_run(tg_group *group, double start, int threads)
 }
 
 tg_status tg__run_begin(
-    tg_group *group, const char *call, tg_scope_fn *body, void *user, int places)
+    tg_group *group, const char *call, tg_scope_fn *body, void *user, int places, bool detached)
 {
     tg__lock_take(&group->lock);
     if (group->running || group->doomed) {
@@ -292,6 +295,7 @@ tg_status tg__run_begin(
                        : tg__refuse(TG_INVALID, "%s: the group was destroyed", call);
     }
     tg__group_set_body(group, body, user);
+    group->detached = detached;
     tg_status status = prepare(group, places);
     group->running = status == TG_RUNNING;
     tg__lock_give(&group->lock);
@@ -324,7 +328,7 @@ double tg__run_start(tg_group *group)
 
 tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, void *user)
 {
-    tg_status status = tg__run_begin(group, call, body, user, 0);
+    tg_status status = tg__run_begin(group, call, body, user, 0, false);
     if (status != TG_RUNNING)
         return status;
     struct tg__pause pause = tg__runner_pause();

@@ -18,6 +18,7 @@ static void begin(struct tg__source *source, struct tg__team *team)
 {
     tg_group *group = tg__group_of(source);
     tg__lock_take(&group->lock);
+    atomic_store(&group->in_body, group->body != NULL); /* it is called next */
     atomic_store(&group->team, team);
     tg__lock_give(&group->lock);
 }
@@ -32,8 +33,7 @@ static bool expects(struct tg__source *source)
 
 static bool is_done(tg_group *group, bool stopped)
 {
-    bool away = group->away > 0 || tg__delay_open(group);
-    return !away && (stopped || !tg__claim_left(group));
+    return group->away == 0 && (stopped || (!tg__delay_open(group) && !tg__claim_left(group)));
 }
 
 /* The same for one that is kept: between regions tasks may be away, or in the queue. */
@@ -52,8 +52,6 @@ static bool end(struct tg__source *source)
     tg_group *group = tg__group_of(source);
     tg__lock_take(&group->lock);
     bool stopped = tg__context_status(&group->context) != TG_OK;
-    if (stopped)
-        tg__delay_drop(group);
     bool ended = atomic_load(&source->visitors) == 0 &&
                  (group->kept.on ? may_leave(group, stopped) : is_done(group, stopped));
     if (ended && group->options.shared != NULL) {
@@ -222,7 +220,6 @@ static void run_body(struct tg__source *source)
     tg_task self;
     TG__MUST_RETURN bool returned = false;
     tg__runner_pretend(&self, &group->run, TG__BODY);
-    atomic_store(&group->in_body, true);
     int code = group->body(group, group->body_user);
     returned = true;
     atomic_store(&group->in_body, false);

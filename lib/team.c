@@ -248,10 +248,12 @@ static void depart(struct tg__team *team, struct tg__source *source)
  */
 static struct tg__source *wait_for_call(struct tg__team *team, struct idler *me, double until)
 {
-    struct tg__parker parker = TG__PARKER;
+    struct tg__parker parker;
     bool own = me->parker == NULL;
-    if (own)
+    if (own) {
+        tg__park_init(&parker);
         me->parker = &parker;
+    }
     me->invited = NULL;
     me->called = false;
     me->next = team->idlers;
@@ -267,9 +269,10 @@ static struct tg__source *wait_for_call(struct tg__team *team, struct idler *me,
     leave_list(me->called ? &team->called : &team->idlers, me);
     if (!me->called)
         atomic_fetch_sub(&team->idle, 1);
-    if (own)
+    if (own) {
         me->parker = NULL;
-    tg__park_fini(&parker);
+        tg__park_fini(&parker);
+    }
     return me->invited;
 }
 
@@ -428,8 +431,9 @@ static void help(struct tg__team *team, struct tg__source *source)
     sit(&seat);
     pthread_mutex_lock(&team->lock);
     while (source->live && stays) { /* what comes after its end is for its next run */
-        if (may_visit(source))
-            go_and_visit(&seat, source);
+        struct tg__source *next = find_work(team, source, NULL);
+        if (next != NULL)
+            go_and_visit(&seat, next);
         else if (source->expects != NULL && source->watchers == 0 && source->expects(source))
             stays = watch(team, source);
         else
