@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "failure.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,6 @@ static struct tg__failure *new_failure(const tg_error *error)
         failure->error.message = memcpy(text, error->message, message);
         failure->error.backtrace = memcpy(text + message, error->backtrace, trace);
         failure->error.name = memcpy(text + message + trace, error->name, name);
-        failure->next = NULL;
     }
     return failure;
 }
@@ -34,11 +34,100 @@ static struct tg__failure *take_spare(struct tg__failures *failures, const tg_er
     return &failures->spare;
 }
 
+/* ---- by index ---- */
+
+/* Fewer are found as fast in the list. */
+enum { LIST_MOST = 16 };
+
+/* Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): indices that share a factor are spread, too. */
+static struct tg__failure **bucket_of(
+    struct tg__failure **buckets, size_t bucket_count, size_t index)
+{
+    uint64_t mixed = (uint64_t)index * UINT64_C(0x9E3779B97F4A7C15);
+    return &buckets[(size_t)(mixed >> 32) & (bucket_count - 1)];
+}
+
+static void chain(struct tg__failure **buckets, size_t bucket_count, struct tg__failure *failure)
+{
+    struct tg__failure **bucket = bucket_of(buckets, bucket_count, failure->error.index);
+    failure->chained = *bucket;
+    *bucket = failure;
+}
+
+/* Under the lock. How many buckets there should be now; 0: there are enough. */
+static size_t wanted_buckets(const struct tg__failures *failures)
+{
+    size_t wanted = failures->bucket_count > 0 ? 2 * failures->bucket_count : 4 * LIST_MOST;
+    bool few = failures->count <= LIST_MOST || failures->count <= failures->bucket_count;
+    return few || wanted > SIZE_MAX / sizeof *failures->buckets ? 0 : wanted;
+}
+
+/* Under the lock. Replaces the table, and returns what is to be freed: the old one; or the new one, if another thread
+   has been faster. */
+static struct tg__failure **replace_buckets(
+    struct tg__failures *failures, struct tg__failure **buckets, size_t wanted)
+{
+    struct tg__failure **old = failures->buckets;
+    if (wanted_buckets(failures) != wanted)
+        return buckets;
+    for (struct tg__failure *f = failures->head; f != NULL; f = f->next)
+        chain(buckets, wanted, f);
+    failures->buckets = buckets;
+    failures->bucket_count = wanted;
+    return old;
+}
+
+/* Without the lock, which is not held while memory is allocated. Without memory the old table stays, and its chains
+   grow; the next failure tries again. */
+static void grow(struct tg__failures *failures, size_t wanted)
+{
+    struct tg__failure **buckets = calloc(wanted, sizeof(struct tg__failure *));
+    if (buckets == NULL)
+        return;
+    pthread_mutex_lock(&failures->lock);
+    buckets = replace_buckets(failures, buckets, wanted);
+    pthread_mutex_unlock(&failures->lock);
+    free(buckets);
+}
+
+const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index)
+{
+    pthread_mutex_lock(&failures->lock);
+    const struct tg__failure *f = failures->tail;
+    if (failures->buckets != NULL) {
+        f = *bucket_of(failures->buckets, failures->bucket_count, index);
+        while (f != NULL && f->error.index != index)
+            f = f->chained;
+    } else { /* the last one first: on_done usually asks for it */
+        while (f != NULL && f->error.index != index)
+            f = f->previous;
+    }
+    pthread_mutex_unlock(&failures->lock);
+    return f;
+}
+
+/* ---- by completion ---- */
+
+/* Under the lock. */
+static void append(struct tg__failures *failures, struct tg__failure *failure)
+{
+    failure->next = NULL;
+    failure->previous = failures->tail;
+    if (failures->tail != NULL)
+        failures->tail->next = failure;
+    else
+        failures->head = failure;
+    failures->tail = failure;
+    failures->count++;
+    if (failures->buckets != NULL)
+        chain(failures->buckets, failures->bucket_count, failure);
+}
+
 const struct tg__failure *tg__failures_add(
     struct tg__failures *failures, const tg_error *error, bool required)
 {
     struct tg__failure *failure = new_failure(error);
-    tg__lock_take(&failures->lock);
+    pthread_mutex_lock(&failures->lock);
     bool first = required && failures->first == NULL;
     if (failures->most > 0 && failures->count >= failures->most && !first) {
         free(failure);
@@ -46,76 +135,43 @@ const struct tg__failure *tg__failures_add(
     }
     if (failure == NULL && first && !failures->spare_taken)
         failure = take_spare(failures, error);
-    if (failure != NULL) {
-        if (failures->tail != NULL)
-            failures->tail->next = failure;
-        else
-            failures->head = failure;
-        failure->previous = failures->tail;
-        failures->tail = failure;
-        failures->count++;
-        free(failures->by_index);
-        failures->by_index = NULL;
-        if (first)
-            failures->first = failure;
-    }
-    tg__lock_give(&failures->lock);
+    if (failure != NULL)
+        append(failures, failure);
+    if (failure != NULL && first)
+        failures->first = failure;
+    size_t wanted = failure != NULL ? wanted_buckets(failures) : 0;
+    pthread_mutex_unlock(&failures->lock);
+    if (wanted > 0)
+        grow(failures, wanted);
     return first ? failure : NULL;
 }
 
-static int compare_index(const void *a, const void *b)
-{
-    size_t i = (*(const struct tg__failure *const *)a)->error.index;
-    size_t j = (*(const struct tg__failure *const *)b)->error.index;
-    return i < j ? -1 : i > j;
-}
+/* ---- all of them ---- */
 
-/* Without memory for the index every look-up walks the list. */
-static void build_index(struct tg__failures *failures)
+void tg__failures_init(struct tg__failures *failures, size_t most)
 {
-    if (failures->count == 0 || failures->by_index != NULL)
-        return;
-    failures->by_index = malloc(failures->count * sizeof *failures->by_index);
-    if (failures->by_index == NULL)
-        return;
-    size_t n = 0;
-    for (const struct tg__failure *f = failures->head; f != NULL; f = f->next)
-        failures->by_index[n++] = f;
-    qsort(failures->by_index, n, sizeof *failures->by_index, compare_index);
-}
-
-static const struct tg__failure *find_by_index(const struct tg__failures *failures, size_t index)
-{
-    const struct tg__failure wanted = {.error = {.index = index}}, *key = &wanted;
-    const struct tg__failure **found = bsearch(
-        &key, failures->by_index, failures->count, sizeof *failures->by_index, compare_index);
-    return found != NULL ? *found : NULL;
-}
-
-const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index, bool late)
-{
-    tg__lock_take(&failures->lock);
-    if (!late)
-        build_index(failures);
-    const struct tg__failure *f = failures->tail;
-    if (failures->by_index != NULL)
-        f = find_by_index(failures, index);
-    while (f != NULL && f->error.index != index)
-        f = f->previous;
-    tg__lock_give(&failures->lock);
-    return f;
+    *failures = (struct tg__failures){.most = most};
+    pthread_mutex_init(&failures->lock, NULL);
 }
 
 void tg__failures_reset(struct tg__failures *failures)
 {
-    size_t most = failures->most;
     for (struct tg__failure *f = failures->head; f != NULL;) {
         struct tg__failure *next = f->next;
         if (f != &failures->spare)
             free(f);
         f = next;
     }
-    free(failures->by_index);
-    memset(failures, 0, sizeof *failures);
-    failures->most = most;
+    free(failures->buckets);
+    failures->first = failures->head = failures->tail = NULL;
+    failures->count = 0;
+    failures->buckets = NULL;
+    failures->bucket_count = 0;
+    failures->spare_taken = false;
+}
+
+void tg__failures_free(struct tg__failures *failures)
+{
+    tg__failures_reset(failures);
+    pthread_mutex_destroy(&failures->lock);
 }

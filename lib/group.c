@@ -82,7 +82,7 @@ static void set_rules(tg_group *group)
     run->store.noted = (o->flags & TG_GROUP_TIMES) != 0 || group->reports || o->need > 0 ||
                        (o->on_done != NULL && !in_order);
     run->ranks_later = o->on_done != NULL && !in_order;
-    run->failures.most = run->store.recycles ? FAILURES_RECYCLED : 0;
+    tg__failures_init(&run->failures, run->store.recycles ? FAILURES_RECYCLED : 0);
     if (o->on_done != NULL || o->queue != 0 || run->store.recycles) {
         run->left = tg__done_left;
         run->ended = tg__done_ended;
@@ -183,7 +183,7 @@ void tg__group_free(tg_group *group)
     pthread_cond_destroy(&group->room);
     pthread_cond_destroy(&group->quiet);
     tg__store_free(&group->run.store);
-    tg__failures_reset(&group->run.failures);
+    tg__failures_free(&group->run.failures);
     tg__ids_reset(&group->ids);
     tg__workers_free(&group->run.workers);
     tg__queue_free(&group->queue);

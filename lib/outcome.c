@@ -88,7 +88,7 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
     }
     if (o->status != TG_FAILED && o->status != TG_TIMED_OUT && o->status != TG_CRASHED)
         return;
-    const struct tg__failure *failure = tg__failures_find(&run->failures, index, !over);
+    const struct tg__failure *failure = tg__failures_find(&run->failures, index);
     if (failure != NULL) {
         o->message = failure->error.message;
         o->signal = failure->error.signal;

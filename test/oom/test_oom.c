@@ -310,6 +310,7 @@ static void assert_failures(tg_group *g, size_t count, bool required)
     for (const tg_error *e = NULL; (e = tg_group_error_next(g, e)) != NULL; errors++) {
         ck_assert_int_eq(e->code, 1000 + (int)e->index);
         ck_assert_str_ne(e->message, "");
+        ck_assert_ptr_eq(outcome_of(g, e->index).message, e->message); /* found by its index */
     }
     ck_assert_uint_le(errors, count);
     if (required) {
@@ -319,6 +320,8 @@ static void assert_failures(tg_group *g, size_t count, bool required)
         ck_assert_uint_ge(errors, 1);
     }
 }
+
+enum { FAILING = 25 }; /* so many need a table to be found by their indices */
 
 START_TEST(failing_with_a_message)
 {
@@ -333,7 +336,7 @@ START_TEST(failing_with_a_message)
         tg_group_add(g, task_count, NULL);
         assert_status(tg_group_run(g), TG_OK);
         assert_status(tg_group_reset(g), TG_OK);
-        for (int i = 0; i < 10; i++)
+        for (int i = 0; i < FAILING; i++)
             tg_group_add_with(g, i % 2 ? fail_at_length : fail_with_text, NULL,
                 TG_TASK(.flags = required ? 0 : TG_TASK_OPTIONAL), NULL);
         failing_malloc_arm(k, _i % 2);
@@ -341,10 +344,10 @@ START_TEST(failing_with_a_message)
         hit = failing_malloc_disarm();
         assert_status(status, required ? TG_FAILED : TG_OK);
         failing_malloc_arm(1, true); /* nor does reading it need memory that it must have */
-        for (size_t i = 0; i < 10; i++)
+        for (size_t i = 0; i < FAILING; i++)
             (void)outcome_of(g, i);
         (void)failing_malloc_disarm();
-        assert_failures(g, 10, required);
+        assert_failures(g, FAILING, required);
         tg_group_destroy(g);
         ck_assert_uint_eq(failing_malloc_outstanding(), before);
     }
