@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,54 @@
 #include <unistd.h>
 
 #if defined(__has_include)
-#if __has_include(<execinfo.h>)
-#include <execinfo.h>
-#define TRACE(to, most) backtrace(to, most)
+#if __has_include(<unwind.h>)
+#include <unwind.h>
+#define HAVE_UNWIND 1
 #endif
 #endif
-#ifndef TRACE
-#define TRACE(to, most) ((void)(to), (void)(most), 0)
+
+/* ---- the stack ---- */
+
+#ifdef HAVE_UNWIND
+struct walk {
+    void **to;
+    int count, most;
+    _Unwind_Word frame; /* of the function before */
+};
+
+/* A return address lies behind the call, and behind the whole function where that never comes back: the byte before
+   it belongs to the call. Where a signal has interrupted a function the address is exact. */
+static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *user)
+{
+    struct walk *walk = user;
+    int exact = 0;
+    char *at = (char *)(uintptr_t)_Unwind_GetIPInfo(context, &exact);
+    if (at != NULL && !exact)
+        at--;
+    _Unwind_Word frame = _Unwind_GetCFA(context);
+    bool stuck = walk->count > 0 && walk->to[walk->count - 1] == at && walk->frame == frame;
+    if (at == NULL || stuck || walk->count == walk->most)
+        return _URC_END_OF_STACK;
+    if (walk->count >= 0) /* the first one is the frame of trace() */
+        walk->to[walk->count] = at;
+    walk->count++;
+    walk->frame = frame;
+    return _URC_NO_REASON;
+}
+
+/* Where each function on this thread's stack is, the innermost first: how many. */
+__attribute__((noinline)) static int trace(void **to, int most)
+{
+    struct walk walk = {.to = to, .count = -1, .most = most};
+    _Unwind_Backtrace(add_frame, &walk);
+    return walk.count > 0 ? walk.count : 0;
+}
+#else
+static int trace(void **to, int most)
+{
+    (void)to, (void)most;
+    return 0;
+}
 #endif
 
 /* ---- landing ---- */
@@ -29,7 +71,7 @@
 void tg__land(struct tg__landing *landing)
 {
     if (landing->signal == 0)
-        landing->frames = TRACE(landing->trace, TG__FRAMES);
+        landing->frames = trace(landing->trace, TG__FRAMES);
 #ifdef TG__BUILTIN_JUMP
     __builtin_longjmp(landing->place, 1);
 #else
@@ -129,7 +171,7 @@ static void handle(int number, siginfo_t *info, void *machine)
     armed = NULL; /* a crash in what follows is the program's */
     landing->signal = number;
     landing->address = info->si_code > 0 ? info->si_addr : NULL;
-    landing->frames = TRACE(landing->trace, TG__FRAMES);
+    landing->frames = trace(landing->trace, TG__FRAMES);
     tg__land(landing);
 }
 
@@ -143,7 +185,7 @@ static void restore(int many)
 bool tg__guard_take(void)
 {
     void *first[1];
-    (void)TRACE(first, 1); /* loads what it needs: not in a handler */
+    (void)trace(first, 1); /* loads what it needs: not in a handler */
     /* NODEFER: the handler is left by a jump, which restores no mask. */
     struct sigaction ours = {
         .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};

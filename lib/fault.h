@@ -41,7 +41,7 @@ struct tg__landing {
     int signal; /* of the guard; 0: it has given up */
     const void *address;
     int frames;
-    void *trace[TG__FRAMES];
+    void *trace[TG__FRAMES]; /* where each function is: at its call, or where a signal came */
 };
 
 /* True when somebody has come back here. What changed since must be read from memory. */

@@ -69,6 +69,10 @@ typedef enum tg_status {
 /**
  * Why something is not TG_OK. Owned by the library, only ever read through a pointer; new members
  * are added at the end. Strings are UTF-8 if the user's were, and never NULL.
+ *
+ * A line of a backtrace is `#2 solve+0x1f4 (libsolver.so)`, or `#2 libsolver.so+0x51f4` where the function has no
+ * public name (programs: link with -rdynamic). It names the place of the call in each function, or of the crash:
+ * `addr2line -f -e libsolver.so 0x51f4` names function, file and line.
  */
 typedef struct tg_error {
     tg_status status; /**< what happened */
