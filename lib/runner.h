@@ -82,6 +82,8 @@ struct tg_task {
     double wake;                                      /* the end of its sleep */
     bool slot_gone;               /* a task that is away has kept the server's slot */
     int worker;                   /* the id that this server has, or -1 */
+    bool has_local;               /* the next is known: NULL, too, may be a worker's state */
+    void *local;                  /* the state of that worker */
     size_t ok, failed, cancelled; /* so far, on this thread; of the short way */
     struct tg__landing
         *landing;               /* where it comes back; NULL: nowhere, now, or it is in no thread */

@@ -49,11 +49,14 @@ void tg__workers_leave(struct tg__workers *workers, int worker)
 
 int tg__workers_state(struct tg__workers *workers, int worker, void *user, void **state)
 {
+    *state = NULL;
+    if (workers->init == NULL)
+        return 0;
     tg__lock_take(&workers->lock);
     struct tg__worker own = workers->all[worker];
     tg__lock_give(&workers->lock);
     int code = 0;
-    if (!own.made && workers->init != NULL) {
+    if (!own.made) {
         code = workers->init(worker, &own.state, user);
         own.made = code == 0;
         tg__lock_take(&workers->lock);
@@ -90,15 +93,21 @@ int tg_task_worker(tg_task *self)
     return self->worker;
 }
 
-void *tg_task_local(tg_task *self)
+/* The first time in this server, or until worker_init has succeeded. */
+static void *find_local(tg_task *self)
 {
-    void *state = NULL;
     int worker = tg_task_worker(self);
     if (worker < 0)
         return NULL;
     struct tg__run *run = self->run;
-    int code = tg__workers_state(&run->workers, worker, run->user, &state);
+    int code = tg__workers_state(&run->workers, worker, run->user, &self->local);
+    self->has_local = code == 0;
     if (code != 0)
         tg_task_fail(self, code, "worker_init returned %d for worker %d", code, worker);
-    return state;
+    return self->local;
+}
+
+void *tg_task_local(tg_task *self)
+{
+    return self != NULL && self->has_local ? self->local : find_local(self);
 }

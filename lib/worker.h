@@ -3,7 +3,8 @@
 #define TG_LIB_WORKER_H
 /*
  * Ids for the threads that run a group's tasks, and what the user keeps for each. An id is taken when a
- * task asks for it, and given back when that thread leaves the group: who never asks pays nothing.
+ * task asks for it, and given back when that thread leaves the group: who never asks pays nothing. A server asks
+ * here once, and keeps the answer in its tg_task until it leaves: no lock is taken for every task.
  */
 #include "lock.h"
 

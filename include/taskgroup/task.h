@@ -284,7 +284,8 @@ TG_API int tg_task_worker(tg_task *self);
 
 /**
  * What tg_group_options.worker_init has made for this worker: an FFT plan, a generator, a connection.
- * Made when the worker asks for the first time in a run; worker_fini gets it at the end of that run.
+ * Made when the worker asks for the first time in a run; worker_fini gets it at the end of that run. Later calls
+ * are a load, without a lock.
  *
  * @param self the running task.
  * @return the state; NULL if worker_init failed (its code is the message's), or there is none.
