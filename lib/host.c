@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
 
-#include "thread.h"
-
 #include <sched.h>
 #include <string.h>
 #include <taskgroup/version.h>
@@ -109,8 +107,8 @@ static bool make(struct tg__shard *shard)
         return true; /* and whoever frees it joins its thread */
     join(shard);
     if (!shard->there && !shard->quits)
-        shard->there =
-            tg__thread_make(&shard->thread, "tg-pool", tg__thread_openmp_stack(), host, shard);
+        shard->there = tg__thread_make(
+            &shard->thread, "tg-pool", &shard->processors, tg__thread_openmp_stack(), host, shard);
     return shard->there || shard->quits;
 }
 
@@ -182,7 +180,7 @@ static bool has(void *user, const struct tg__team *team)
 }
 
 bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
-    double idle, int waiters)
+    double idle, int waiters, const struct tg__processors *processors)
 {
     if (!tg__kept_init(group, waiters, on_call, has, shard))
         return false;
@@ -192,7 +190,14 @@ bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *gr
         .pool = pool,
         .threads = threads,
         .idle = idle,
-        .gives_back = strcmp(info.runtime, "libgomp") == 0};
+        .gives_back = strcmp(info.runtime, "libgomp") == 0,
+        .processors = info.bound ? tg__processors_all() : *processors};
+    /* libomp moves each thread that is new to it to all processors that it has found when it began: those of the
+       region, and the caller here. */
+    if (!info.bound) {
+        group->source.processors = &shard->processors;
+        tg__processors_move(processors);
+    }
     shard->alarm.ring = look;
     pthread_mutex_init(&shard->lock, NULL);
     pthread_cond_init(&shard->changed, NULL);

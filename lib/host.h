@@ -8,13 +8,15 @@
  * that used deferred tasks: there it sleeps.)
  */
 #include "kept.h"
+#include "thread.h"
 
 struct tg__shard {
     tg_group *group;
     int threads;
     int opened; /* of them, when the region was */
     double idle;
-    bool gives_back; /* its thread ends when the region does */
+    bool gives_back;                  /* its thread ends when the region does */
+    struct tg__processors processors; /* of its threads */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -33,9 +35,12 @@ struct tg__shard {
     struct tg__host *pool;
 };
 
-/* The group is the shard's from then on. False: it cannot be guarded, and nothing has changed. */
+/*
+ * The group is the shard's from then on. Its threads run on `processors`, unless OMP_PROC_BIND gives each of them a
+ * place. False: it cannot be guarded, and nothing has changed.
+ */
 bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
-    double idle, int waiters);
+    double idle, int waiters, const struct tg__processors *processors);
 
 /* When nothing of it runs any more. */
 void tg__shard_free(struct tg__shard *shard);

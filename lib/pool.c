@@ -143,6 +143,8 @@ static tg_group *make_group(const tg_pool_options *o, int threads)
 tg_pool *tg_pool_create(const tg_pool_options *options)
 {
     static const char call[] = "tg_pool_create";
+    /* First: libomp moves a thread that is new to it. */
+    struct tg__processors processors = tg__processors_own();
     tg_pool_options o;
     char why[TG__WHY_SIZE];
     tg_status status = tg__options_read(&o, sizeof o, options, why);
@@ -166,7 +168,8 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
             free_shards(pool);
             return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
         }
-        if (!tg__shard_init(&pool->shard[i], &pool->host, group, o.threads, o.idle, o.waiters)) {
+        if (!tg__shard_init(
+                &pool->shard[i], &pool->host, group, o.threads, o.idle, o.waiters, &processors)) {
             tg_group_destroy(group);
             free_shards(pool);
             return tg__refuse_create(TG_NO_SYSTEM, "%s: signal handlers cannot be set", call);

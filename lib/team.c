@@ -4,6 +4,7 @@
 
 #include "lock.h"
 #include "park.h"
+#include "thread.h"
 
 #include <math.h>
 #include <omp.h>
@@ -634,13 +635,21 @@ static void take_part(struct tg__team *team, struct tg__source *source)
     rise(&seat);
 }
 
+/* The runtime may give the thread to another region next: it goes back to where it was. */
+static void take_part_there(struct tg__team *team, struct tg__source *source)
+{
+    struct tg__processors before = tg__processors_move(source->processors);
+    take_part(team, source);
+    tg__processors_move(&before);
+}
+
 static int run_in_our_region(struct tg__source *source, int threads)
 {
     struct tg__team team;
     open_team(&team, true, threads);
     enlist(&team, source);
 #pragma omp parallel num_threads(threads) default(none) shared(team, source)
-    take_part(&team, source);
+    take_part_there(&team, source);
     pthread_mutex_destroy(&team.lock);
     return team.got;
 }

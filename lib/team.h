@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 struct tg__team;
+struct tg__processors;
 
 /* A thread's place in the team that it serves. */
 struct tg__seat {
@@ -54,6 +55,9 @@ struct tg__source {
 
     /* Of one that was lent: somebody may be able to end it. Under the team's lock. NULL: not lent. */
     void (*quiet)(struct tg__source *source);
+
+    /* Where the threads of a region of ours run; NULL: where OpenMP has them. */
+    const struct tg__processors *processors;
 
     bool lends;      /* who runs it serves what is lent to its team, too */
     atomic_int most; /* threads that may serve it at once */

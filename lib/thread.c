@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <taskgroup/version.h>
 #include <time.h>
 #ifdef __linux__
@@ -37,19 +38,47 @@ static void add_places(cpu_set_t *set)
     (void)set;
 }
 #endif
-/* OMP_PROC_BIND leaves the calling thread with one place. */
-static cpu_set_t processors;
-static bool processors_known;
+static cpu_set_t all;
+static bool all_known;
+_Static_assert(sizeof all == sizeof((struct tg__processors *)0)->set, "one is copied to the other");
 __attribute__((constructor)) static void ask_processors(void)
 {
-    processors_known = sched_getaffinity(0, sizeof processors, &processors) == 0;
-    if (processors_known)
-        add_places(&processors);
+    all_known = sched_getaffinity(0, sizeof all, &all) == 0;
+    if (all_known)
+        add_places(&all);
 }
-static void spread(pthread_attr_t *attributes)
+struct tg__processors tg__processors_all(void)
 {
-    if (processors_known)
-        pthread_attr_setaffinity_np(attributes, sizeof processors, &processors);
+    struct tg__processors processors = {.known = all_known};
+    memcpy(processors.set, &all, sizeof all);
+    return processors;
+}
+struct tg__processors tg__processors_own(void)
+{
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    struct tg__processors processors = {.known = sched_getaffinity(0, sizeof own, &own) == 0};
+    memcpy(processors.set, &own, sizeof own);
+    return processors;
+}
+struct tg__processors tg__processors_move(const struct tg__processors *to)
+{
+    struct tg__processors before = {.known = false};
+    cpu_set_t wanted;
+    if (to == NULL || !to->known)
+        return before;
+    before = tg__processors_own();
+    memcpy(&wanted, to->set, sizeof wanted);
+    bool moves = before.known && memcmp(before.set, to->set, sizeof to->set) != 0;
+    before.known = moves && sched_setaffinity(0, sizeof wanted, &wanted) == 0;
+    return before;
+}
+static void place(pthread_attr_t *attributes, const struct tg__processors *processors)
+{
+    cpu_set_t wanted;
+    memcpy(&wanted, processors->set, sizeof wanted);
+    if (processors->known)
+        pthread_attr_setaffinity_np(attributes, sizeof wanted, &wanted);
 }
 static void set_name(pthread_t thread, const char *name)
 {
@@ -63,9 +92,22 @@ void tg__thread_be_exact(void)
 void tg__thread_be_exact(void)
 {
 }
-static void spread(pthread_attr_t *attributes)
+struct tg__processors tg__processors_all(void)
 {
-    (void)attributes;
+    return (struct tg__processors){.known = false};
+}
+struct tg__processors tg__processors_own(void)
+{
+    return (struct tg__processors){.known = false};
+}
+struct tg__processors tg__processors_move(const struct tg__processors *to)
+{
+    (void)to;
+    return (struct tg__processors){.known = false};
+}
+static void place(pthread_attr_t *attributes, const struct tg__processors *processors)
+{
+    (void)attributes, (void)processors;
 }
 static void set_name(pthread_t thread, const char *name)
 {
@@ -84,14 +126,14 @@ static bool block_signals(sigset_t *before)
     return pthread_sigmask(SIG_SETMASK, &others, before) == 0;
 }
 
-bool tg__thread_make(
-    pthread_t *thread, const char *name, size_t stack, void *(*function)(void *), void *user)
+bool tg__thread_make(pthread_t *thread, const char *name, const struct tg__processors *processors,
+    size_t stack, void *(*function)(void *), void *user)
 {
     pthread_attr_t attributes;
     sigset_t before;
     if (pthread_attr_init(&attributes) != 0)
         return false;
-    spread(&attributes);
+    place(&attributes, processors);
     if (stack >= (size_t)PTHREAD_STACK_MIN)
         pthread_attr_setstacksize(&attributes, stack);
     bool blocked = block_signals(&before);

@@ -182,8 +182,9 @@ static bool make_thread(void)
     if (!forks && pthread_atfork(NULL, NULL, begin_again) != 0)
         return false; /* a child would wait for a thread that it has not */
     forks = true;
+    struct tg__processors all = tg__processors_all(); /* the caller may be bound to one place */
     return sem_init(&calls, 0, 0) == 0 &&
-           tg__thread_make(&thread, "tg-waiter", 0, wait_for_ever, NULL);
+           tg__thread_make(&thread, "tg-waiter", &all, 0, wait_for_ever, NULL);
 }
 
 bool tg__waiter_start(void)

@@ -10,6 +10,9 @@
  * without work the region is closed: libgomp then gets its threads back (the host ends, too), libomp lets them
  * sleep. The next task opens it again, which takes some 50 to 500 µs.
  *
+ * Its threads run on the processors that the thread that makes the pool may run on (its affinity mask), whoever submits
+ * to it later. Where OMP_PROC_BIND binds threads they have the places that OpenMP gives them.
+ *
  * A task is submitted with the options that tasks of a group have: priority, timeout, attempts, start, delay,
  * period, copy, result, and what to do when the queue is full. Who wants to know what became of it asks
  * for a handle, which can be waited for, looked at, and taken back while the task is queued. A failure stops

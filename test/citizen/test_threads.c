@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the library has in a process besides OpenMP's threads: two kinds of threads, with names, blocked signals and
- * all of the process's processors; and no file. Run also with OMP_PROC_BIND, under which main has one place.
+ * the processors of the process, or of the thread that makes a pool; and no file. Run also with OMP_PROC_BIND, under which main has one place.
  */
 #include "../unit/tg_test.h"
 #include <dirent.h>
@@ -182,6 +182,132 @@ START_TEST(the_callers_own_mask_and_processors_are_as_before)
 }
 END_TEST
 
+/* ---- Where a pool runs --------------------------------------------------------------------------- */
+
+/* Threads that are in it at once, and those of them that are on other processors than they should be. */
+struct meeting {
+    cpu_set_t processors;
+    int wanted;
+    atomic_int there, astray;
+};
+
+static int task_meets(tg_task *self, void *arg, void *result)
+{
+    struct meeting *meeting = arg;
+    cpu_set_t own;
+
+    (void)self, (void)result;
+    if (sched_getaffinity(0, sizeof own, &own) != 0 || !CPU_EQUAL(&own, &meeting->processors))
+        atomic_fetch_add(&meeting->astray, 1);
+    atomic_fetch_add(&meeting->there, 1);
+    wait_until(atomic_load(&meeting->there) >= meeting->wanted);
+    return 0;
+}
+
+enum { MEETING = 3 };
+
+/* Runs on so many threads of the pool, or of a group without one. Are they all there? */
+static bool all_are_on(tg_pool *pool, int threads, const cpu_set_t *should)
+{
+    struct meeting meeting = {.processors = *should, .wanted = threads};
+    tg_group *g = tg_group_create(TG_GROUP(.pool = pool, .threads = threads));
+    bool good;
+
+    tg_group_add_many(g, task_meets, (size_t)threads, &meeting, 0, NULL);
+    good = tg_group_run(g) == TG_OK && atomic_load(&meeting.astray) == 0;
+    tg_group_destroy(g);
+    return good;
+}
+
+static bool caller_is_on(const cpu_set_t *should)
+{
+    cpu_set_t own;
+
+    return sched_getaffinity(0, sizeof own, &own) == 0 && CPU_EQUAL(&own, should);
+}
+
+static bool move_to(const cpu_set_t *set)
+{
+    return sched_setaffinity(0, sizeof *set, set) == 0;
+}
+
+static cpu_set_t first_processor(void)
+{
+    cpu_set_t one;
+    size_t first = 0;
+
+    while (!CPU_ISSET(first, &processors))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    return one;
+}
+
+/* Else OpenMP gives each thread a place of its own, or there is only one. */
+static bool have_a_choice(void)
+{
+    return getenv("OMP_PROC_BIND") == NULL && CPU_COUNT(&processors) > 1;
+}
+
+/* With OpenMP begun before main binds itself to one processor, or not. */
+START_TEST(a_pool_runs_on_the_processors_of_the_thread_that_makes_it)
+{
+    cpu_set_t one = first_processor();
+    tg_pool *pool;
+
+    if (!have_a_choice())
+        return;
+    ck_assert(_i == 0 || all_are_on(NULL, MEETING, &processors));
+    ck_assert(move_to(&one));
+    pool = tg_pool_create(TG_POOL(.threads = MEETING));
+    ck_assert(caller_is_on(&one));
+    ck_assert(all_are_on(pool, MEETING, &one));
+    /* Whoever has its threads made again later. */
+    ck_assert(move_to(&processors));
+    assert_status(tg_pool_close(pool, TG_FOREVER, NULL), TG_OK);
+    assert_status(tg_pool_reopen(pool), TG_OK);
+    ck_assert(all_are_on(pool, MEETING, &one));
+    tg_pool_destroy(pool);
+    ck_assert(caller_is_on(&processors));
+    /* libomp has its threads run other regions now; begun on one processor it knows of no others. */
+    ck_assert(_i == 0 || all_are_on(NULL, 3 * MEETING, &processors));
+}
+END_TEST
+
+struct maker {
+    tg_pool *pool;
+    bool moved, stayed, good;
+};
+
+static void *make_pool(void *arg)
+{
+    struct maker *maker = arg;
+    cpu_set_t one = first_processor();
+
+    maker->moved = move_to(&one);
+    maker->pool = tg_pool_create(TG_POOL(.threads = MEETING));
+    maker->stayed = caller_is_on(&one);
+    maker->good = all_are_on(maker->pool, MEETING, &one);
+    return NULL;
+}
+
+/* libomp moves a thread that calls it for the first time to all processors. */
+START_TEST(a_thread_that_makes_a_pool_stays_where_it_was)
+{
+    pthread_t thread;
+    struct maker maker = {0};
+
+    if (!have_a_choice())
+        return;
+    ck_assert(all_are_on(NULL, MEETING, &processors));
+    ck_assert_int_eq(pthread_create(&thread, NULL, make_pool, &maker), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(maker.moved && maker.stayed && maker.good);
+    tg_pool_destroy(maker.pool);
+    ck_assert(all_are_on(NULL, 3 * MEETING, &processors));
+}
+END_TEST
+
 /* ---- Files -------------------------------------------------------------------------------------- */
 
 enum { FILES_LOOKED_AT = 1024 };
@@ -276,6 +402,8 @@ int main(void)
     tcase_add_test(threads, our_threads_have_names_block_signals_and_have_all_processors);
     tcase_add_test(threads, a_pool_takes_its_hosts_with_it);
     tcase_add_test(threads, the_callers_own_mask_and_processors_are_as_before);
+    tcase_add_loop_test(threads, a_pool_runs_on_the_processors_of_the_thread_that_makes_it, 0, 2);
+    tcase_add_test(threads, a_thread_that_makes_a_pool_stays_where_it_was);
     tcase_add_test(files, the_library_opens_no_file);
     tcase_add_exit_test(files, a_task_may_close_every_file_that_there_is, 42);
     tcase_add_test(files, without_a_free_descriptor_everything_goes_on);
