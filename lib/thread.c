@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* CPU masks, names of threads, pthread_cond_clockwait */
+#define _GNU_SOURCE /* CPU masks, names of threads, pthread_cond_clockwait, dladdr */
 #include "thread.h"
 
+#include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <omp.h>
 #include <sched.h>
@@ -159,18 +162,68 @@ bool tg__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, double un
     return true;
 }
 
+/* ---- the stack of OpenMP's threads ---- */
+
+/* libomp's own answer. It is not there with another runtime, or is not that of the one that serves this library. */
+extern size_t kmp_get_stacksize_s(void) __attribute__((weak));
+
+typedef void function(void);
+
+/* Where the file that has the function begins. */
+static const void *file_of(function *of)
+{
+    /* dladdr wants an object pointer; POSIX promises that a function pointer survives the trip. */
+    void *address;
+    Dl_info where;
+    memcpy(&address, &of, sizeof address);
+    return dladdr(address, &where) != 0 ? where.dli_fbase : NULL;
+}
+
+static bool is_libomp(void)
+{
+    return kmp_get_stacksize_s != NULL &&
+           file_of((function *)kmp_get_stacksize_s) == file_of((function *)omp_get_num_threads);
+}
+
+static const char *skip_spaces(const char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    return text;
+}
+
+/* A number and a unit, K if there is none, as libgomp reads them. False: no such thing. */
+static bool read_size(const char *text, size_t *size)
+{
+    static const char units[] = "bkmg";
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (end == text || errno != 0)
+        return false;
+    const char *rest = skip_spaces(end);
+    const char *unit = *rest != '\0' ? strchr(units, tolower((unsigned char)*rest)) : units + 1;
+    rest = skip_spaces(*rest != '\0' ? rest + 1 : rest);
+    if (unit == NULL || *rest != '\0' || number > SIZE_MAX >> 10 * (unit - units))
+        return false;
+    *size = (size_t)number << 10 * (unit - units);
+    return true;
+}
+
+/* libgomp has no call for it. The first variable that it can read counts. */
+static size_t stack_of_libgomp(void)
+{
+    static const char *const names[] = {"OMP_STACKSIZE", "GOMP_STACKSIZE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = getenv(names[i]);
+        size_t size;
+        if (text != NULL && read_size(text, &size))
+            return size;
+    }
+    return 0;
+}
+
 size_t tg__thread_openmp_stack(void)
 {
-    const char *text = getenv("OMP_STACKSIZE");
-    if (text == NULL)
-        return 0;
-    char *unit;
-    unsigned long long size = strtoull(text, &unit, 10);
-    while (*unit == ' ')
-        unit++;
-    int shift = *unit == 'B' || *unit == 'b'   ? 0
-                : *unit == 'M' || *unit == 'm' ? 20
-                : *unit == 'G' || *unit == 'g' ? 30
-                                               : 10; /* K, or nothing */
-    return unit != text && size <= SIZE_MAX >> shift ? (size_t)size << shift : 0;
+    return is_libomp() ? kmp_get_stacksize_s() : stack_of_libgomp();
 }

@@ -11,7 +11,8 @@
  * sleep. The next task opens it again, which takes some 50 to 500 µs.
  *
  * Its threads run on the processors that the thread that makes the pool may run on (its affinity mask), whoever submits
- * to it later. Where OMP_PROC_BIND binds threads they have the places that OpenMP gives them.
+ * to it later. Where OMP_PROC_BIND binds threads they have the places that OpenMP gives them. Each of them has the
+ * stack of an OpenMP thread (OMP_STACKSIZE, GOMP_STACKSIZE, KMP_STACKSIZE).
  *
  * A task is submitted with the options that tasks of a group have: priority, timeout, attempts, start, delay,
  * period, copy, result, and what to do when the queue is full. Who wants to know what became of it asks
