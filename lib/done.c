@@ -92,6 +92,52 @@ static void deliver_in_order(tg_group *group)
     }
 }
 
+/* ---- servers that run ahead ---- */
+
+/*
+ * Memory is to stay flat even if tasks end faster than on_done takes them: a server that finds more than BACKLOG_MOST
+ * of them waiting sleeps until there are BACKLOG_LOW, or until nobody delivers and it does so itself.
+ *
+ * No wake-up is lost. A server counts itself in `ahead` first, and then looks at `backlog` and `delivering`; a thread
+ * that delivers changes one of these first, and then looks at `ahead`. All four are sequentially consistent, so at
+ * least one of the two sees the other. The server looks with the gate locked, and is woken with the gate locked.
+ */
+enum { BACKLOG_MOST = 1024, BACKLOG_LOW = BACKLOG_MOST / 2 };
+
+static void wake_servers(tg_group *group)
+{
+    if (atomic_load(&group->ahead) == 0)
+        return;
+    pthread_mutex_lock(&group->gate);
+    pthread_cond_broadcast(&group->backlog_low);
+    pthread_mutex_unlock(&group->gate);
+}
+
+/* One less. Each way down passes BACKLOG_LOW. */
+static void shorten_backlog(tg_group *group)
+{
+    if (atomic_fetch_sub(&group->backlog, 1) == BACKLOG_LOW + 1)
+        wake_servers(group);
+}
+
+static void sleep_until_low(tg_group *group)
+{
+    pthread_mutex_lock(&group->gate);
+    atomic_fetch_add(&group->ahead, 1);
+    while (atomic_load(&group->backlog) > BACKLOG_LOW && atomic_load(&group->delivering))
+        pthread_cond_wait(&group->backlog_low, &group->gate);
+    atomic_fetch_sub(&group->ahead, 1);
+    pthread_mutex_unlock(&group->gate);
+}
+
+static void keep_up(tg_group *group)
+{
+    while (group->run.store.recycles && atomic_load(&group->backlog) > BACKLOG_MOST) {
+        sleep_until_low(group);
+        tg__done_deliver(group); /* if nobody does */
+    }
+}
+
 /* ---- in order of ending ---- */
 
 static void leave_there(tg_group *group, struct tg__note *note, size_t index)
@@ -128,7 +174,7 @@ static void deliver_as_ended(tg_group *group)
         atomic_store(&note->rank, 1 + atomic_fetch_add(&group->run.ranks, 1));
         call(group, index);
         release(group, index);
-        atomic_fetch_sub(&group->backlog, 1);
+        shorten_backlog(group);
     }
 }
 
@@ -154,6 +200,7 @@ void tg__done_deliver(tg_group *group)
         else
             deliver_as_ended(group);
         atomic_store(&group->delivering, false);
+        wake_servers(group);
         /* From here on the tasks are another one's, who may recycle them: only a number tells whether something ended
            just before that, and was left to us. */
     } while (atomic_load(&group->told) != seen);
@@ -175,17 +222,6 @@ void tg__done_make_room(tg_group *group)
     if (group->options.queue != 0) {
         atomic_fetch_sub(&group->outstanding, 1);
         tg__room_made(group);
-    }
-}
-
-/* Memory is to stay flat even if tasks add tasks faster than on_done takes them: who runs ahead waits
-   for who delivers, or takes his place. */
-static void keep_up(tg_group *group)
-{
-    enum { BACKLOG_MOST = 1024 };
-    while (group->run.store.recycles && atomic_load(&group->backlog) > BACKLOG_MOST) {
-        sched_yield();
-        tg__done_deliver(group);
     }
 }
 

@@ -162,6 +162,7 @@ tg_group *tg_group_create(const tg_group_options *options)
     tg__store_init(&group->run.store, o.result_size, o.results, o.capacity);
     pthread_mutex_init(&group->gate, NULL);
     pthread_cond_init(&group->room, NULL);
+    pthread_cond_init(&group->backlog_low, NULL);
     pthread_cond_init(&group->quiet, NULL);
     if (o.shared != NULL)
         tg__limit_hold(o.shared);
@@ -181,6 +182,7 @@ void tg__group_free(tg_group *group)
     tg_limit_destroy(group->options.shared);
     pthread_mutex_destroy(&group->gate);
     pthread_cond_destroy(&group->room);
+    pthread_cond_destroy(&group->backlog_low);
     pthread_cond_destroy(&group->quiet);
     tg__store_free(&group->run.store);
     tg__failures_free(&group->run.failures);

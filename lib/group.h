@@ -85,6 +85,8 @@ struct tg_group {
     atomic_size_t delivered; /* in order: indices below */
     atomic_size_t finished;  /* else: the last that has ended and waits, its index + 1; or 0 */
     atomic_size_t backlog;   /* of those: how many */
+    atomic_int ahead;        /* servers that sleep at the gate until it is low, see done.c */
+    pthread_cond_t backlog_low;
 
     size_t *order; /* of the successes, by completion; NULL: not asked for yet */
     size_t order_count;

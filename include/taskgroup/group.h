@@ -76,6 +76,7 @@ enum {
     /** A task's record is used again when it has ended: memory stays flat, however many are added
         during a scope. What became of a task can then only be read in on_done, its result too; of
         failures that are not the run's own the first 1000 are kept; ids and caller's results are refused.
+        Threads that are a thousand tasks ahead of a slow on_done sleep until half of these are done.
         A long stream also wants `.queue`, with TG_GROUP_IN_ORDER `.ahead`, and usually `.copy`. */
     TG_GROUP_RECYCLE = 1u << 3,
     /** Tasks, and groups that run in them, are not told when the group stops: what has started finishes
