@@ -20,7 +20,19 @@ static void *without_const(const void *arg)
 
 /* ---- saying no ---- */
 
-/* Refuses an add, and remembers that if the batch is incomplete without it. */
+/* The batch is incomplete without what was refused: so the run is. */
+static void lose(tg_group *group, tg_status status, const char *text)
+{
+    tg__lock_take(&group->lock);
+    if (!group->kept.on && tg__group_loses(group)) {
+        group->lost = status;
+        snprintf(group->error_text, sizeof group->error_text, "%s", text);
+    }
+    tg__lock_give(&group->lock);
+}
+
+/* Refuses an add. Two refusals are not remembered: one of a full queue or a closed pool, which was asked for or says it
+   all, and a duplicate, without which the batch is complete. (What has stopped turns away: tg__add_check_open().) */
 tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, ...)
 {
     char text[sizeof group->error_text];
@@ -28,38 +40,46 @@ tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    tg__lock_take(&group->lock);
-    bool incomplete = status >= TG_INVALID && status != TG_DUPLICATE && !group->kept.on;
-    if (incomplete && tg__group_loses(group)) {
-        group->lost = status;
-        memcpy(group->error_text, text, sizeof text);
-    }
-    tg__lock_give(&group->lock);
+    if (status >= TG_INVALID && status != TG_DUPLICATE)
+        lose(group, status, text);
     return tg__refuse(status, "%s", text);
 }
 
-/* Says what an add of `many` tasks was refused for. */
-tg_status tg__add_explain(
-    tg_group *group, tg_status status, const char *call, size_t many, uint64_t id)
+/* The caller's array ends. */
+static tg_status refuse_slot(tg_group *group, const char *call, size_t many)
 {
+    char text[sizeof group->error_text];
+    snprintf(text, sizeof text, "%s: %zu more than the %zu slots of results", call, many,
+        group->options.capacity);
+    lose(group, TG_FULL, text);
+    return tg__refuse(TG_FULL, "%s", text);
+}
+
+/* Says what an add of `many` tasks was refused for. */
+tg_status tg__add_explain(tg_group *group, tg_status status, const struct tg__addition *a)
+{
+    const char *call = a->call;
     switch (status) {
     case TG_DUPLICATE:
-        return tg__add_refuse(group, status, "%s: id %llu is taken", call, (unsigned long long)id);
+        return tg__add_refuse(
+            group, status, "%s: id %llu is taken", call, (unsigned long long)a->o.id);
     case TG_CLOSED:
         return tg__add_refuse(
             group, status, "%s: the %s has stopped", call, group->kept.on ? "pool" : "group");
     case TG_CANCELLED:
         return tg__add_refuse(group, status, "%s: the group stopped while there was no room", call);
     case TG_FULL:
-        if (group->options.results == NULL)
-            return tg__add_refuse(group, status, "%s: the queue of %ld is full", call,
-                group->options.queue > 0 ? group->options.queue : 0);
-        return tg__add_refuse(group, status, "%s: %zu more than the %zu slots of results", call,
-            many, group->options.capacity);
+        if (a->no_slot)
+            return refuse_slot(group, call, a->count);
+        return tg__add_refuse(group, status, "%s: the queue of %ld is full", call,
+            group->options.queue > 0 ? group->options.queue : 0);
     case TG_TOO_LARGE:
-        return tg__add_refuse(group, status, "%s: %zu tasks are too many", call, many);
+        return tg__add_refuse(group, status, "%s: %zu tasks are too many", call, a->count);
     case TG_NO_SYSTEM:
         return tg__add_refuse(group, status, "%s: the system has no thread left", call);
+    case TG_INVALID:
+        return tg__add_refuse(
+            group, status, "%s: weight %zu is more than the task around holds", call, a->o.weight);
     default:
         return tg__add_refuse(group, status, "%s: out of memory", call);
     }
@@ -94,7 +114,7 @@ static tg_status check_times(tg_group *group, const char *call, const tg_task_op
         return tg__add_refuse(
             group, TG_INVALID, "%s: TG_TASK_BACKGROUND without start, delay or period", call);
     if ((has_time(o) || (o->attempts != 0 && o->backoff > 0)) && !tg__waiter_start())
-        return tg__add_explain(group, TG_NO_SYSTEM, call, 1, 0);
+        return tg__add_refuse(group, TG_NO_SYSTEM, "%s: the system has no thread left", call);
     return TG_OK;
 }
 
@@ -251,6 +271,12 @@ static bool has_stopped(tg_group *group)
            TG_OK;
 }
 
+/* A task was refused because the group has stopped: the run, this one or the next, is not OK. */
+static void turn_away(tg_group *group)
+{
+    group->turned_away |= tg__group_loses(group);
+}
+
 /* May tasks be added? */
 tg_status tg__add_check_open(tg_group *group)
 {
@@ -258,7 +284,7 @@ tg_status tg__add_check_open(tg_group *group)
         return TG_CLOSED;
     if (!group->doomed && group->answer == TG_OK && !has_stopped(group))
         return TG_OK;
-    group->turned_away = group->running;
+    turn_away(group);
     return TG_CLOSED;
 }
 
@@ -302,6 +328,7 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
     if ((a->o.id != 0 && !tg__ids_reserve(&group->ids)) || !reserve(group, a))
         return TG_NO_MEMORY;
     tg_status status = store(group, a, flags);
+    a->no_slot = status == TG_FULL;
     if (status != TG_OK)
         return status;
     if (a->o.id != 0)
@@ -399,6 +426,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         }
     }
     struct tg__grip grip = tg__group_grip(group);
+    group->waiting += way == TG_FULL_WAIT;
     bool visits = group->kept.on && (way == TG_FULL_RUN || way == TG_FULL_DROP);
     if (visits) /* a pool's region, or the pool, does not end meanwhile */
         group->kept.guests++;
@@ -412,6 +440,11 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         if (a->until == 0) /* the first time */
             a->until = a->o.patience > 0 ? tg_time_now() + a->o.patience : (double)INFINITY;
         status = tg__room_wait(group, a->until);
+        tg__lock_take(&group->lock);
+        group->waiting--;
+        if (status == TG_CANCELLED)
+            turn_away(group);
+        tg__lock_give(&group->lock);
         return status == TG_OK ? TG_BUSY : status;
     }
     if (status == TG_OK && way == TG_FULL_RUN)
@@ -443,7 +476,7 @@ static tg_status add(tg_group *group, struct tg__addition *a)
     tg_status status;
     bool each = a->range && group->run.store.recycles;
     if (!tg__add_extras(a, each))
-        return tg__add_explain(group, TG_NO_MEMORY, a->call, a->count, 0);
+        return tg__add_explain(group, TG_NO_MEMORY, a);
     classify(group, a);
     do
         status = try_to_add(group, a);
@@ -453,10 +486,7 @@ static tg_status add(tg_group *group, struct tg__addition *a)
         return TG_OK;
     }
     tg__add_free_extras(a, a->count);
-    if (status == TG_INVALID)
-        return tg__add_refuse(group, status, "%s: weight %zu is more than the task around holds",
-            a->call, a->o.weight);
-    return tg__add_explain(group, status, a->call, a->count, a->o.id);
+    return tg__add_explain(group, status, a);
 }
 
 tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
@@ -483,11 +513,10 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
         return tg__refuse_null("tg_group_add", "group");
     if (function == NULL)
         return tg__add_refuse(group, TG_INVALID, "tg_group_add: function is NULL");
-    if (group->options.queue != 0 || group->options.shared != NULL) {
-        struct tg__addition a = {
-            .call = "tg_group_add", .function = function, .items = without_const(arg), .count = 1};
+    struct tg__addition a = {
+        .call = "tg_group_add", .function = function, .items = without_const(arg), .count = 1};
+    if (group->options.queue != 0 || group->options.shared != NULL)
         return add(group, &a);
-    }
     tg__lock_take(&group->lock);
     tg_status status = tg__add_check_open(group);
     bool live = tg__group_is_live(group);
@@ -495,7 +524,8 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
         status = tg__store_add(&group->run.store, function, without_const(arg), 0, NULL, live);
     if (!live || status != TG_OK) {
         tg__lock_give(&group->lock);
-        return status == TG_OK ? TG_OK : tg__add_explain(group, status, "tg_group_add", 1, 0);
+        a.no_slot = status == TG_FULL;
+        return status == TG_OK ? TG_OK : tg__add_explain(group, status, &a);
     }
     struct tg__grip grip = tg__group_grip_to_call(group);
     tg__lock_give(&group->lock);

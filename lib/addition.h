@@ -16,6 +16,7 @@ struct tg__addition {
     uint64_t key;              /* if it stands apart */
     double until;              /* it waits for room; 0: has not waited yet */
     size_t first;              /* its index */
+    bool no_slot;              /* refused because the caller's array ends */
     struct tg__handle *handle; /* who waits for its end, or NULL */
     struct tg__extra *extra;   /* of one task or a range; NULL: none */
     struct tg__extra **extras; /* of each of several that will be recycled; NULL: none */
@@ -44,7 +45,6 @@ tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, 
     TG_PRINTF(3, 4);
 
 /* The same in words of its own. */
-tg_status tg__add_explain(
-    tg_group *group, tg_status status, const char *call, size_t many, uint64_t id);
+tg_status tg__add_explain(tg_group *group, tg_status status, const struct tg__addition *a);
 
 #endif

@@ -68,12 +68,13 @@ static atomic_size_t *tally(struct tg__run *run, tg_status status)
     }
 }
 
-/* Was told by its group first: that is why it stopped, whatever its own clock says. */
+/* Its group has stopped first: that is why the task has, whether it asked or was told otherwise (by a nested group, a
+   hook), and whatever its own clock says. */
 static tg_status status_of(const tg_task *self, int code, double now)
 {
     if (self->landing != NULL && self->landing->signal != 0)
         return TG_CRASHED;
-    if (code != 0 && self->told)
+    if (code != 0 && (self->told || tg__runner_has_stopped(self)))
         return TG_CANCELLED;
     if (now > self->until)
         return TG_TIMED_OUT;
@@ -95,15 +96,20 @@ static double rest_of_period(struct tg__extra *extra)
     return extra->due - now;
 }
 
-/* Is it started again: after a failure, or because it has a period? */
+/* May it be started again: after a failure, or because it has a period? */
+static bool wants_again(const tg_task *self, const struct tg__view *task, tg_status status)
+{
+    const struct tg__extra *extra = task->extra;
+    if (extra == NULL || status == TG_CANCELLED)
+        return false;
+    if (status == TG_OK)
+        return extra->period > 0 && !atomic_load(&extra->last);
+    return has_another_attempt(self, extra);
+}
+
 static bool start_again(tg_task *self, const struct tg__view *task, tg_status status, int code)
 {
     struct tg__extra *extra = task->extra;
-    if (extra == NULL || status == TG_CANCELLED || tg__context_status(self->run->context) != TG_OK)
-        return false;
-    bool periodic = extra->period > 0 && !atomic_load(&extra->last);
-    if (status == TG_OK ? !periodic : !has_another_attempt(self, extra))
-        return false;
     double delay =
         status == TG_OK ? rest_of_period(extra) : backoff(extra, self->index, self->attempt);
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
@@ -122,13 +128,20 @@ void tg__careful_busy(tg_task *self, double now)
     tg__lock_give(&times->lock);
 }
 
-static void keep_times(tg_task *self, struct tg__note *note, double now)
+/* The end of a task, for all who look: on_done looks at the state beside a flag. Of a failed one under the lock of
+   failures, so that its rank, its place for on_done and its place among them agree. */
+static void finish(void *user)
 {
-    note->start = self->start;
-    note->end = now;
-    tg__runner_rank(self->run, note);
-    if (self->kind == TG__SERVER)
-        tg__careful_busy(self, now);
+    const struct tg__ending *ending = user;
+    const struct tg__view *task = ending->task;
+    struct tg__run *run = ending->self->run;
+    if (task->note != NULL)
+        tg__runner_rank(run, task->note);
+    atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
+    atomic_fetch_add_explicit(tally(run, ending->status), 1, memory_order_relaxed);
+    atomic_store(task->state, TG__STATE(ending->status));
+    if (run->ranks_later) /* it only takes its place there */
+        run->left(run, task, ending->self->index);
 }
 
 bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
@@ -141,16 +154,27 @@ bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
         tg__context_drop(self->own);
         self->own = NULL;
     }
-    if (start_again(self, task, status, code))
-        return false;
-    if (task->note != NULL)
-        keep_times(self, task->note, now);
-    atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
-    if (status != TG_OK && status != TG_CANCELLED)
-        self->stops |= tg__runner_fail(self, task, status, code);
-    atomic_fetch_add_explicit(tally(run, status), 1, memory_order_relaxed);
-    atomic_store(task->state, TG__STATE(status)); /* on_done looks at it beside a flag */
-    if (run->left != NULL)
+    if (wants_again(self, task, status)) {
+        if (tg__context_status(self->run->context) == TG_OK) {
+            if (start_again(self, task, status, code))
+                return false;
+        } else if (status != TG_OK) {
+            status =
+                TG_CANCELLED; /* it had another attempt: what stopped the group is why it has none */
+        }
+    }
+    if (task->note != NULL) {
+        task->note->start = self->start;
+        task->note->end = now;
+        if (self->kind == TG__SERVER)
+            tg__careful_busy(self, now);
+    }
+    struct tg__ending ending = {self, task, status, code};
+    if (status == TG_OK || status == TG_CANCELLED)
+        finish(&ending);
+    else
+        self->stops |= tg__runner_fail(&ending, finish);
+    if (run->left != NULL && !run->ranks_later)
         run->left(run, task, self->index);
     if (status == TG_OK)
         self->stops |= tg__runner_succeed(run);

@@ -123,8 +123,8 @@ static void append(struct tg__failures *failures, struct tg__failure *failure)
         chain(failures->buckets, failures->bucket_count, failure);
 }
 
-const struct tg__failure *tg__failures_add(
-    struct tg__failures *failures, const tg_error *error, bool required)
+const struct tg__failure *tg__failures_add(struct tg__failures *failures, const tg_error *error,
+    bool required, void (*end)(void *user), void *user)
 {
     struct tg__failure *failure = new_failure(error);
     pthread_mutex_lock(&failures->lock);
@@ -139,6 +139,7 @@ const struct tg__failure *tg__failures_add(
         append(failures, failure);
     if (failure != NULL && first)
         failures->first = failure;
+    end(user);
     size_t wanted = failure != NULL ? wanted_buckets(failures) : 0;
     pthread_mutex_unlock(&failures->lock);
     if (wanted > 0)

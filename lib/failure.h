@@ -35,9 +35,11 @@ void tg__failures_free(struct tg__failures *failures);
 /*
  * Records a failure, from any thread. Texts are copied: without memory the message is cut, or the
  * failure is missing in the list. Returns the failure if it is the first required one, else NULL.
+ * `end(user)` is called under the lock: what it hands out in order (ranks, places in other lists)
+ * is in the order of this list. It may take no lock but spin locks that are leaves.
  */
-const struct tg__failure *tg__failures_add(
-    struct tg__failures *failures, const tg_error *error, bool required);
+const struct tg__failure *tg__failures_add(struct tg__failures *failures, const tg_error *error,
+    bool required, void (*end)(void *user), void *user);
 
 /* The failure of the task with this index, or NULL: takes the same time however many there are. */
 const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index);

@@ -130,6 +130,7 @@ static void forget(tg_group *group)
     free_holds(group);
     group->lost = TG_OK;
     group->lost_code = 0;
+    group->turned_away = false;
     atomic_store_explicit(&group->delivers, false, any);
     group->settled = 0;
     group->answer = TG_OK;

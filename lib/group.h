@@ -32,7 +32,8 @@ struct tg_group {
     bool doomed;      /* destroyed while running */
     bool watchable;   /* from before a run until it has ended */
     bool watched;     /* the hook is set: somebody looks after a group that sleeps */
-    bool turned_away; /* an add came too late for the run: it is incomplete */
+    bool turned_away; /* a task was refused since it had stopped: the run is incomplete */
+    size_t waiting;   /* adds that wait for room: refused, too, if it stops */
     tg_status
         lost; /* an add was refused: so is the run; or on_done or a body has failed after a stop */
     int lost_code;

@@ -70,6 +70,6 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
         return hold;
     free(hold);
     tg__add_free_extras(&a, 1);
-    tg__add_explain(group, status, a.call, 1, a.o.id);
+    tg__add_explain(group, status, &a);
     return NULL;
 }

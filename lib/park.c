@@ -6,18 +6,19 @@
 
 #include <math.h>
 
+/* Without pthread_mutex_init(), which may fail. */
 void tg__park_init(struct tg__parker *parker)
 {
-    pthread_mutex_init(&parker->lock, NULL);
-    pthread_cond_init(&parker->condition, NULL);
-    atomic_init(&parker->notified, false);
-    parker->asleep = false;
+    *parker = (struct tg__parker){
+        .lock = PTHREAD_MUTEX_INITIALIZER, .condition = PTHREAD_COND_INITIALIZER};
 }
 
 void tg__park_fini(struct tg__parker *parker)
 {
-    pthread_mutex_destroy(&parker->lock);
-    pthread_cond_destroy(&parker->condition);
+    if (parker->locked)
+        pthread_mutex_destroy(&parker->lock);
+    if (parker->slept)
+        pthread_cond_destroy(&parker->condition);
 }
 
 static bool is_notified(struct tg__parker *parker)
@@ -33,7 +34,7 @@ bool tg__park(struct tg__parker *parker, int spins, double until)
     if (!is_notified(parker)) {
         bool waits = true;
         pthread_mutex_lock(&parker->lock);
-        parker->asleep = true;
+        parker->asleep = parker->locked = parker->slept = true;
         while (waits && !is_notified(parker)) {
             if (until < (double)INFINITY)
                 waits = tg__thread_wait(&parker->condition, &parker->lock, until);
@@ -49,6 +50,7 @@ bool tg__park(struct tg__parker *parker, int spins, double until)
 void tg__park_notify(struct tg__parker *parker)
 {
     pthread_mutex_lock(&parker->lock);
+    parker->locked = true;
     atomic_store_explicit(&parker->notified, true, memory_order_release);
     if (parker->asleep)
         pthread_cond_signal(&parker->condition);

@@ -17,6 +17,7 @@ struct tg__parker {
     pthread_cond_t condition;
     atomic_bool notified;
     bool asleep;
+    bool locked, slept; /* ever: what was never used is not to be destroyed */
 };
 
 void tg__park_init(struct tg__parker *parker);

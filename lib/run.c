@@ -77,7 +77,7 @@ static tg_status prepare(tg_group *group, int places)
     group->answer_error = NULL;
     free(group->order);
     group->order = NULL;
-    bool empty = tg__store_count(&run->store) == group->settled;
+    bool empty = tg__store_count(&run->store) == group->settled && !group->turned_away;
     if (empty && group->body == NULL && (o->need == 0 || group->settled > 0))
         return TG_OK;
     if (places == 0)
@@ -93,7 +93,6 @@ static tg_status prepare(tg_group *group, int places)
     if (!group->kept.on && (status = set_surroundings(group)) != TG_OK)
         return status;
     group->watchable = true;
-    group->turned_away = false;
     if (!group->kept.on) /* whose tasks may be away meanwhile */
         atomic_store(&group->slots.used, 0);
     group->threads_asked = o->threads > 0 ? o->threads : places;
@@ -158,8 +157,8 @@ static tg_status conclude(tg_group *group)
     tg_status cause = tg__context_noticed(&group->context);
     bool called_off = atomic_load(&run->called_off), enough = atomic_load(&run->enough);
     bool itself = enough || called_off || atomic_load(&run->stopped_itself);
-    bool undone =
-        group->settled > group->ended || atomic_load(&run->cancelled) > 0 || group->turned_away;
+    bool undone = group->settled > group->ended || atomic_load(&run->cancelled) > 0 ||
+                  group->turned_away || group->waiting > 0;
     bool from_outside = cause != TG_OK && undone && !itself;
     bool reached = run->need > 0 && atomic_load(&run->successes) >= run->need;
     group->skipped = group->settled - group->ended;

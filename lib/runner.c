@@ -108,17 +108,25 @@ static const char *message_of(const tg_task *self, char text[64], tg_status stat
     return text;
 }
 
-bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status status, int code)
+bool tg__runner_has_stopped(const tg_task *self)
+{
+    return !self->run->shield && tg__context_status(self->run->context) != TG_OK;
+}
+
+bool tg__runner_fail(const struct tg__ending *ending, void (*end)(void *ending))
 {
     char text[64];
-    bool crashed = status == TG_CRASHED;
+    const tg_task *self = ending->self;
+    const struct tg__view *task = ending->task;
+    struct tg__ending copy = *ending;
+    bool crashed = ending->status == TG_CRASHED;
     tg_error error = {
-        .status = status,
-        .code = code,
+        .status = ending->status,
+        .code = ending->code,
         .index = self->index,
         .id = task->extra != NULL ? task->extra->id : 0,
         .name = task->extra != NULL ? task->extra->name : "",
-        .message = message_of(self, text, status, code),
+        .message = message_of(self, text, ending->status, ending->code),
         .signal = crashed ? self->landing->signal : 0,
         .attempts = self->attempt > 0 ? self->attempt : 1,
         .address = crashed ? self->landing->address : NULL,
@@ -127,10 +135,12 @@ bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status statu
     struct tg__run *run = self->run;
     if (run->forgets) {
         tg__handle_say(task->extra != NULL ? atomic_load(&task->extra->handle) : NULL, &error);
+        end(&copy);
         return false;
     }
     bool required = (task->flags & TG_TASK_OPTIONAL) == 0;
-    const struct tg__failure *first = tg__failures_add(&run->failures, &error, required);
+    const struct tg__failure *first =
+        tg__failures_add(&run->failures, &error, required, end, &copy);
     if (first == NULL || run->keep_going || !tg__context_stop(run->context, &first->error))
         return false;
     atomic_store(&run->stopped_itself, true);
@@ -152,17 +162,25 @@ bool tg__runner_succeed(struct tg__run *run)
     return true;
 }
 
+static void store_end(void *user)
+{
+    const struct tg__ending *ending = user;
+    const struct tg__view *task = ending->task;
+    atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
+    atomic_store_explicit(task->state, TG__STATE(ending->status), memory_order_release);
+}
+
 static void end_badly(tg_task *self, const struct tg__view *task, int code)
 {
-    tg_status status = self->told ? TG_CANCELLED : TG_FAILED;
+    self->told |= tg__runner_has_stopped(self);
+    struct tg__ending ending = {self, task, self->told ? TG_CANCELLED : TG_FAILED, code};
     if (self->told) {
         self->cancelled++;
+        store_end(&ending);
     } else {
         self->failed++;
-        self->stops |= tg__runner_fail(self, task, status, code);
+        self->stops |= tg__runner_fail(&ending, store_end);
     }
-    atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
-    atomic_store_explicit(task->state, TG__STATE(status), memory_order_release);
 }
 
 static inline bool is_careful(const struct tg__run *run, const struct tg__view *task)

@@ -135,8 +135,19 @@ bool tg__careful_end(tg_task *self, const struct tg__view *task, int code);
 /* The time that it has had its thread. */
 void tg__careful_busy(tg_task *self, double now);
 
-/* A task has failed as `status` says. True: and so the group stops. */
-bool tg__runner_fail(tg_task *self, const struct tg__view *task, tg_status status, int code);
+/* The group, or something above it, has stopped: a task that then returns other than 0 is cancelled, whether it has
+   asked or not. Not in a shield. */
+bool tg__runner_has_stopped(const tg_task *self);
+
+/* A task that fails, as `status` says: `end` gives it its place among those that have ended, in the order in which failures
+   are kept. True: and so the group stops. */
+struct tg__ending {
+    tg_task *self;
+    const struct tg__view *task;
+    tg_status status;
+    int code;
+};
+bool tg__runner_fail(const struct tg__ending *ending, void (*end)(void *ending));
 void tg__runner_forget_message(tg_task *self);
 
 /* A task has ended: its rank, unless on_done's order gives it. */

@@ -30,10 +30,14 @@
  *  all had ended OK before that       -            -                 -          OK
  *  on_done or a scope's body fails    -            finish, see it    SKIPPED    FAILED, its code
  * "Finish, see it": tg_task_check() tells them, hooks fire; nobody is interrupted. One that finishes with
- * 0 is OK and its result is valid, whenever that was; one that was told to stop and returns other
- * than 0 is CANCELLED, and never replaces the error that stopped the group. Results of tasks that
+ * 0 is OK and its result is valid, whenever that was. One that returns other than 0 after its group, or
+ * anything above it, has stopped is CANCELLED, whether it asked or not, and never replaces the error that
+ * stopped the group (in a group with TG_GROUP_SHIELD it is FAILED). Results of tasks that
  * have ended stay, the failing one's own too; slots of skipped ones are zero (in the caller's array:
  * untouched). Tasks that wait for their next attempt are CANCELLED when the group stops.
+ *
+ * Failures, ranks and calls of on_done (but for TG_GROUP_IN_ORDER) are in one order of completion; a failed
+ * run's error is the required failure that is first in it.
  *
  * "Stopped" means that no task starts any more: the check is one atomic flag, looked at before each
  * start, so it does not depend on OMP_CANCELLATION; where that is on, `omp cancel taskgroup` is
@@ -159,7 +163,8 @@ typedef struct tg_group_options {
     tg_worker_init_fn *worker_init; /**< makes what tg_task_local() answers; NULL: nothing */
     tg_worker_fini_fn *worker_fini; /**< frees it; NULL: nothing */
     tg_pool *
-        pool; /**< whose threads run the group; it must outlive the runs. NULL: the threads of who runs it */
+        pool; /**< whose threads run the group; it must outlive the runs. In a task the group is below that task all the
+                 same. NULL: the threads of who runs it */
 } tg_group_options;
 
 #ifndef __cplusplus
@@ -173,8 +178,8 @@ typedef struct tg_report {
     size_t
         added; /**< tasks in the group: the sum of the eight counts that follow, exactly, when it is not running */
     size_t ok;         /**< returned 0 */
-    size_t failed;     /**< returned other than 0 without having been told to stop */
-    size_t cancelled;  /**< told to stop, and returned other than 0 */
+    size_t failed;     /**< returned other than 0 before the group stopped */
+    size_t cancelled;  /**< returned other than 0 after the group had stopped, or was taken back */
     size_t skipped;    /**< never started, and never will */
     size_t not_run;    /**< added after the last run, or while it runs: not started yet */
     int threads_asked; /**< threads of the last run: asked for … */
@@ -232,10 +237,14 @@ TG_API tg_status tg_group_reset(tg_group *group);
  *
  * Before a run the task waits for it. While the group runs, tasks of the group (and any other
  * thread) may add: the new task starts as soon as a thread is free, never inside the call. An add
- * from outside that comes just after the run's end is kept for the next run. A lost add is
- * remembered: after TG_INVALID, TG_TOO_LARGE or TG_NO_MEMORY the next run refuses with that status (and the
- * one that goes on ends with it, unless it fails otherwise),
- * so a batch never runs incompletely and add needs no check.
+ * from outside that comes just after the run's end is kept for the next run.
+ *
+ * A refused add is remembered, so a batch never runs incompletely and add needs no check. After
+ * TG_INVALID, TG_TOO_LARGE, TG_NO_MEMORY, or TG_FULL of the caller's result array, the next run refuses
+ * with that status (and the one that goes on ends with it, unless it fails otherwise). After TG_CLOSED or
+ * TG_CANCELLED of a group that was cancelled, or whose time was up, this run or the next one returns what
+ * stopped it. Not remembered are refusals that were asked for (TG_FULL_REFUSE, `.patience`), TG_DUPLICATE,
+ * and what comes after `.need` was reached.
  *
  * With `.queue`, while the group runs: who finds the queue full waits for room (the body of a scope
  * runs tasks meanwhile, another thread only waits), or what tg_task_options.when_full says. Tasks of
@@ -259,12 +268,12 @@ TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void 
  * @param group    the group; @param function the task's function; @param arg handed to it.
  * @param options  NULL: as tg_group_add().
  * @param index    out: the task's index, TG_NO_INDEX on failure; NULL: not wanted.
- * @return as tg_group_add(); TG_DUPLICATE (the id is taken: not remembered, the batch is complete);
+ * @return as tg_group_add(); TG_DUPLICATE (the id is taken);
  *         TG_INVALID also for options that make no sense (a negative or not-a-number time, a priority out of
  *         bounds, a weight without shared limit, or beyond what the task around a run holds, an id or a `result` with TG_GROUP_RECYCLE); TG_TOO_LARGE also
  *         for a weight beyond the shared limit's budget, and for a `copy` that cannot be; TG_FULL with TG_FULL_REFUSE or after `.patience`;
  *         TG_UNSUPPORTED (unknown flags); TG_NO_SYSTEM (attempts with a backoff, and no waiter thread
- *         could be made). All but FULL and DUPLICATE are remembered like TG_INVALID.
+ *         could be made). tg_group_add() says which are remembered.
  * Context: as tg_group_add(). Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
@@ -311,8 +320,11 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
 TG_API tg_status tg_group_run(tg_group *group);
 
 /**
- * Begins to run a group over a pool (tg_group_options.pool), and returns at once: the pool's threads serve it beside
- * the pool's own tasks and other groups. Whoever wants the answer calls tg_group_wait().
+ * Begins to run a group over a pool (tg_group_options.pool), and returns at once: the pool's threads serve it in turn with
+ * the pool's own tasks and other groups. tg_group_wait() returns the answer.
+ *
+ * The group may outlive the task that starts it: so nothing of that task reaches it (its cancel, timeout, guard, loan).
+ * Give it what is to stop it as `.context`. A group that tg_group_run() runs over a pool is below the task, as any other.
  *
  * @param group the group.
  * @return TG_OK: it runs, or there was nothing to run; TG_BUSY: it runs already; TG_CLOSED: the pool is closed;
@@ -322,12 +334,14 @@ TG_API tg_status tg_group_run(tg_group *group);
 TG_API tg_status tg_group_start(tg_group *group);
 
 /**
- * Waits for the end of what tg_group_start() has begun. The calling thread only waits. (In serial code and in
+ * Waits for the end of what tg_group_start() has begun. A thread of a team that is in a task (of this pool, or of any
+ * group) runs tasks of the group and of groups below it meanwhile; any other thread only waits. (In serial code and in
  * regions a run cannot be left, since the team's threads are the program's own: there is nothing to wait for.)
  *
  * @param group   the group; @param timeout seconds; 0: looks only; TG_FOREVER.
  * @return what tg_group_run() would answer; TG_RUNNING: it has not ended within `timeout`, and goes on;
- *         TG_BUSY: called in one of its own tasks or callbacks, to wait; TG_INVALID: NULL, a timeout that is
+ *         TG_BUSY: called, to wait, in one of its own tasks or callbacks, or in a task that it waits for;
+ *         TG_INVALID: NULL, a timeout that is
  *         negative or not a number, or it was never started.
  * Context: anywhere but signal handlers. Thread safety: safe, also several at once. Since: 0.1.
  */

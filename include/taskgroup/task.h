@@ -128,8 +128,8 @@ TG_API tg_task *tg_task_current(void);
  * the latter. Cheap enough for an inner loop: a few loads, and a clock read
  * (25 ns) if there is a deadline.
  *
- * A task that was told so and then returns other than 0 ends as TG_CANCELLED, not as TG_FAILED; one
- * that returns 0 has finished its work all the same and is TG_OK.
+ * A task that returns other than 0 after its group has stopped ends as TG_CANCELLED, not as TG_FAILED, whether
+ * it has asked or not; one that returns 0 has finished its work all the same and is TG_OK.
  *
  * @param self the running task.
  * @return TG_OK: go on; TG_FAILED, TG_CRASHED, TG_CANCELLED, TG_TIMED_OUT: what stopped the group (TG_CANCELLED

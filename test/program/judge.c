@@ -48,10 +48,14 @@ static unsigned allowed_after_start(const struct step *step, bool stopped)
                                 step->ending == END_SLEEP);
     bool fails = step->was.returned != 0 || crashes;
     bool given_up = stopped || step->background || atomic_load(&step->plan->was.taken) > 0;
+    bool shielded = (step->plan->options.flags & TG_GROUP_SHIELD) != 0;
     unsigned set = crashes          ? BIT(TG_CRASHED)
                    : !fails         ? BIT(TG_OK)
                    : step->was.told ? BIT(TG_CANCELLED)
                                     : BIT(TG_FAILED);
+
+    if (fails && !crashes && stopped && !shielded) /* whether it asked or not */
+        set |= BIT(TG_CANCELLED);
 
     if (fails && tries_again(step)) /* else it would have been */
         set = given_up ? set | BIT(TG_CANCELLED) : 0;
@@ -270,6 +274,12 @@ static void judge_failure(const struct plan *plan, const tg_error *error)
         hold(plan, !((const struct step *)outcome.arg)->optional);
 }
 
+/* Perhaps: where a full queue refuses, too, nobody can tell which of them it was. */
+static bool array_was_full(const struct plan *plan)
+{
+    return plan->caller_array && atomic_load(&plan->was.full) > 0;
+}
+
 static void judge_answer(
     const struct plan *plan, tg_status answer, const struct tally *tally, bool outside)
 {
@@ -299,7 +309,7 @@ static void judge_answer(
     else if (answer == TG_INVALID)
         hold(plan, plan->below_shares);
     else
-        hold(plan, answer == lost);
+        hold(plan, answer == lost || (answer == TG_FULL && array_was_full(plan)));
     if (!cancelled && !keep_going && plan->options.need == 0 && tally->required_failed > 0)
         hold(plan, answer != TG_CANCELLED && answer != TG_OK);
 }
@@ -323,7 +333,8 @@ static bool was_refused(const struct plan *plan, tg_status answer)
         starts += atomic_load(&plan->steps[i].was.starts);
     if (plan->was.never_begun) /* a hold may have been enough before that add */
         hold(plan,
-            starts == 0 && (answer == atomic_load(&plan->was.lost) || plan->options.need > 0));
+            starts == 0 && (answer == atomic_load(&plan->was.lost) || plan->options.need > 0 ||
+                               (answer == TG_FULL && array_was_full(plan))));
     bool may_be = plan->was.never_begun || plan->way == WAY_ADDER ||
                   (plan->below_shares && answer == TG_INVALID);
     return may_be && answer > TG_NOT_RUN && starts == 0;

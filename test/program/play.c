@@ -130,11 +130,12 @@ static void note_add(struct step *step, size_t many, tg_status status)
         atomic_fetch_add(&plan->was.full, 1);
     else if (status == TG_CLOSED || status == TG_CANCELLED)
         atomic_fetch_add(&plan->was.late, 1);
-    else if (status != TG_OK)
-        atomic_store(&plan->was.lost, status);
+    tg_status none = TG_OK; /* the first one stays */
+    bool refuses = plan->options.queue != 0 && step->when_full == TG_FULL_REFUSE;
+    if (status > TG_DONE || (status == TG_FULL && plan->caller_array && !refuses))
+        atomic_compare_exchange_strong(&plan->was.lost, &none, status);
     if (status == TG_FULL)
-        hold(plan,
-            plan->caller_array || (plan->options.queue != 0 && step->when_full == TG_FULL_REFUSE));
+        hold(plan, plan->caller_array || refuses);
     if (status == TG_TOO_LARGE)
         hold(plan, plan->shared != NULL && step->weight > plan->shared->most);
     else if (status == TG_INVALID) /* than the task around holds */

@@ -84,7 +84,7 @@ static void fail_all_at_once(struct blame *blame)
         for (const tg_error *e = NULL; (e = tg_group_error_next(g, e)) != NULL; errors++)
             expect(blame, e->code == (int)e->index + 1 && status_of(g, e->index) == TG_FAILED);
         expect(blame, errors == report_of(g).failed);
-        expect(blame, report_of(g).failed + report_of(g).skipped == count);
+        expect(blame, report_of(g).failed + report_of(g).cancelled + report_of(g).skipped == count);
         tg_group_destroy(g);
     }
 }

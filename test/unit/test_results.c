@@ -224,7 +224,7 @@ START_TEST(the_callers_array_is_touched_by_tasks_only)
 }
 END_TEST
 
-START_TEST(the_callers_array_is_a_bound_and_full_is_not_remembered)
+START_TEST(the_callers_array_is_a_bound_and_what_it_refuses_is_missing)
 {
     struct slot slots[10];
     tg_group *g =
@@ -241,12 +241,14 @@ START_TEST(the_callers_array_is_a_bound_and_full_is_not_remembered)
     ck_assert_uint_eq(index, TG_NO_INDEX);
     assert_status(tg_group_find(g, 4, &index), TG_INVALID);
     ck_assert_uint_eq(tg_group_count(g), 10);
+    assert_refused(tg_group_run(g), TG_FULL, "10"); /* the batch is incomplete: nothing runs */
+    ck_assert_uint_eq(report_of(g).not_run, 10);
+    assert_status(tg_group_reset(g), TG_OK);
+    assert_status(tg_group_add_many(g, write_number, 10, NULL, 0, NULL), TG_OK);
     assert_status(tg_group_run(g), TG_OK);
     ck_assert_uint_eq(report_of(g).ok, 10);
     assert_status(tg_group_add(g, write_number, NULL), TG_FULL);
-    assert_status(tg_group_reset(g), TG_OK);
-    assert_status(tg_group_add(g, write_number, NULL), TG_OK);
-    assert_status(tg_group_run(g), TG_OK);
+    assert_status(tg_group_run(g), TG_FULL);
     tg_group_destroy(g);
 }
 END_TEST
@@ -377,7 +379,7 @@ int main(void)
     tcase_add_test(own, results_are_refused_before_the_first_run_and_while_it_runs);
     tcase_add_test(own, slots_of_a_multiple_of_the_strictest_alignment_have_it);
     tcase_add_loop_test(callers, the_callers_array_is_touched_by_tasks_only, 0, PLACES);
-    tcase_add_test(callers, the_callers_array_is_a_bound_and_full_is_not_remembered);
+    tcase_add_test(callers, the_callers_array_is_a_bound_and_what_it_refuses_is_missing);
     tcase_add_test(callers, a_tasks_own_result_goes_where_it_says_instead_of_the_array);
     tcase_add_test(callers, without_results_a_task_gets_its_own_or_none);
     return run_suite(suite);

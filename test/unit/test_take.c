@@ -286,7 +286,7 @@ static void need_in_flight(struct blame *blame)
     static const struct {
         tg_task_fn *other;
         tg_status status;
-    } cases[] = {{task_until_told, TG_CANCELLED}, {fail_late_unasked, TG_FAILED}};
+    } cases[] = {{task_until_told, TG_CANCELLED}, {fail_late_unasked, TG_CANCELLED}};
 
     for (size_t i = 0; team_size() >= 2 && i < 2; i++) {
         tg_group *g = tg_group_create(TG_GROUP(.need = 1));

@@ -286,7 +286,7 @@ END_TEST
 /* How a task behaves once its group has been cancelled, and what becomes of it. */
 struct told {
     int asks_task;    /* tg_task_check(self) */
-    int asks_context; /* tg_context_check() of its context: nobody remembers that */
+    int asks_context; /* tg_context_check() of its context */
     int asks_before;  /* before the cancel: it was told to go on */
     int code;
     tg_status status;
@@ -297,9 +297,9 @@ static const struct told tolds[] = {
     {1, 0, 0, 3, TG_CANCELLED},
     {1, 0, 0, -3, TG_CANCELLED},
     {0, 0, 0, 0, TG_OK},
-    {0, 0, 0, 3, TG_FAILED},
-    {0, 1, 0, 3, TG_FAILED},
-    {0, 0, 1, 3, TG_FAILED},
+    {0, 0, 0, 3, TG_CANCELLED},
+    {0, 1, 0, 3, TG_CANCELLED},
+    {0, 0, 1, 3, TG_CANCELLED},
     {1, 0, 1, 3, TG_CANCELLED},
 };
 enum { TOLDS = sizeof tolds / sizeof *tolds };
@@ -320,7 +320,8 @@ static int behave(tg_task *self, void *arg, void *result)
     return told->code;
 }
 
-START_TEST(who_was_told_and_fails_is_cancelled_and_who_finishes_is_ok)
+START_TEST(
+    a_task_that_fails_after_the_stop_is_cancelled_whether_it_asked_or_not_and_one_that_finishes_is_ok)
 {
     for (size_t i = 0; i < TOLDS; i++) {
         tg_group *g = tg_group_create(TG_GROUP(.result_size = sizeof(int)));
@@ -357,6 +358,7 @@ int main(void)
     tcase_add_test(failing, a_message_may_be_of_any_length);
     tcase_add_test(failing, a_message_of_a_task_that_succeeds_is_forgotten);
     tcase_add_loop_test(failing, each_failure_is_tied_to_its_task, 0, PLACES);
-    tcase_add_test(told, who_was_told_and_fails_is_cancelled_and_who_finishes_is_ok);
+    tcase_add_test(told,
+        a_task_that_fails_after_the_stop_is_cancelled_whether_it_asked_or_not_and_one_that_finishes_is_ok);
     return run_suite(suite);
 }
