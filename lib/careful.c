@@ -188,16 +188,20 @@ static void end(tg_task *self, const struct tg__view *task, int code)
 }
 
 /* Nobody has taken it out of the queue meanwhile. */
-static bool take_it(const struct tg__view *task)
+static bool take_it(struct tg__run *run, const struct tg__view *task)
 {
     unsigned char state = 0;
     if ((task->flags & (TG__APART | TG__MARKED)) == 0) {
         atomic_store_explicit(task->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
         return true;
     }
-    return atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)) ||
-           (state == TG__AGAIN &&
-               atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)));
+    if (atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)))
+        return true;
+    if (state != TG__AGAIN ||
+        !atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)))
+        return false;
+    atomic_fetch_sub(&run->ready_again, 1);
+    return true;
 }
 
 void tg__careful_run(tg_task *self, const struct tg__view *task)
@@ -207,7 +211,7 @@ void tg__careful_run(tg_task *self, const struct tg__view *task)
             self->run->passed(self->run, self->index);
         return; /* claimed otherwise, or by nobody */
     }
-    if (!take_it(task)) {
+    if (!take_it(self->run, task)) {
         if (self->run->gone != NULL)
             self->run->gone(self->run, task, self->index);
         return;

@@ -90,6 +90,7 @@ void tg__delay_push(
     tidy(group);
     group->due_background += state != TG__SLEEP_TIME && in_background(task);
     group->due_placed += state == TG__AGAIN_TIME;
+    group->due_starts += state == TG__START_TIME;
     tg__heap_push(&group->due, key, index);
     if (!first)
         return;
@@ -102,6 +103,7 @@ void tg__delay_forget(tg_group *group, const struct tg__view *task)
 {
     bool asleep = atomic_load(task->state) == TG__SLEEP_TIME;
     group->due_placed -= atomic_load(task->state) == TG__AGAIN_TIME;
+    group->due_starts -= atomic_load(task->state) == TG__START_TIME;
     group->due_background -= !asleep && in_background(task);
     group->due_gone++;
     if (!asleep) /* whose room was promised to the task; in the heap it still takes its own */
@@ -112,6 +114,7 @@ void tg__delay_drop(tg_group *group)
 {
     group->due_dropped |= group->due.count > 0;
     group->due.count = group->due_background = group->due_gone = group->due_placed = 0;
+    group->due_starts = 0;
     publish(group);
 }
 
@@ -132,6 +135,7 @@ bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t in
     bool periodic = task->extra->period > 0;
     if (delay <= 0 && !periodic) {
         atomic_store(task->state, TG__AGAIN);
+        atomic_fetch_add(&run->ready_again, 1);
         make_ready(group, task, index); /* by who serves: he claims again next */
         return true;
     }
@@ -160,11 +164,13 @@ static bool let_go(tg_group *group, size_t index, struct batch *batch)
     switch (atomic_load(task.state)) {
     case TG__START_TIME:
         atomic_store(task.state, 0);
+        group->due_starts--;
         if (group->options.queue != 0)
             atomic_fetch_add(&group->outstanding, 1);
         break;
     case TG__AGAIN_TIME:
         atomic_store(task.state, TG__AGAIN);
+        atomic_fetch_add(&group->run.ready_again, 1);
         group->due_placed--;
         break;
     case TG__SLEEP_TIME:

@@ -108,9 +108,9 @@ static void forget(tg_group *group)
     struct tg__run *run = &group->run;
     const memory_order any = memory_order_relaxed;
     atomic_size_t *const counts[] = {&run->ok, &run->failed, &run->timed_out, &run->crashed,
-        &run->cancelled, &run->dropped, &run->attempts, &run->ranks, &run->successes,
-        &group->ready_count, &group->late, &group->outstanding, &group->delivered, &group->finished,
-        &group->backlog};
+        &run->cancelled, &run->dropped, &run->attempts, &run->ready_again, &run->ranks,
+        &run->successes, &group->ready_count, &group->late, &group->outstanding, &group->delivered,
+        &group->finished, &group->backlog};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         atomic_store_explicit(counts[i], 0, any);
     atomic_store_explicit(&run->stopped_itself, false, any);

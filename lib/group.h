@@ -41,6 +41,7 @@ struct tg_group {
     struct tg__heap due;   /* tasks that wait for their time */
     size_t due_background; /* of them: do not keep the group open */
     size_t due_gone;       /* of them: taken back, and to be thrown out */
+    size_t due_starts;     /* of the others: have not started yet */
     size_t due_placed;     /* of them: have a place in the queue, too */
     bool due_dropped;      /* some still waited when a run ended */
     uint64_t armed;        /* the alarm's time, as a key; UINT64_MAX: not set */

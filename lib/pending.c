@@ -249,6 +249,8 @@ bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned c
         atomic_store(task->state, TG__STATE(status));
     else if (!atomic_compare_exchange_strong(task->state, &now, TG__STATE(status)))
         return false;
+    if (state == TG__AGAIN)
+        atomic_fetch_sub(&run->ready_again, 1);
     if (task->note != NULL && status != TG_SKIPPED)
         tg__runner_rank(run, task->note);
     if (status == TG_OK) {

@@ -33,8 +33,13 @@ bool tg__queue_open(struct tg__queue *queue, int places)
     if (block == NULL)
         return false;
     struct tg__hand *hands = align(block);
-    for (int p = 0; p < queue->places; p++) /* of a run that ended early */
-        atomic_init(&hands[p].indices, atomic_load(&queue->hands[p].indices));
+    for (int p = 0; p < queue->places; p++) { /* of a run that ended early, and what was run */
+        struct tg__hand *old = &queue->hands[p];
+        atomic_init(&hands[p].indices, atomic_load(&old->indices));
+        atomic_init(&hands[p].counts.ok, atomic_load(&old->counts.ok));
+        atomic_init(&hands[p].counts.failed, atomic_load(&old->counts.failed));
+        atomic_init(&hands[p].counts.cancelled, atomic_load(&old->counts.cancelled));
+    }
     free(queue->block);
     queue->block = block;
     queue->hands = hands;
@@ -50,6 +55,25 @@ void tg__queue_free(struct tg__queue *queue)
 void tg__queue_reset(struct tg__queue *queue)
 {
     tg__queue_drop(queue, 0);
+    for (int p = 0; p < queue->places; p++) {
+        struct tg__counts *counts = &queue->hands[p].counts;
+        atomic_store_explicit(&counts->ok, 0, memory_order_relaxed);
+        atomic_store_explicit(&counts->failed, 0, memory_order_relaxed);
+        atomic_store_explicit(&counts->cancelled, 0, memory_order_relaxed);
+    }
+}
+
+struct tg__sums tg__queue_sums(const struct tg__queue *queue)
+{
+    struct tg__sums sums = {0};
+    for (int p = 0; p < queue->places; p++) {
+        const struct tg__counts *counts = &queue->hands[p].counts;
+        sums.ok += atomic_load_explicit(&counts->ok, memory_order_relaxed);
+        sums.failed += atomic_load_explicit(&counts->failed, memory_order_relaxed);
+        sums.cancelled += atomic_load_explicit(&counts->cancelled, memory_order_relaxed);
+        sums.busy += atomic_load_explicit(&counts->busy, memory_order_relaxed);
+    }
+    return sums;
 }
 
 void tg__queue_drop(struct tg__queue *queue, size_t end)

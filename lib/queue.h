@@ -22,6 +22,11 @@ enum { TG__HAND = 32, TG__CLAIM_MOST = 8192 };
  */
 struct tg__hand {
     _Alignas(TG__CACHE_LINE) _Atomic uint64_t indices;
+    /* What the thread at this place has run so far. Only it writes, so it needs no read-modify-write; others look. */
+    struct tg__counts {
+        atomic_size_t ok, failed, cancelled;
+        atomic_bool busy; /* it is in a task */
+    } counts;
 };
 
 struct tg__queue {
@@ -37,8 +42,14 @@ struct tg__queue {
 bool tg__queue_open(struct tg__queue *queue, int places);
 void tg__queue_free(struct tg__queue *queue);
 
-/* Nothing handed out. */
+/* Nothing handed out, nothing run. */
 void tg__queue_reset(struct tg__queue *queue);
+
+/* The sums of all places. */
+struct tg__sums {
+    size_t ok, failed, cancelled, busy;
+};
+struct tg__sums tg__queue_sums(const struct tg__queue *queue);
 
 /*
  * Up to `want` (1 … TG__CLAIM_MOST) consecutive indices below `end` for the thread at `place`:

@@ -7,47 +7,24 @@
 
 #include <stdio.h>
 
-/* What only looking at each task tells, while it runs: most tasks are counted when their server
-   leaves. Tasks that were recycled were counted as they ended. */
-static void count_live(tg_group *group, tg_report *r)
+/* In a few loads for each thread, however many tasks there are: an add waits for the lock meanwhile. While the group
+   runs, what is in flight is as the threads say. */
+static void count(tg_group *group, tg_report *r)
 {
     struct tg__run *run = &group->run;
-    size_t untouched = 0;
-    size_t *const counts[] = {[TG_OK] = &r->ok,
-        [TG_FAILED] = &r->failed,
-        [TG_CRASHED] = &r->crashed,
-        [TG_TIMED_OUT] = &r->timed_out,
-        [TG_CANCELLED] = &r->cancelled};
-    r->ok = r->failed = r->crashed = r->timed_out = r->cancelled = r->skipped = 0;
-    for (size_t i = 0; i < r->added; i++) {
-        struct tg__view task;
-        if (!tg__store_look(&run->store, i, &task))
-            continue;
-        unsigned char state = atomic_load_explicit(task.state, memory_order_relaxed);
-        tg_status status = tg__status_of(state);
-        if (status <= TG_CANCELLED)
-            ++*counts[status];
-        else if (status == TG_RUNNING || status == TG_PENDING)
-            r->pending++;
-        else if (status == TG_NOT_RUN)
-            untouched++;
-    }
-    r->not_run = untouched;
-}
-
-static void count_ended(tg_group *group, tg_report *r)
-{
-    struct tg__run *run = &group->run;
-    r->ok = atomic_load(&run->ok);
-    r->failed = atomic_load(&run->failed);
+    struct tg__sums sums = tg__queue_sums(&group->queue);
+    r->ok = sums.ok + atomic_load(&run->ok);
+    r->failed = sums.failed + atomic_load(&run->failed);
     r->timed_out = atomic_load(&run->timed_out);
     r->crashed = atomic_load(&run->crashed);
-    r->cancelled = atomic_load(&run->cancelled);
+    r->cancelled = sums.cancelled + atomic_load(&run->cancelled);
     r->skipped = group->skipped;
     r->pending = group->away + (group->due.count - group->due_gone);
-    size_t ended =
-        r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped + r->dropped;
-    r->not_run = r->added > ended ? r->added - ended : 0;
+    if (group->running)
+        r->pending += sums.busy + atomic_load(&run->ready_again) - group->due_starts;
+    size_t known = r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped +
+                   r->dropped + (group->running ? r->pending : 0);
+    r->not_run = r->added > known ? r->added - known : 0;
 }
 
 /* Under the lock. */
@@ -57,10 +34,7 @@ static void fill(tg_group *group, tg_report *r)
     *r = (tg_report){.added = tg__store_count(&run->store)};
     r->dropped = atomic_load(&run->dropped);
     r->attempts = atomic_load(&run->attempts);
-    if (group->running && !run->store.recycles)
-        count_live(group, r);
-    else
-        count_ended(group, r);
+    count(group, r);
     r->threads_asked = group->threads_asked;
     r->threads = group->threads;
     r->wall = group->wall;

@@ -117,7 +117,7 @@ void tg__room_run(tg_group *group, size_t first, size_t many)
         if (is_stopped(group))
             return; /* the slot, if we have one, goes with the run */
         tg_task self;
-        tg__runner_enter(&self, &group->run);
+        tg__runner_enter(&self, &group->run, NULL);
         self.apart = true;
         tg__group_run_bundle(tg__team_seat(), &self, first, end - first);
         tg__runner_leave(&self);

@@ -106,8 +106,10 @@ static tg_status prepare(tg_group *group, int places)
 
 size_t tg__run_ended(struct tg__run *run)
 {
-    return atomic_load(&run->ok) + atomic_load(&run->failed) + atomic_load(&run->timed_out) +
-           atomic_load(&run->crashed) + atomic_load(&run->cancelled) + atomic_load(&run->dropped);
+    struct tg__sums sums = tg__queue_sums(&run->group->queue);
+    return sums.ok + sums.failed + sums.cancelled + atomic_load(&run->ok) +
+           atomic_load(&run->failed) + atomic_load(&run->timed_out) + atomic_load(&run->crashed) +
+           atomic_load(&run->cancelled) + atomic_load(&run->dropped);
 }
 
 /* Those that waited for a time when the run ended, or for their next attempt. What has slept or is to be tried again is
@@ -158,7 +160,8 @@ static tg_status conclude(tg_group *group)
     bool called_off = atomic_load(&run->called_off), enough = atomic_load(&run->enough);
     bool itself = enough || called_off || atomic_load(&run->stopped_itself);
     bool undone = group->settled > group->ended || atomic_load(&run->cancelled) > 0 ||
-                  group->turned_away || group->waiting > 0;
+                  tg__queue_sums(&group->queue).cancelled > 0 || group->turned_away ||
+                  group->waiting > 0;
     bool from_outside = cause != TG_OK && undone && !itself;
     bool reached = run->need > 0 && atomic_load(&run->successes) >= run->need;
     group->skipped = group->settled - group->ended;

@@ -14,17 +14,26 @@ tg_task *tg__runner_current(void)
     return current;
 }
 
-void tg__runner_enter(tg_task *self, struct tg__run *run)
+void tg__runner_enter(tg_task *self, struct tg__run *run, struct tg__counts *counts)
 {
     tg__runner_pretend(self, run, TG__SERVER);
+    self->counts = counts != NULL ? counts : &self->own_counts;
     if (run->guarded)
         self->stack = tg__guard_stack_new();
 }
 
-static void merge(atomic_size_t *total, size_t part)
+static void merge(atomic_size_t *total, atomic_size_t *part)
 {
-    if (part > 0)
-        atomic_fetch_add_explicit(total, part, memory_order_relaxed);
+    size_t many = atomic_load_explicit(part, memory_order_relaxed);
+    if (many > 0)
+        atomic_fetch_add_explicit(total, many, memory_order_relaxed);
+}
+
+/* Only the thread itself writes it. */
+static inline void count_one(atomic_size_t *count)
+{
+    size_t now = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_store_explicit(count, now + 1, memory_order_relaxed);
 }
 
 void tg__runner_leave(tg_task *self)
@@ -34,9 +43,9 @@ void tg__runner_leave(tg_task *self)
         tg__workers_leave(&self->run->workers, self->worker);
     tg__guard_stack_free(self->stack);
     free(self->spare);
-    merge(&self->run->ok, self->ok);
-    merge(&self->run->failed, self->failed);
-    merge(&self->run->cancelled, self->cancelled);
+    merge(&self->run->ok, &self->own_counts.ok);
+    merge(&self->run->failed, &self->own_counts.failed);
+    merge(&self->run->cancelled, &self->own_counts.cancelled);
 }
 
 void tg__runner_pretend(tg_task *self, struct tg__run *run, enum tg__kind kind)
@@ -175,10 +184,10 @@ static void end_badly(tg_task *self, const struct tg__view *task, int code)
     self->told |= tg__runner_has_stopped(self);
     struct tg__ending ending = {self, task, self->told ? TG_CANCELLED : TG_FAILED, code};
     if (self->told) {
-        self->cancelled++;
+        count_one(&self->counts->cancelled);
         store_end(&ending);
     } else {
-        self->failed++;
+        count_one(&self->counts->failed);
         self->stops |= tg__runner_fail(&ending, store_end);
     }
 }
@@ -235,7 +244,7 @@ static inline void call(
     atomic_store_explicit(state, TG__STATE(TG_RUNNING), memory_order_relaxed);
     int code = function(self, arg, result);
     if (code == 0 && self->way == TG__RETURNS) {
-        self->ok++;
+        count_one(&self->counts->ok);
         atomic_store_explicit(state, TG__STATE(TG_OK), memory_order_release);
     } else {
         end_otherwise(self, code);
@@ -317,9 +326,11 @@ bool tg__runner_run(tg_task *self, size_t first, size_t many)
     self->next = first;
     self->end = first + many;
     self->stops = false;
+    atomic_store_explicit(&self->counts->busy, true, memory_order_relaxed);
     if (tg__landed(&landing, self->run->guarded))
         come_back(self);
     go_on(self);
+    atomic_store_explicit(&self->counts->busy, false, memory_order_relaxed);
     self->landing = NULL;
     return self->stops;
 }

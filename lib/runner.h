@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "fault.h"
 #include "limit.h"
+#include "queue.h"
 #include "store.h"
 #include "worker.h"
 
@@ -45,7 +46,9 @@ struct tg__run {
     struct tg__store store;
     struct tg__failures failures;
     struct tg__workers workers;
-    atomic_size_t ok, failed, timed_out, crashed, cancelled, dropped; /* tasks that have ended */
+    /* Tasks that have ended, but for those that the places count. */
+    atomic_size_t ok, failed, timed_out, crashed, cancelled, dropped;
+    atomic_size_t ready_again;      /* tasks that are in the queue to be started again */
     atomic_size_t attempts;         /* starts of tasks that may be tried again */
     atomic_size_t ranks, successes; /* given */
     struct tg__times {
@@ -84,7 +87,8 @@ struct tg_task {
     int worker;                   /* the id that this server has, or -1 */
     bool has_local;               /* the next is known: NULL, too, may be a worker's state */
     void *local;                  /* the state of that worker */
-    size_t ok, failed, cancelled; /* so far, on this thread; of the short way */
+    struct tg__counts *counts;    /* where the short way counts: its place's, or … */
+    struct tg__counts own_counts; /* … these, until it leaves */
     struct tg__landing
         *landing;               /* where it comes back; NULL: nowhere, now, or it is in no thread */
     void *stack;                /* the alternate signal stack that we have made, or NULL */
@@ -95,7 +99,8 @@ struct tg_task {
     tg_task *next_hold;         /* holds: of the same group */
 };
 
-void tg__runner_enter(tg_task *self, struct tg__run *run);
+/* `counts` NULL: the thread has no place of its own. */
+void tg__runner_enter(tg_task *self, struct tg__run *run, struct tg__counts *counts);
 void tg__runner_leave(tg_task *self);
 
 /* What is no task but is called as if it were one. */

@@ -170,7 +170,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
     tg_task self;
 
     seat->helps = false; /* for the tasks that we run here */
-    tg__runner_enter(&self, &group->run);
+    tg__runner_enter(&self, &group->run, &group->queue.hands[seat->place].counts);
     do {
         if (atomic_load_explicit(&group->rung, memory_order_relaxed))
             look_at_clock(group, seat, true);

@@ -517,9 +517,9 @@ TG_API const tg_error *tg_group_error_next(tg_group *group, const tg_error *prev
  * With TASKGROUP_REPORT=1 in the environment when a group is made, it keeps times, and prints its
  * report as one line to stderr at the end of each run.
  *
- * @param report out: filled up to `report->size` bytes. While the group runs each task is counted as it
- *               stands when the call comes by it, which takes a while: so `pending` may count more than
- *               run at once. Times are then those of the runs before.
+ * @param report out: filled up to `report->size` bytes. While the group runs each number is right for a moment, but not
+ *               all for the same one: `not_run` is what the others leave of `added`. It costs a few loads for each
+ *               thread, however many tasks there are. Times are then those of the runs before.
  * @return TG_OK; TG_INVALID (NULL, a size of 0).
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */

@@ -44,7 +44,7 @@ static void serve(void *what, int number)
     uint32_t random = (uint32_t)number;
     for (int i = 0; i < TURNS; i++) {
         tg_task self;
-        tg__runner_enter(&self, &w->run);
+        tg__runner_enter(&self, &w->run, NULL);
         struct bench *bench = NULL;
         for (uint32_t calls = draw_from(&random) % 20; calls > 0; calls--) {
             struct bench *now = tg_task_local(&self);
@@ -80,7 +80,7 @@ START_TEST(after_the_first_call_the_state_is_there_without_the_lock)
     static struct workshop w;
     tg_task self;
     open_workshop(&w, 2);
-    tg__runner_enter(&self, &w.run);
+    tg__runner_enter(&self, &w.run, NULL);
     for (int i = 0; i < 2; i++) {
         ck_assert_ptr_null(tg_task_local(&self));
         ck_assert_str_eq(self.message, "worker_init returned 7 for worker 0");
@@ -94,7 +94,7 @@ START_TEST(after_the_first_call_the_state_is_there_without_the_lock)
     }
     tg__lock_give(&w.run.workers.lock);
     tg__runner_leave(&self);
-    tg__runner_enter(&self, &w.run); /* the next server gets what is there */
+    tg__runner_enter(&self, &w.run, NULL); /* the next server gets what is there */
     ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]);
     tg__runner_leave(&self);
     ck_assert_int_eq(w.benches[0].inits, 1);
@@ -110,7 +110,7 @@ START_TEST(without_an_init_the_lock_is_taken_for_the_id_only)
     tg_task self;
     open_workshop(&w, 0);
     w.run.workers.init = NULL;
-    tg__runner_enter(&self, &w.run);
+    tg__runner_enter(&self, &w.run, NULL);
     ck_assert_int_eq(tg_task_worker(&self), 0);
     tg__lock_take(&w.run.workers.lock);
     ck_assert_ptr_null(tg_task_local(&self));

@@ -334,6 +334,35 @@ static void run_some(struct blame *blame)
     tg_group_destroy(g);
 }
 
+/* Many reports of a group of many tasks: whoever looks at each task for each of them runs out of Check's time. */
+enum { LOOKED_AT = 1000000, LOOKS = 20000 };
+
+static int look_often(tg_task *self, void *arg, void *result)
+{
+    struct blame *blame = arg;
+    (void)result;
+    for (int i = 0; i < LOOKS; i++) {
+        tg_report report = report_of(tg_task_group(self));
+        expect(blame, report.added == LOOKED_AT && sum_of(&report) + report.pending == LOOKED_AT);
+    }
+    return 0;
+}
+
+static void look_at_many(struct blame *blame)
+{
+    tg_group *g = tg_group_create(TG_GROUP(.grainsize = 100));
+    tg_group_add(g, look_often, blame);
+    tg_group_add_many(g, task_count, LOOKED_AT - 1, NULL, 0, NULL);
+    expect(blame, tg_group_run(g) == TG_OK && report_of(g).ok == LOOKED_AT);
+    tg_group_destroy(g);
+}
+
+START_TEST(a_report_of_a_running_group_does_not_look_at_each_task)
+{
+    at_place(PLACE_SERIAL, look_at_many);
+}
+END_TEST
+
 START_TEST(with_taskgroup_report_each_run_says_one_line_and_keeps_times)
 {
     tg_group *g;
@@ -387,5 +416,6 @@ int main(void)
     tcase_add_loop_test(
         print, with_taskgroup_report_each_run_says_one_line_and_keeps_times, 0, PLACES);
     tcase_add_loop_test(print, without_it_nothing_is_ever_said, 0, PLACES);
+    tcase_add_test(print, a_report_of_a_running_group_does_not_look_at_each_task);
     return run_suite(suite);
 }
