@@ -231,6 +231,8 @@ void tg__careful_run(tg_task *self, const struct tg__view *task)
     int code = task->function(self, task->arg, task->result);
     if (self->run->guarded)
         tg__guard_arm(NULL);
+    if (self->run->join != NULL)
+        self->run->join();
     if (self->way != TG__RETURNS)
         self->run->away(self, task);
     else

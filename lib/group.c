@@ -22,7 +22,7 @@ static void free_group(tg_context *context)
 
 static const unsigned all_flags = TG_GROUP_KEEP_GOING | TG_GROUP_REQUIRED_FIRST |
                                   TG_GROUP_IN_ORDER | TG_GROUP_RECYCLE | TG_GROUP_SHIELD |
-                                  TG_GROUP_GUARD | TG_GROUP_TIMES;
+                                  TG_GROUP_GUARD | TG_GROUP_TIMES | TG_GROUP_RAW_TASKS;
 
 /* Refuses for tg_group_create() what makes no sense. */
 static bool check_options(const tg_group_options *o)
@@ -75,6 +75,8 @@ static void set_rules(tg_group *group)
     run->keep_going = (o->flags & TG_GROUP_KEEP_GOING) != 0;
     run->shield = (o->flags & TG_GROUP_SHIELD) != 0;
     run->need = o->need;
+    group->source.raw = (o->flags & TG_GROUP_RAW_TASKS) != 0;
+    run->join = group->source.raw ? tg__team_join : NULL;
     run->user = o->user;
     run->workers.init = o->worker_init;
     run->workers.fini = o->worker_fini;
@@ -158,6 +160,7 @@ tg_group *tg_group_create(const tg_group_options *options)
     group->run.context = &group->context;
     group->armed = UINT64_MAX;
     group->slots.most = o.limit;
+    group->queue.splits = o.grainsize == TG_GRAIN_AUTO;
     long grain = o.grainsize > 0 ? o.grainsize : 1;
     atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
     tg__store_init(&group->run.store, o.result_size, o.results, o.capacity);

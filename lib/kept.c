@@ -91,6 +91,7 @@ bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
     atomic_store(&group->source.most, group->options.threads);
     /* Also for tasks that callers run before there is a region. */
     group->run.careful = true;
+    group->run.join = tg__team_join;
     group->run.guarded = guarded;
     return true;
 }

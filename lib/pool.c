@@ -102,7 +102,8 @@ enum { SHARDS_MOST = 1024, POOL_THREADS_MOST = 1 << 13 };
 static bool check_options(const tg_pool_options *o)
 {
     static const char call[] = "tg_pool_create";
-    unsigned unknown = o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD);
+    unsigned unknown =
+        o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD | TG_GROUP_RAW_TASKS);
     if (unknown != 0)
         tg__refuse_create(TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
     else if (o->threads < 0 || o->threads > POOL_THREADS_MOST)

@@ -150,7 +150,7 @@ size_t tg__queue_claim(
         return got;
     got = draw(queue, want, end, ahead, first);
     for (int i = 1; got == 0 && i < queue->places; i++)
-        got = steal(&queue->hands[(place + i) % queue->places], want, first);
+        got = steal(&queue->hands[(place + i) % queue->places], queue->splits ? 1 : want, first);
     if (got <= want)
         return got;
     /* Only the owner fills an empty hand. Published for whoever looks for work: sequentially

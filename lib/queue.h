@@ -34,6 +34,7 @@ struct tg__queue {
     atomic_size_t cursor; /* all indices below have been handed out, or are in a hand */
     char pad_after[TG__CACHE_LINE];
     int places;
+    bool splits; /* bundles have no fixed size: half of a hand is taken, whatever that is */
     struct tg__hand *hands; /* one for each place (a thread of the team), in … */
     void *block;
 };

@@ -60,8 +60,8 @@ static tg_status set_surroundings(tg_group *group)
         (o->flags & TG_GROUP_GUARD) != 0 || (run->above != NULL && run->above->run->guarded);
     if (run->guarded && !tg__guard_take())
         return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
-    run->careful = run->guarded || run->ended != NULL || o->shared != NULL || run->need > 0 ||
-                   run->store.noted;
+    run->careful = run->guarded || run->join != NULL || run->ended != NULL || o->shared != NULL ||
+                   run->need > 0 || run->store.noted;
     return TG_OK;
 }
 

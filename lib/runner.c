@@ -218,6 +218,12 @@ __attribute__((noinline)) static void end_otherwise(tg_task *self, int code)
     self->run->away(self, &task);
 }
 
+/* Is the rest of the bundle left to others? */
+static inline bool is_wanted(const tg_task *self)
+{
+    return self->wanted != NULL && atomic_load_explicit(self->wanted, memory_order_relaxed) > 0;
+}
+
 /* Does the next one start? */
 static inline bool begin_next(tg_task *self)
 {
@@ -265,6 +271,8 @@ static void run_range(tg_task *self, const struct tg__segment *segment, size_t e
         arg += stride;
         result += size;
         task.state++;
+        if (is_wanted(self))
+            break;
     }
 }
 
@@ -279,6 +287,8 @@ static void run_records(tg_task *self, const struct tg__segment *segment, size_t
         } else {
             call(self, task.function, task.arg, task.result, task.state);
         }
+        if (is_wanted(self))
+            break;
     }
 }
 
@@ -300,6 +310,8 @@ __attribute__((noinline)) static void go_on(tg_task *self)
             run_range(self, segment, end);
         else
             run_records(self, segment, end);
+        if (is_wanted(self))
+            break;
     }
 }
 

@@ -37,6 +37,8 @@ struct tg__run {
     void (*away)(tg_task *self, const struct tg__view *task);
     /* A task that was claimed had been taken back before. */
     void (*gone)(struct tg__run *run, const struct tg__view *task, size_t index);
+    /* Its function has returned: what it has spawned as raw OpenMP tasks ends first. NULL: that may end later. */
+    void (*join)(void);
     /* Before its function is called: what it may have to leave with it when it goes away. False: no memory. */
     bool (*reserve)(tg_task *self);
     /* The cursor has come by a task that stands apart; NULL where nobody wants to know. */
@@ -80,6 +82,8 @@ struct tg_task {
     bool apart;        /* the bundle was not claimed from the cursor */
     bool stops;        /* a task of the bundle has stopped the group */
     bool over;         /* the group has stopped: there is no next task */
+    const atomic_int
+        *wanted; /* somebody has nothing to do: the bundle is cut short; NULL: it stays whole */
     int attempt;
     enum { TG__RETURNS, TG__DEFERS, TG__SLEEPS } way; /* how its function ends */
     double wake;                                      /* the end of its sleep */

@@ -27,7 +27,7 @@ static void begin(struct tg__source *source, struct tg__team *team)
 static bool expects(struct tg__source *source)
 {
     tg_group *group = tg__group_of(source);
-    return atomic_load(&group->in_body) ||
+    return atomic_load(&group->in_body) || group->kept.on ||
            atomic_load_explicit(&group->away, memory_order_relaxed) > 0;
 }
 
@@ -73,17 +73,19 @@ static bool end(struct tg__source *source)
     return ended;
 }
 
-/* How many tasks a bundle should carry: some 20 µs of work, so that a clock read is lost in it. */
-static long next_grain(long grain, double *since)
+/* How many tasks a bundle should carry, after one of which `ran` have run: some 20 µs of work, so that a clock read is
+   lost in it. */
+static long next_grain(long grain, long ran, double *since)
 {
     enum { GRAIN_MOST = 4096 };
     double now = tg_time_now(), took = now - *since;
     *since = now;
-    if (took < 10e-6 && grain < GRAIN_MOST)
-        return grain * 2;
-    if (took > 40e-6 && grain > 1)
-        return grain / 2;
-    return grain;
+    if (took < 10e-6)
+        return ran < grain || grain >= GRAIN_MOST ? grain : grain * 2;
+    if (took <= 40e-6)
+        return grain;
+    long fits = (long)((double)ran * (20e-6 / took));
+    return fits < 1 ? 1 : fits < grain ? fits : grain;
 }
 
 struct bundle {
@@ -124,6 +126,15 @@ static bool replace_slot(tg_group *group, tg_task *self, int place)
     if (self->next < self->end && !self->over)
         tg__queue_return(&group->queue, place, self->next, self->end - self->next);
     return tg__slots_take(&group->slots);
+}
+
+/* Somebody has nothing to do: what is left of the bundle can be taken, half by half. */
+static void share_rest(tg_group *group, struct tg__seat *seat, const tg_task *self)
+{
+    if (self->next >= self->end || self->over || self->slot_gone)
+        return;
+    tg__queue_return(&group->queue, seat->place, self->next, self->end - self->next);
+    tg__team_share(seat, &group->source);
 }
 
 /* Threads that sleep, or have work enough to come by here seldom, need the alarm for who comes next; those that
@@ -181,11 +192,16 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
             tg__team_share(seat, &group->source);
         else
             tg__team_watch(seat, &group->source);
+        self.wanted = measured && many > 1 && !self.apart && !tg__claims_in_turn(&group->options)
+                          ? tg__team_wanted(seat, &group->source)
+                          : NULL;
         tg__group_run_bundle(seat, &self, first, many);
         if (self.holding.limit != NULL)
             tg__limit_give(&self.holding);
         if (measured)
-            grain = next_grain(grain, &since);
+            grain = next_grain(grain, (long)(self.next - first), &since);
+        if (self.wanted != NULL)
+            share_rest(group, seat, &self);
         if (self.slot_gone && !(has_slot = replace_slot(group, &self, seat->place)))
             break;
         if (++claims % TURN == 0 && tg__team_turn(seat))

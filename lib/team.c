@@ -286,9 +286,10 @@ static void visit(struct tg__seat *seat, struct tg__source *source)
     tg__rounding_set(source->rounding);
     struct tg__source *served = seat->serving; /* in the body of a scope: that */
     seat->serving = source;
-    if (seat->home == source) {
+    if (seat->home == source && (!source->lends || seat->tickets)) {
         source->serve(source, seat);
-    } else {
+    } else { /* a pool's region stays open: what its tasks have left behind ends with the visit. (Not where tickets are
+                spawned: the visit would wait for them, and other threads are there for what is left.) */
 #pragma omp taskgroup
         source->serve(source, seat);
     }
@@ -437,8 +438,10 @@ static void help(struct tg__team *team, struct tg__source *source)
             go_and_visit(&seat, next);
         else if (source->expects != NULL && source->watchers == 0 && source->expects(source))
             stays = watch(team, source);
-        else
+        else {
+            atomic_store(&source->wanted, 1);
             break;
+        }
     }
     pthread_mutex_unlock(&team->lock);
     rise(&seat);
@@ -453,6 +456,7 @@ static void send_ticket(struct tg__seat *seat, struct tg__source *source)
         tg__team_serving(source) >= atomic_load(&source->most) ||
         atomic_exchange(&source->ticket_out, true))
         return;
+    atomic_store(&source->wanted, 0);
     struct tg__team *team = seat->team;
 #pragma omp task default(none) firstprivate(team, source)
     help(team, source);
@@ -560,6 +564,11 @@ void tg__team_help(const struct tg__source *source, struct tg__parker *parker, d
     pthread_mutex_unlock(&team->lock);
 }
 
+void tg__team_join(void)
+{
+#pragma omp taskwait
+}
+
 void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *frame)
 {
     bool cancellation = seat != NULL && seat->cancellation;
@@ -630,6 +639,8 @@ static void take_part(struct tg__team *team, struct tg__source *source)
         close_team(team);
         return;
     }
+    if (source->raw) /* to the barrier at the region's end, where tickets, and raw tasks, find it */
+        return;
     sit(&seat);
     attend(&seat);
     rise(&seat);
@@ -646,7 +657,7 @@ static void take_part_there(struct tg__team *team, struct tg__source *source)
 static int run_in_our_region(struct tg__source *source, int threads)
 {
     struct tg__team team;
-    open_team(&team, true, threads);
+    open_team(&team, !source->raw, threads);
     enlist(&team, source);
 #pragma omp parallel num_threads(threads) default(none) shared(team, source)
     take_part_there(&team, source);
@@ -685,6 +696,7 @@ static void prepare(struct tg__source *source, struct tg__source *below)
     atomic_store_explicit(&source->visitors, 0, memory_order_relaxed);
     atomic_store_explicit(&source->pins, 0, memory_order_relaxed);
     atomic_store_explicit(&source->ticket_out, false, memory_order_relaxed);
+    atomic_store_explicit(&source->wanted, 0, memory_order_relaxed);
     source->watchers = 0;
     source->rounding = tg__rounding_get();
     plant(source, below);

@@ -59,7 +59,9 @@ struct tg__source {
     /* Where the threads of a region of ours run; NULL: where OpenMP has them. */
     const struct tg__processors *processors;
 
-    bool lends;      /* who runs it serves what is lent to its team, too */
+    bool lends; /* who runs it serves what is lent to its team, too */
+    bool
+        raw; /* its tasks spawn raw OpenMP tasks: threads of our region wait in the runtime, which runs those */
     atomic_int most; /* threads that may serve it at once */
     /* The rest is team.c's. */
     struct tg__source *below; /* the source whose task we run in, on the same team, or NULL */
@@ -76,7 +78,8 @@ struct tg__source {
     atomic_int visitors;                /* who serves it, or holds it … */
     atomic_int pins;                    /* … of them, the latter: never more than there are */
     atomic_bool ticket_out;             /* one has been spawned and has not started */
-    tg__rounding rounding;              /* of the thread that runs it */
+    atomic_int wanted; /* one has found nothing to do, and has left; the next one is not sent yet */
+    tg__rounding rounding; /* of the thread that runs it */
 };
 
 /* The seat from which the calling thread serves; NULL: it does not. */
@@ -161,6 +164,13 @@ static inline void tg__team_share(struct tg__seat *seat, struct tg__source *sour
         tg__team_ask(seat, source);
 }
 
+/* Where a server sees at a glance that a thread has nothing to do. */
+static inline const atomic_int *tg__team_wanted(
+    const struct tg__seat *seat, const struct tg__source *source)
+{
+    return seat->tickets ? &source->wanted : seat->idle;
+}
+
 /* For a server that leaves no work behind, but expects some from elsewhere: where help comes by tickets, somebody must
    be there to be called. */
 void tg__team_post_watch(struct tg__seat *seat, struct tg__source *source);
@@ -175,6 +185,9 @@ static inline bool tg__team_turn(struct tg__seat *seat)
 {
     return seat->turned = atomic_load_explicit(seat->sources, memory_order_relaxed) > 1;
 }
+
+/* In a task of ours: waits for the raw OpenMP tasks that its function has spawned, and runs them. */
+void tg__team_join(void);
 
 /*
  * One `omp task`, undeferred, around `body(frame)`; `seat` is NULL for a thread of no team of ours. Where OpenMP's cancellation is on, a body that

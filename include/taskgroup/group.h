@@ -90,7 +90,14 @@ enum {
         TG_CRASHED, see "Crashes" above. */
     TG_GROUP_GUARD = 1u << 5,
     /** Start, end and rank of each task, and the report's busy time, are kept: some 60 ns a task. */
-    TG_GROUP_TIMES = 1u << 6
+    TG_GROUP_TIMES = 1u << 6,
+    /** Tasks have raw OpenMP tasks of their own (`omp task`, `taskloop`): idle threads of a region that the group, or
+        the pool, opens wait in the OpenMP runtime, which shares those among them. Without it they run on the thread
+        that spawned them, since the others sleep in the library. In both cases the raw tasks that a pool's task, or a task
+        of a group with this flag, has spawned itself end before it counts as ended; all others before the run returns.
+        The price: libomp's idle threads spin as it has them spin (KMP_BLOCKTIME), and help comes some microseconds
+        later. In your own region, and in groups that run in a task or over a pool, the region decides. */
+    TG_GROUP_RAW_TASKS = 1u << 7
 };
 
 /** No place in the queue: an add finds room only if a thread can take the task at once. */

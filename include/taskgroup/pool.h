@@ -46,7 +46,7 @@ enum {
 typedef struct tg_pool_options {
     size_t size; /**< bytes of this struct, as the caller's headers have it */
     unsigned
-        flags; /**< TG_GROUP_GUARD, TG_GROUP_SHIELD, or 0: as in a group, for the pool's own tasks */
+        flags; /**< TG_GROUP_GUARD, TG_GROUP_SHIELD, TG_GROUP_RAW_TASKS, or 0: as in a group, for the pool's own tasks */
     int threads; /**< of the team, of each shard's; 0: what a group made here would get (OMP_NUM_THREADS) */
     long
         limit; /**< tasks in flight at most, deferred and sleeping ones too, in each shard; 0: no bound beside the threads */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* group.h, `.grainsize`: how many tasks one `omp task` carries. */
 #include "tg_test.h"
+#include <time.h>
 #include <limits.h>
 
 static const long grains[] = {1, 2, 3, 7, 16, 32, 33, 64, 1000, LONG_MAX, TG_GRAIN_AUTO};
@@ -214,6 +215,45 @@ START_TEST(a_cancel_stops_in_the_middle_of_a_grain)
 }
 END_TEST
 
+/* ---- A bundle that others may take ---- */
+
+enum { SHORT_ONES = 100000, LONG_ONES = 600 };
+
+struct shares {
+    atomic_int by[64];
+};
+
+static int short_then_long(tg_task *self, void *arg, void *result)
+{
+    struct shares *shares = arg;
+    (void)result;
+    if (tg_task_index(self) >= SHORT_ONES) {
+        nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
+        atomic_fetch_add(&shares->by[tg_task_worker(self) % 64], 1);
+    }
+    return 0;
+}
+
+/* The bundle is as large as short tasks allow when the long ones come. Where it cannot be taken from, its thread runs
+   most of them. */
+static void run_short_then_long(struct blame *blame)
+{
+    struct shares shares = {0};
+    int most = 0;
+    tg_status status =
+        tg_map_run(SHORT_ONES + LONG_ONES, short_then_long, &shares, 0, NULL, 0, NULL);
+    expect(blame, status == TG_OK);
+    for (int i = 0; i < 64; i++)
+        most = atomic_load(&shares.by[i]) > most ? atomic_load(&shares.by[i]) : most;
+    expect(blame, team_size() < 3 || most < LONG_ONES * 3 / 5);
+}
+
+START_TEST(a_bundle_of_tasks_that_have_become_long_is_shared)
+{
+    at_place(_i, run_short_then_long);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("grain");
@@ -230,5 +270,7 @@ int main(void)
     tcase_add_test(measured, a_measured_grainsize_bundles_short_tasks);
     tcase_add_loop_test(stop, a_failure_stops_in_the_middle_of_its_own_grain, 0, PLACES);
     tcase_add_loop_test(stop, a_cancel_stops_in_the_middle_of_a_grain, 0, PLACES);
+    tcase_add_loop_test(
+        number, a_bundle_of_tasks_that_have_become_long_is_shared, PLACE_SERIAL, PLACE_MASKED);
     return run_suite(suite);
 }
