@@ -56,20 +56,26 @@ void tg__context_drop(tg_context *context)
     }
 }
 
-/* Who asks next looks at all above; the deadline that was found there last says nothing any more. In this order: who
-   reads the latter sees the former. */
+/* Under the lock. The next thread that asks looks at all above; the deadline that was found there
+   last says nothing any more. */
 static void look_again(tg_context *context)
 {
     unsigned now = atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
     atomic_store_explicit(&context->seen, now - 1, memory_order_relaxed);
-    atomic_store_explicit(&context->until, INFINITY, memory_order_release);
+    atomic_store_explicit(&context->until, INFINITY, memory_order_relaxed);
 }
 
+/* Both under the lock. Else a run may end before the first load, and another thread may ask before
+   the second one: the waiter would take the end's "no deadline" for what was found since, and sleep
+   beside the deadline of a context above (test/model/until.pml). */
 bool tg__context_until(tg_context *context, double *until)
 {
-    *until = atomic_load_explicit(&context->until, memory_order_acquire);
-    return atomic_load_explicit(&context->seen, memory_order_relaxed) ==
-           atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
+    tg__lock_take(&context->lock);
+    *until = atomic_load_explicit(&context->until, memory_order_relaxed);
+    bool known = atomic_load_explicit(&context->seen, memory_order_relaxed) ==
+                 atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
+    tg__lock_give(&context->lock);
+    return known;
 }
 
 void tg__context_reset(tg_context *context)
