@@ -190,7 +190,7 @@ static void expire(tg_context *context)
 
 tg_status tg__context_ask(tg_context *context)
 {
-    unsigned epoch = atomic_load_explicit(&tg__context_epoch, memory_order_acquire);
+    unsigned epoch = atomic_load(&tg__context_epoch);
     if (tg__context_settled(context) == TG_OK &&
         atomic_load_explicit(&context->seen, memory_order_relaxed) != epoch) {
         struct found found;

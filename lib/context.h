@@ -35,12 +35,13 @@ struct tg_context {
 
 extern atomic_uint tg__context_epoch;
 
-/* `until` at infinity is the common case, and must cost no clock. */
+/* `until` at infinity is the common case, and must cost no clock. The epoch is loaded with sequential
+   consistency, as the waiter sleeps after this look: see tg__waiter_nudge(). */
 static inline bool tg__context_live(tg_context *context)
 {
     return atomic_load_explicit(&context->state, memory_order_acquire) == 0 &&
            atomic_load_explicit(&context->seen, memory_order_relaxed) ==
-               atomic_load_explicit(&tg__context_epoch, memory_order_acquire) &&
+               atomic_load(&tg__context_epoch) &&
            atomic_load_explicit(&context->until, memory_order_relaxed) == (double)INFINITY;
 }
 
