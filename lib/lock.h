@@ -24,6 +24,7 @@ static inline void tg__pause(void)
 #endif
 }
 
+/* The acquire pairs with the release in tg__lock_give(). The relaxed look only waits. */
 static inline void tg__lock_take(struct tg__lock *lock)
 {
     for (int i = 0; atomic_exchange_explicit(&lock->taken, true, memory_order_acquire); i++) {
@@ -36,6 +37,7 @@ static inline void tg__lock_take(struct tg__lock *lock)
     }
 }
 
+/* Pairs with the acquire in tg__lock_take(): the next holder sees all that this one has done. */
 static inline void tg__lock_give(struct tg__lock *lock)
 {
     atomic_store_explicit(&lock->taken, false, memory_order_release);

@@ -59,6 +59,8 @@ void *tg_group_result(tg_group *group, size_t index)
 /* The status of a task that nobody has touched is a matter of when one looks. */
 static tg_status status_of(const struct tg__view *task, bool settled)
 {
+    /* Pairs with the stores of a final state (runner.c, careful.c, pending.c): result, code and the
+       rest are seen. */
     unsigned char state = atomic_load_explicit(task->state, memory_order_acquire);
     tg_status status = tg__status_of(state);
     return settled && status == TG_NOT_RUN ? TG_SKIPPED : status;

@@ -76,6 +76,7 @@ struct tg__sums tg__queue_sums(const struct tg__queue *queue)
     return sums;
 }
 
+/* Relaxed: no thread claims now. The team, or a lock, hands the queue to those that claim next. */
 void tg__queue_drop(struct tg__queue *queue, size_t end)
 {
     atomic_store_explicit(&queue->cursor, end, memory_order_relaxed);
@@ -83,7 +84,8 @@ void tg__queue_drop(struct tg__queue *queue, size_t end)
         atomic_store_explicit(&queue->hands[p].indices, 0, memory_order_relaxed);
 }
 
-/* The first `want` of a hand. */
+/* The first `want` of a hand, for its owner, which has filled it: so the load may be relaxed. The
+   release hands on what the fill has published, to the thief that takes from this value. */
 static size_t take(struct tg__hand *hand, size_t want, size_t *first)
 {
     uint64_t has = atomic_load_explicit(&hand->indices, memory_order_relaxed);
@@ -101,7 +103,9 @@ static size_t take(struct tg__hand *hand, size_t want, size_t *first)
     }
 }
 
-/* The later half of a hand, or more: its owner goes on in order, with whole bundles of `want`. */
+/* The later half of a hand, or more: its owner goes on in order, with whole bundles of `want`. The
+   acquire of the compare-and-swap pairs with the owner's store of its hand, which comes after the
+   owner has seen the tasks: the thief may have loaded an older count. */
 static size_t steal(struct tg__hand *hand, size_t want, size_t *first)
 {
     uint64_t has = atomic_load_explicit(&hand->indices, memory_order_acquire);
@@ -121,6 +125,7 @@ static size_t steal(struct tg__hand *hand, size_t want, size_t *first)
 /* A chunk from the cursor: shorter towards the end, so that there is something for everybody. */
 static size_t draw(struct tg__queue *queue, size_t want, size_t end, bool ahead, size_t *first)
 {
+    /* Relaxed: `end` comes from a count that was loaded with acquire, so these tasks are seen. */
     size_t at = atomic_load_explicit(&queue->cursor, memory_order_relaxed);
     for (;;) {
         if (at >= end)

@@ -17,6 +17,15 @@
 enum { TG__HAND = 32, TG__CLAIM_MOST = 8192 };
 
 /*
+ * Orders. A task's record is published with the store's count (release or more, in store.c), and a
+ * claim loads the count with acquire. An index may also come from the hand of another thread: the
+ * owner's store of the hand pairs with the acquire of the compare-and-swap that takes from it. The
+ * cursor publishes nothing. What is sequentially consistent is so for the look at sleepers: the
+ * owner stores its hand, then loads `idle`; a sleeper counts itself in `idle`, then calls
+ * tg__queue_any() (test/model/queue.pml, wake.pml).
+ */
+
+/*
  * first << 16 | how many. The whole content is one word, so each move is one compare-and-swap, and
  * a word that comes back means the same set of indices again.
  */
@@ -65,7 +74,8 @@ void tg__queue_return(struct tg__queue *queue, int place, size_t first, size_t m
 /* The same to the cursor, so that whoever claims next gets these: if nothing was claimed since, else false. */
 bool tg__queue_put_back(struct tg__queue *queue, size_t first, size_t end);
 
-/* What would be claimed next, if nobody has a hand: an index, not below `end` if there is none. */
+/* What would be claimed next, if nobody has a hand: an index, not below `end` if there is none. For
+   claims that are made in turn: that lock orders it. */
 static inline size_t tg__queue_next(const struct tg__queue *queue)
 {
     return atomic_load_explicit(&queue->cursor, memory_order_acquire);
@@ -74,7 +84,8 @@ static inline size_t tg__queue_next(const struct tg__queue *queue)
 /* Is there anything to claim? */
 bool tg__queue_any(const struct tg__queue *queue, size_t end);
 
-/* The same, looking only where it costs nothing: at the cursor and at one's own hand. */
+/* The same, looking only where it costs nothing: at the cursor and at one's own hand. Relaxed, as
+   it is a hint: the own hand is exact, or others have taken from it; a thread that adds calls. */
 static inline bool tg__queue_more(const struct tg__queue *queue, int place, size_t end)
 {
     return (atomic_load_explicit(&queue->hands[place].indices, memory_order_relaxed) & 0xffff) !=

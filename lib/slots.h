@@ -16,6 +16,8 @@ struct tg__slots {
 
 static inline bool tg__slots_take(struct tg__slots *slots)
 {
+    /* Relaxed: the compare-and-swap decides. A stale "none" sends the thread to sleep, and before
+       that it looks again by tg__slots_free(), which pairs with tg__slots_give(). */
     long used = atomic_load_explicit(&slots->used, memory_order_relaxed);
     while (used < slots->most)
         if (atomic_compare_exchange_weak(&slots->used, &used, used + 1))
@@ -23,7 +25,8 @@ static inline bool tg__slots_take(struct tg__slots *slots)
     return false;
 }
 
-/* Sequentially consistent: the giver looks for work, and for sleepers, next. */
+/* Sequentially consistent, as is tg__slots_free(): the giver looks for work, and for sleepers,
+   next; a thread that counts itself as a sleeper looks for a slot next (test/model/slots.pml). */
 static inline void tg__slots_give(struct tg__slots *slots)
 {
     atomic_fetch_sub(&slots->used, 1);

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Orders. Adds are serialised by their caller, so all relaxed loads below are of what the same lock
+ * guards, or of what only one thread has. Finders take no lock: `count` and `segments` are stored
+ * with release after all that they publish, and loaded with acquire by tg__store_count() and
+ * tg__store_find(); `extras` likewise by tg__store_view() (test/model/store.pml).
+ */
+
 enum { FIRST_SIZE = 16 };
 
 /* The queue packs an index into 48 bits. */
@@ -45,7 +52,8 @@ static struct tg__segment *segment_at(const struct tg__store *store, size_t s)
     return *place(store, s);
 }
 
-/* Owners of the store change a segment's size under their lock; finders only read it. */
+/* Owners of the store change a segment's size under their lock; finders only read it. Relaxed: the
+   count that is published next makes it visible. */
 static size_t size_of(const struct tg__segment *segment)
 {
     return atomic_load_explicit(&segment->count, memory_order_relaxed);
@@ -203,6 +211,8 @@ static tg_status append(struct tg__store *store, struct tg__segment *segment)
     }
     store->page[page][at] = segment;
     store->last = segment;
+    /* Pairs with the acquire in tg__store_find(), which begins with the last segments whatever it
+       looks for. */
     atomic_store_explicit(&store->segments, number + 1, memory_order_release);
     return TG_OK;
 }
@@ -225,9 +235,11 @@ static void reuse(struct tg__store *store, size_t count)
     store->free = (struct tg__segment *)segment->items;
     segment->items = NULL;
     segment->first = count;
+    /* Relaxed: no task of it is published yet. */
     atomic_store_explicit(&segment->left, TG__STORE_RECYCLED, memory_order_relaxed);
     *place(store, number) = segment;
     store->last = segment;
+    /* As in append(). */
     atomic_store_explicit(&store->segments, number + 1, memory_order_release);
 }
 
@@ -273,7 +285,8 @@ static tg_status grow(struct tg__store *store, size_t count)
     return TG_OK;
 }
 
-/* Into the segment's side table. Those who read it meanwhile look at tasks before this one. */
+/* Into the segment's side table. Readers look at tasks before this one meanwhile. The release pairs
+   with the acquire in tg__store_view(): they see that the new table is empty. */
 static bool put_extra(struct tg__segment *segment, size_t at, struct tg__extra *extra)
 {
     struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
@@ -287,6 +300,8 @@ static bool put_extra(struct tg__segment *segment, size_t at, struct tg__extra *
     return true;
 }
 
+/* The release pairs with the acquire in tg__store_count(). Live: sequentially consistent, as an add
+   loads the team's `idle` next; a sleeper counts itself there, then calls tg__store_count_now(). */
 static void publish(struct tg__store *store, size_t count, bool live)
 {
     if (live)
@@ -345,7 +360,7 @@ tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg
     if (extra != NULL && !put_extra(segment, count - segment->first, extra))
         return TG_NO_MEMORY;
     write_record(&segment->records[count - segment->first], function, arg, flags);
-    if ((flags & TG__APART) != 0)
+    if ((flags & TG__APART) != 0) /* relaxed: before the task is published */
         atomic_fetch_add_explicit(&segment->left, 1, memory_order_relaxed);
     publish(store, count + 1, live);
     return TG_OK;
@@ -373,7 +388,7 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
         void *arg = extra != NULL && extra->copy != NULL ? extra->copy : (void *)item;
         write_record(&segment->records[i - segment->first], function, arg, flags);
     }
-    if (status == TG_OK && (flags & TG__APART) != 0)
+    if (status == TG_OK && (flags & TG__APART) != 0) /* as above */
         for (size_t i = count; i < count + many; i++)
             atomic_fetch_add_explicit(
                 &segment_at(store, i / TG__STORE_RECYCLED)->left, 1, memory_order_relaxed);
@@ -387,6 +402,7 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
 bool tg__store_release(const struct tg__store *store, size_t index)
 {
     struct tg__segment *segment = segment_at(store, index / TG__STORE_RECYCLED);
+    /* Each pairs with the others: all are done with their tasks (test/model/last.pml). */
     return atomic_fetch_sub_explicit(&segment->left, 1, memory_order_acq_rel) == 1;
 }
 
@@ -541,6 +557,7 @@ struct tg__segment *tg__store_find(const struct tg__store *store, size_t index)
     if (store->recycles)
         return segment_at(store, index / TG__STORE_RECYCLED);
     /* From the end, by longer and longer steps: segments double, so the last ones have most of the tasks. */
+    /* Pairs with the release in append(): the pages and segments up to there are seen. */
     size_t high = atomic_load_explicit(&store->segments, memory_order_acquire);
     if (high == 0)
         return NULL;

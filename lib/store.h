@@ -194,11 +194,13 @@ struct tg__segment *tg__store_find(const struct tg__store *store, size_t index);
 static inline struct tg__segment *tg__store_find_near(
     const struct tg__store *store, size_t index, struct tg__segment *hint)
 {
+    /* Relaxed: the index comes from a count that was published after the segment was cut. */
     bool here = hint != NULL && !store->recycles &&
                 index - hint->first < atomic_load_explicit(&hint->count, memory_order_relaxed);
     return here ? hint : tg__store_find(store, index);
 }
 
+/* Pairs with the release in publish(), store.c: all that these tasks consist of is seen. */
 static inline size_t tg__store_count(const struct tg__store *store)
 {
     return atomic_load_explicit(&store->count, memory_order_acquire);
@@ -210,7 +212,7 @@ static inline size_t tg__store_count_now(const struct tg__store *store)
     return atomic_load(&store->count);
 }
 
-/* The index after its last task. */
+/* The index after its last task. Relaxed: as for the hint above. */
 static inline size_t tg__store_end(const struct tg__segment *segment)
 {
     return segment->first + atomic_load_explicit(&segment->count, memory_order_relaxed);
@@ -239,6 +241,8 @@ static inline void tg__store_view(const struct tg__store *store, const struct tg
     view->arg = record->arg;
     view->note = segment->notes != NULL ? &segment->notes[at] : NULL;
     view->flags = record->cell.flags;
+    /* Pairs with the release in put_extra(): the place of an older task in a new table must be seen
+       as NULL. */
     struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_acquire);
     view->extra = extras != NULL ? extras[at] : NULL;
     if (view->extra != NULL && view->extra->result != NULL)

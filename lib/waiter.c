@@ -143,7 +143,9 @@ static void *wait_for_ever(void *unused)
     is_self = true;
     tg__thread_be_exact();
     for (;;) {
-        atomic_store(&called, false); /* first: a call that comes now is for the next round */
+        /* First: a call that comes now is for the next round. Sequentially consistent, as is the
+           look at the epoch that follows: a cancel that finds `called` still set is seen now. */
+        atomic_store(&called, false);
         double (*now)(void) = atomic_load(&look);
         double until = now != NULL ? now() : (double)INFINITY;
         pthread_mutex_lock(&lock);
@@ -159,6 +161,7 @@ static void *wait_for_ever(void *unused)
     }
 }
 
+/* `ready` is stored before a watcher is counted, so a thread that sees the watcher sees it. */
 void tg__waiter_wake(void)
 {
     if (atomic_load(&ready) && !atomic_exchange(&called, true))

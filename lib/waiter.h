@@ -30,7 +30,9 @@ void tg__alarm_clear(struct tg__alarm *alarm);
 /* Has the waiter look at once. Async-signal-safe. */
 void tg__waiter_wake(void);
 
-/* The same, if there is anything to look after: who watches counts himself. */
+/* The same, if there is anything to look after: a watcher counts itself, then has the waiter look;
+   a cancel advances the epoch, then loads this. Both are sequentially consistent, as is the look of
+   the waiter at the epoch (context.h), so one of the two wakes it (test/model/waiter.pml). */
 extern atomic_int tg__waiter_watching;
 static inline void tg__waiter_nudge(void)
 {
