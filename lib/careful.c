@@ -30,6 +30,7 @@ static double backoff(const struct tg__extra *extra, size_t index, int attempt)
 
 static int count_attempt(const struct tg__view *task)
 {
+    /* Relaxed: the next attempt comes by a lock, and the final state publishes it. */
     unsigned short attempts = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
     if (attempts < 0xffff)
         attempts++;

@@ -48,6 +48,7 @@ void tg__context_init(tg_context *context, tg_context *parent, void (*release)(t
 
 void tg__context_drop(tg_context *context)
 {
+    /* Each drop pairs with the others: all other holders are done with it (test/model/last.pml). */
     while (context != NULL &&
            atomic_fetch_sub_explicit(&context->holds, 1, memory_order_acq_rel) == 1) {
         tg_context *parent = context->parent;
@@ -81,7 +82,9 @@ bool tg__context_until(tg_context *context, double *until)
 void tg__context_reset(tg_context *context)
 {
     tg__lock_take(&context->lock);
-    /* As who stops it does: a cancel may come at this moment, and takes no lock. */
+    /* As a stop does: a cancel may come at this moment, and takes no lock. It claims the state
+       after this has given it back (release here, acquire there), as causes are copied under the
+       lock (test/model/reset.pml). */
     int state = (int)tg__context_settled(context);
     while (!atomic_compare_exchange_weak_explicit(
         &context->state, &state, WRITING, memory_order_acq_rel, memory_order_relaxed))
@@ -94,7 +97,7 @@ void tg__context_reset(tg_context *context)
 
 bool tg__context_stop(tg_context *context, const tg_error *cause)
 {
-    int live = 0;
+    int live = 0; /* acquire: pairs with tg__context_reset(); on failure nothing else is read */
     if (!atomic_compare_exchange_strong_explicit(
             &context->state, &live, WRITING, memory_order_acq_rel, memory_order_relaxed))
         return false;
@@ -104,8 +107,9 @@ bool tg__context_stop(tg_context *context, const tg_error *cause)
     context->cause.message = context->message;
     context->cause.name = context->name;
     context->cause.backtrace = "";
+    /* Pairs with the acquire in tg__context_settled(): the cause is seen. */
     atomic_store_explicit(&context->state, (int)cause->status, memory_order_release);
-    atomic_fetch_add(&tg__context_epoch, 1);
+    atomic_fetch_add(&tg__context_epoch, 1); /* then: pairs with the loads in live and ask */
     tg__waiter_nudge();
     return true;
 }
@@ -173,6 +177,7 @@ static bool refresh(tg_context *context, unsigned epoch, struct found *found, do
     return stopped;
 }
 
+/* Relaxed: expire() looks once more under the lock. */
 static bool is_late(const tg_context *context)
 {
     double until = atomic_load_explicit(&context->until, memory_order_relaxed);
@@ -205,6 +210,7 @@ tg_status tg__context_ask(tg_context *context)
 /* Children that are there already know neither a new deadline nor a new way up. */
 static void tell_children(tg_context *context)
 {
+    /* Relaxed: a child that looked up before had our lock for that, and we have had it since. */
     if (atomic_load_explicit(&context->holds, memory_order_relaxed) > 1)
         atomic_fetch_add(&tg__context_epoch, 1);
     tg__waiter_nudge();
@@ -232,7 +238,7 @@ static bool hangs_on(tg_context *context, const tg_context *above, unsigned sear
 void tg__context_start(tg_context *context, tg_context *outer, double timeout)
 {
     /* A group whose context the outer one hangs on may run inside it: no circle then. Only a
-       context with children can be above anything. */
+       context with children can be above anything; it has them from before its run, so relaxed. */
     static unsigned searches; /* under `circles` */
     bool careful = outer != NULL && atomic_load_explicit(&context->holds, memory_order_relaxed) > 1;
     if (careful)
@@ -289,6 +295,7 @@ static bool stop_by_older_cause(tg_context *context)
             cause.status = (tg_status)state;
             return tg__context_stop(context, &cause);
         }
+        /* Relaxed: a time, and nothing beside it. */
         if (atomic_load_explicit(&c->deadline, memory_order_relaxed) <= now)
             return tg__context_stop(context, &timed_out);
     }

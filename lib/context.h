@@ -18,7 +18,7 @@ struct tg_context {
     atomic_int state;        /* 0: live; WRITING; else the status of the cause */
     atomic_uint seen;        /* the epoch at which `until` and the tree above were looked at */
     _Atomic double until;    /* the earliest deadline from here up; INFINITY: none */
-    _Atomic double deadline; /* its own */
+    _Atomic double deadline; /* its own; as the two above, stored under the lock */
     tg_context *parent;      /* held */
     tg_context *outer;       /* the context of the group in whose task this group runs, or NULL */
     struct tg__lock lock;    /* guards `outer` and, against reset, the cause while it is copied */
@@ -35,8 +35,16 @@ struct tg_context {
 
 extern atomic_uint tg__context_epoch;
 
-/* `until` at infinity is the common case, and must cost no clock. The epoch is loaded with sequential
-   consistency, as the waiter sleeps after this look: see tg__waiter_nudge(). */
+/*
+ * `until` at infinity is the common case, and must cost no clock.
+ *
+ * state: the acquire pairs with the release in tg__context_stop(), for the cause.
+ * The epoch: tg__context_stop() advances it after it has stored the state, so a thread that has
+ * seen the epoch finds the state when it walks up (test/model/cancel.pml). It is loaded with
+ * sequential consistency, as the waiter sleeps after this look: see tg__waiter_nudge().
+ * seen, until: relaxed, as a later look corrects an old value. What lasts (to sleep until a time,
+ * to stop by a deadline) is decided under the lock.
+ */
 static inline bool tg__context_live(tg_context *context)
 {
     return atomic_load_explicit(&context->state, memory_order_acquire) == 0 &&
@@ -56,7 +64,8 @@ static inline tg_status tg__context_status(tg_context *context)
 /* The status of the cause, waiting for one that is being written. */
 tg_status tg__context_settled(tg_context *context);
 
-/* What has been noticed so far, without looking up or at the clock. */
+/* What has been noticed so far, without looking up or at the clock. Relaxed: tg__context_settled()
+   acquires before anything of the cause is read. */
 static inline tg_status tg__context_noticed(tg_context *context)
 {
     return atomic_load_explicit(&context->state, memory_order_relaxed) == 0
@@ -86,7 +95,7 @@ void tg__context_reset(tg_context *context);
 /* The earliest deadline that holds for it, as it was found when it was asked last. False: it must be asked again. */
 bool tg__context_until(tg_context *context, double *until);
 
-/* Takes a hold. */
+/* Takes a hold. Relaxed: it cannot be the first one, so nothing is published. */
 static inline void tg__context_hold(tg_context *context)
 {
     atomic_fetch_add_explicit(&context->holds, 1, memory_order_relaxed);

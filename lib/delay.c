@@ -206,6 +206,7 @@ static size_t reap(tg_group *group, uint64_t now, struct batch *batch)
 
 size_t tg__delay_reap(tg_group *group)
 {
+    /* Relaxed: hints, looked at again under the lock; a thread arms the alarm before it sleeps. */
     uint64_t first = atomic_load_explicit(&group->due_first, memory_order_relaxed);
     if (first == UINT64_MAX && !atomic_load_explicit(&group->rung, memory_order_relaxed))
         return 0;

@@ -146,6 +146,7 @@ static inline tg_group *tg__group_of(struct tg__source *source)
     return (tg_group *)(void *)((char *)source - offsetof(tg_group, source));
 }
 
+/* Under the lock, under which it begins and ends: so relaxed. */
 static inline bool tg__group_is_live(tg_group *group)
 {
     return atomic_load_explicit(&group->team, memory_order_relaxed) != NULL;
@@ -255,6 +256,7 @@ static inline size_t tg__claim(
     tg_group *group, tg_task *self, int place, size_t want, size_t *first)
 {
     self->apart = false;
+    /* A claim that reads the older value takes from the cursor only; the heap is under `turn`. */
     return atomic_load_explicit(&group->in_turn, memory_order_acquire)
                ? tg__claim_in_turn(group, self, place, want, first)
                : tg__queue_claim(&group->queue, place, want, tg__store_count(&group->run.store),

@@ -211,7 +211,7 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
     size_t plain = 0;
     for (size_t i = 0; i < many; i++) {
         struct tg__sleeper *s = &sleeper[i];
-        if (is_plain(group, s)) {
+        if (is_plain(group, s)) { /* pairs with the acquire in outcome.c */
             atomic_store_explicit(s->task.state, TG__STATE(TG_OK), memory_order_release);
             plain++;
             continue;

@@ -22,6 +22,8 @@ void tg__runner_enter(tg_task *self, struct tg__run *run, struct tg__counts *cou
         self->stack = tg__guard_stack_new();
 }
 
+/* Relaxed: totals are exact after the run, which ends under the team's lock after its servers have
+   left under it. */
 static void merge(atomic_size_t *total, atomic_size_t *part)
 {
     size_t many = atomic_load_explicit(part, memory_order_relaxed);
@@ -29,7 +31,7 @@ static void merge(atomic_size_t *total, atomic_size_t *part)
         atomic_fetch_add_explicit(total, many, memory_order_relaxed);
 }
 
-/* Only the thread itself writes it. */
+/* Only the thread itself writes it. Relaxed: a report reads a number, and nothing behind it. */
 static inline void count_one(atomic_size_t *count)
 {
     size_t now = atomic_load_explicit(count, memory_order_relaxed);
@@ -175,6 +177,7 @@ static void store_end(void *user)
 {
     const struct tg__ending *ending = user;
     const struct tg__view *task = ending->task;
+    /* The release publishes the code, too; it pairs with the acquire in outcome.c. */
     atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
     atomic_store_explicit(task->state, TG__STATE(ending->status), memory_order_release);
 }
@@ -243,7 +246,7 @@ static inline void forget_what_it_said(tg_task *self)
         tg__runner_forget_message(self);
 }
 
-/* The short way. */
+/* The short way. RUNNING publishes nothing; the final state pairs with the acquire in outcome.c. */
 static inline void call(
     tg_task *self, tg_task_fn *function, void *arg, void *result, atomic_uchar *state)
 {

@@ -159,7 +159,8 @@ struct tg__ending {
 bool tg__runner_fail(const struct tg__ending *ending, void (*end)(void *ending));
 void tg__runner_forget_message(tg_task *self);
 
-/* A task has ended: its rank, unless on_done's order gives it. */
+/* A task has ended: its rank, unless on_done's order gives it. Relaxed: the final state, which is
+   stored next, publishes it to outcome.c. */
 static inline void tg__runner_rank(struct tg__run *run, struct tg__note *note)
 {
     if (!run->ranks_later)

@@ -23,7 +23,8 @@ static void begin(struct tg__source *source, struct tg__team *team)
     tg__lock_give(&group->lock);
 }
 
-/* A thread that keeps it open from elsewhere, or a body, may add; a completion may free a slot. */
+/* A thread that keeps it open from elsewhere, or a body, may add; a completion may free a slot.
+   Relaxed: the thread that has put a task away asks next, itself. */
 static bool expects(struct tg__source *source)
 {
     tg_group *group = tg__group_of(source);
@@ -107,7 +108,7 @@ void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, si
     returned = true;
 }
 
-/* Is there more, as far as can be seen for nothing? */
+/* Is there more, as far as can be seen for nothing? Relaxed: what makes a task ready calls. */
 static inline bool has_more(tg_group *group, int place)
 {
     return tg__queue_more(&group->queue, place, tg__store_count(&group->run.store)) ||
@@ -148,7 +149,7 @@ static size_t look_at_clock(tg_group *group, const struct tg__seat *seat, bool w
     return many;
 }
 
-/* Has the pool fewer threads now, or none for the moment? */
+/* Has the pool fewer threads now, or none for the moment? Relaxed: give_back() looks again. */
 static bool must_leave(tg_group *group)
 {
     return atomic_load_explicit(&group->kept.halted, memory_order_relaxed) ||
@@ -174,7 +175,7 @@ enum { TURN = 16 };
 static void serve_with_slot(tg_group *group, struct tg__seat *seat)
 {
     bool measured = group->options.grainsize == TG_GRAIN_AUTO;
-    long grain = atomic_load_explicit(&group->grain, memory_order_relaxed);
+    long grain = atomic_load_explicit(&group->grain, memory_order_relaxed); /* a guess */
     double since = measured ? tg_time_now() : 0;
     bool helps = seat->helps, has_slot = tg__slots_bounded(&group->slots);
     unsigned claims = 0;
@@ -183,7 +184,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
     seat->helps = false; /* for the tasks that we run here */
     tg__runner_enter(&self, &group->run, &group->queue.hands[seat->place].counts);
     do {
-        if (atomic_load_explicit(&group->rung, memory_order_relaxed))
+        if (atomic_load_explicit(&group->rung, memory_order_relaxed)) /* a hint: see delay.c */
             look_at_clock(group, seat, true);
         size_t first, many = tg__claim(group, &self, seat->place, (size_t)grain, &first);
         if (many == 0 || (group->kept.on && give_back(group, &self, seat->place, first, many)))
@@ -285,6 +286,7 @@ struct tg__grip tg__group_grip(tg_group *group)
 
 struct tg__grip tg__group_grip_to_call(tg_group *group)
 {
+    /* Under the lock, as begin() and end() store it: so relaxed (test/model/open.pml). */
     const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
     const tg_task *task = tg__runner_current();
     bool inside = task != NULL && task->run == &group->run;
@@ -310,6 +312,7 @@ void tg__group_release(tg_group *group, struct tg__grip grip, size_t many)
 void tg__group_poke(tg_group *group)
 {
     tg__lock_take(&group->lock);
+    /* Under the lock, as above. */
     struct tg__team *team = atomic_load_explicit(&group->team, memory_order_acquire);
     if (team != NULL)
         tg__team_pin(&group->source);

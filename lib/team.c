@@ -125,7 +125,7 @@ static void enlist(struct tg__team *team, struct tg__source *source)
         team->live->previous = source;
     team->live = source;
     source->live = true;
-    atomic_fetch_add_explicit(&team->sources, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&team->sources, 1, memory_order_relaxed); /* for tg__team_turn() */
     source->begin(source, team);
 }
 
@@ -595,7 +595,7 @@ void tg__team_task(const struct tg__seat *seat, bool (*body)(void *), void *fram
 
 /* ---- running ---- */
 
-/* A system call on libgomp: asked once. */
+/* A system call on libgomp: asked once. Relaxed: it publishes nothing but itself. */
 static int processors(void)
 {
     static atomic_int known;

@@ -180,7 +180,8 @@ static inline void tg__team_watch(struct tg__seat *seat, struct tg__source *sour
         tg__team_post_watch(seat, source);
 }
 
-/* For a server that has run some tasks, and could go on: is it another source's turn? Then it leaves. */
+/* For a server that has run some tasks, and could go on: is it another source's turn? Then it
+   leaves. Relaxed: a hint; find_work() looks under the lock. */
 static inline bool tg__team_turn(struct tg__seat *seat)
 {
     return seat->turned = atomic_load_explicit(seat->sources, memory_order_relaxed) > 1;
