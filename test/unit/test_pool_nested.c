@@ -59,10 +59,12 @@ static void stop_nested(struct blame *blame, tg_pool *p)
 
     nest.inner = task_until_told;
     nest.arg = NULL;
-    g = tg_group_create(TG_GROUP(.timeout = 0.003));
+    nest.answer = TG_NOT_RUN;
+    g = tg_group_create(TG_GROUP(.timeout = 0.02));
     tg_group_add(g, run_nested, &nest);
     tg_group_run(g);
-    expect(blame, nest.answer == TG_TIMED_OUT);
+    /* Or a slow machine has not started the task in time. */
+    expect(blame, nest.answer == TG_TIMED_OUT || nest.answer == TG_NOT_RUN);
     tg_group_destroy(g);
 
     g = tg_group_create(NULL);

@@ -362,12 +362,13 @@ static void start_later(struct blame *blame)
     submit_with(blame, p, note_moment, &moments[0], TG_TASK(.start = now + 0.03), NULL);
     submit_with(blame, p, note_moment, &moments[1], TG_TASK(.delay = 0.01), NULL);
     submit_with(blame, p, note_moment, &moments[2], TG_TASK(.start = now + 0.02), NULL);
+    bool in_time = tg_time_now() < now + 0.02; /* else the first one may start before */
     submit_with(blame, p, note_moment, &moments[3], TG_TASK(.start = now - 5), NULL); /* at once */
     expect(blame, finish(blame, p).ok == 4); /* what has its time to come is waited for */
     expect(blame, moments[0].at >= now + 0.03);
     expect(blame, moments[1].at >= now + 0.01);
     expect(blame, moments[2].at >= now + 0.02);
-    expect(blame, moments[0].was > moments[2].was);
+    expect(blame, !in_time || moments[0].was > moments[2].was);
     for (int i = 0; i < 4; i++)
         expect(blame, moments[i].was >= 0);
 }
