@@ -18,12 +18,17 @@ endif()
 add_library(taskgroup_test INTERFACE)
 target_link_libraries(taskgroup_test INTERFACE
     taskgroup::taskgroup Check::check OpenMP::OpenMP_C Threads::Threads)
+if(CMAKE_CROSSCOMPILING) # what is built runs under CMAKE_CROSSCOMPILING_EMULATOR
+    target_compile_definitions(taskgroup_test INTERFACE TEST_EMULATED=1)
+endif()
 
 # More threads than processors is one of the cases that must work. Sanitizers are slow and look for what
 # the number of threads hardly changes.
 set(TASKGROUP_TEST_THREADS 1 2 3 8)
 if(TASKGROUP_SANITIZE)
     set(TASKGROUP_TEST_THREADS 2 8)
+elseif(CMAKE_CROSSCOMPILING)
+    set(TASKGROUP_TEST_THREADS 2) # an emulator is slower still
 endif()
 cmake_host_system_information(RESULT TASKGROUP_TEST_PROCESSORS QUERY NUMBER_OF_LOGICAL_CORES)
 # No test asks ctest for more than one processor: many only wait, and beside others they see more.
@@ -31,7 +36,7 @@ cmake_host_system_information(RESULT TASKGROUP_TEST_PROCESSORS QUERY NUMBER_OF_L
 # Generous, since the machine may be busy: what is caught here is a deadlock, not slowness. Check's own
 # limit, 4 s a test function, is the finer one and is multiplied below.
 set(TASKGROUP_TEST_TIMEOUT 120)
-if(TASKGROUP_SANITIZE)
+if(TASKGROUP_SANITIZE OR CMAKE_CROSSCOMPILING)
     set(TASKGROUP_TEST_TIMEOUT 600)
 endif()
 
@@ -53,7 +58,7 @@ function(tg_add_check_test name)
     endif()
     foreach(threads IN LISTS arg_THREADS)
         set(cancellations false true) # libgomp takes the words only, never 0 and 1
-        if(NOT arg_MATRIX)
+        if(NOT arg_MATRIX OR CMAKE_CROSSCOMPILING)
             set(cancellations false)
         endif()
         if(TASKGROUP_SANITIZE AND threads GREATER TASKGROUP_TEST_PROCESSORS)
@@ -86,7 +91,9 @@ mark_as_advanced(TASKGROUP_CXX_COMPILER TASKGROUP_FORTRAN_COMPILER)
 # The environment of every test in this build, also of those that other folders register by add_test():
 # ctest reads this file before it runs any. Who runs ctest can override each variable.
 set(environment "CK_TIMEOUT_MULTIPLIER=5")
-if(TASKGROUP_SANITIZE)
+if(CMAKE_CROSSCOMPILING)
+    set(environment "CK_TIMEOUT_MULTIPLIER=30")
+elseif(TASKGROUP_SANITIZE)
     # A request for more memory than there is must answer NULL, as it does without sanitizers.
     set(environment
         "CK_TIMEOUT_MULTIPLIER=30"

@@ -198,7 +198,7 @@ static void stop_by_context(struct blame *blame, bool deadline)
 {
     tg_context *root = tg_context_create(NULL);
     tg_context *context = tg_context_create(
-        TG_CONTEXT(.parent = root, .timeout = deadline ? (TEST_SANITIZED ? 1.5 : 0.3) : 0));
+        TG_CONTEXT(.parent = root, .timeout = deadline ? (TEST_SLOW ? 1.5 : 0.3) : 0));
     struct stuck stuck;
     size_t abandoned = 99;
     tg_pool_numbers n;

@@ -38,6 +38,12 @@
 #define TEST_SANITIZED 0
 #endif
 
+/* So is an emulator, which the build tells by TEST_EMULATED. */
+#ifndef TEST_EMULATED
+#define TEST_EMULATED 0
+#endif
+#define TEST_SLOW (TEST_SANITIZED || TEST_EMULATED)
+
 /* ---- Saying that something is wrong -------------------------------------------------------- */
 
 /* The first expectation that did not hold, on whichever thread: tasks write, the test asserts. */
