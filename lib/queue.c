@@ -63,6 +63,8 @@ void tg__queue_reset(struct tg__queue *queue)
     }
 }
 
+/* Relaxed, as are the writers: exact after the run, which ends under the team's lock after its
+   servers have left under it; before that, numbers and nothing behind them. */
 struct tg__sums tg__queue_sums(const struct tg__queue *queue)
 {
     struct tg__sums sums = {0};

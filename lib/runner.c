@@ -341,7 +341,7 @@ bool tg__runner_run(tg_task *self, size_t first, size_t many)
     self->next = first;
     self->end = first + many;
     self->stops = false;
-    atomic_store_explicit(&self->counts->busy, true, memory_order_relaxed);
+    atomic_store_explicit(&self->counts->busy, true, memory_order_relaxed); /* for a report */
     if (tg__landed(&landing, self->run->guarded))
         come_back(self);
     go_on(self);
