@@ -101,7 +101,7 @@ static void free_holds(tg_group *group)
         free(group->holds);
         group->holds = next;
     }
-    group->away = 0;
+    group->away = group->opened = 0;
 }
 
 /* What reset makes anew, beside the parts that reset themselves. Nobody looks meanwhile: an order would only cost. */

@@ -46,9 +46,10 @@ struct tg_group {
     bool due_dropped;      /* some still waited when a run ended */
     uint64_t armed;        /* the alarm's time, as a key; UINT64_MAX: not set */
     tg_task *holds;        /* all since the last reset */
-    atomic_size_t away;    /* holds, and tasks on no thread that somebody is to complete */
-    size_t heaviest;       /* weight of a task so far */
-    tg_error error;        /* the last run's answer, if it is not a task's failure */
+    size_t opened; /* tg_group_open() without tg_group_close(): so many of those that are `away` */
+    atomic_size_t away; /* holds, and tasks on no thread that somebody is to complete */
+    size_t heaviest;    /* weight of a task so far */
+    tg_error error;     /* the last run's answer, if it is not a task's failure */
     char error_text[160];
 
     struct tg__run run;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks without a function: something that is done elsewhere keeps the group open until it is completed
-   (pending.c). */
+/* What keeps a group open from elsewhere: a count, or tasks without a function, until they are completed (pending.c). */
 #include "addition.h"
 
 #include "status.h"
@@ -72,4 +71,43 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
     tg__add_free_extras(&a, 1);
     tg__add_explain(group, status, &a);
     return NULL;
+}
+
+/* ---- without a task ---- */
+
+tg_status tg_group_open(tg_group *group)
+{
+    static const char call[] = "tg_group_open";
+    if (group == NULL)
+        return tg__refuse_null(call, "group");
+    if (group->kept.on)
+        return tg__refuse(TG_BUSY, "%s: the group is a pool's own", call);
+    if (!tg__waiter_start()) /* it may sleep with nothing in flight that would notice a cancel */
+        return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    tg__lock_take(&group->lock);
+    tg_status status = tg__add_check_open(group);
+    if (status == TG_OK) {
+        group->opened++;
+        group->away++;
+        if (group->watchable)
+            tg__group_watch(group);
+    }
+    tg__lock_give(&group->lock);
+    return status == TG_OK ? TG_OK : tg__refuse(status, "%s: the group has stopped", call);
+}
+
+tg_status tg_group_close(tg_group *group)
+{
+    static const char call[] = "tg_group_close";
+    if (group == NULL)
+        return tg__refuse_null(call, "group");
+    tg__lock_take(&group->lock);
+    bool open = group->opened > 0;
+    group->opened -= open;
+    group->away -= open;
+    struct tg__grip grip = tg__group_grip(group);
+    tg__lock_give(&group->lock);
+    tg__group_release(
+        group, grip, 0); /* the last touch: the run may end, and who runs it destroy the group */
+    return open ? TG_OK : tg__refuse(TG_INVALID, "%s: the group is not open", call);
 }

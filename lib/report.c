@@ -19,7 +19,7 @@ static void count(tg_group *group, tg_report *r)
     r->crashed = atomic_load(&run->crashed);
     r->cancelled = sums.cancelled + atomic_load(&run->cancelled);
     r->skipped = group->skipped;
-    r->pending = group->away + (group->due.count - group->due_gone);
+    r->pending = group->away - group->opened + (group->due.count - group->due_gone);
     if (group->running)
         r->pending += sums.busy + atomic_load(&run->ready_again) - group->due_starts;
     size_t known = r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped +

@@ -77,7 +77,8 @@ static tg_status prepare(tg_group *group, int places)
     group->answer_error = NULL;
     free(group->order);
     group->order = NULL;
-    bool empty = tg__store_count(&run->store) == group->settled && !group->turned_away;
+    bool empty =
+        tg__store_count(&run->store) == group->settled && !group->turned_away && group->opened == 0;
     if (empty && group->body == NULL && (o->need == 0 || group->settled > 0))
         return TG_OK;
     if (places == 0)
@@ -243,7 +244,7 @@ static void skip_late(tg_group *group)
     size_t from = group->settled, count = tg__store_count(&group->run.store);
     if (!group->kept.on) {
         tg__delay_drop(group);
-        while (group->away >
+        while (group->away - group->opened >
                late_holds(group, from, count, true)) { /* taken back, or completed, just now */
             tg__lock_give(&group->lock);
             sched_yield();

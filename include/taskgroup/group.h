@@ -373,10 +373,31 @@ TG_API tg_context *tg_group_context(tg_group *group);
  * @param group the group; tasks may have been added before.
  * @param body  called once, on the calling thread; @param user handed to it.
  * @return as tg_group_run(); TG_FAILED also if the body returned other than 0; TG_INVALID if it is NULL,
- *         or if the group is to run over a pool (add from anywhere after tg_group_start(), with a hold).
+ *         or if the group is to run over a pool (add from anywhere between tg_group_open() and tg_group_close()).
  * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
+
+/**
+ * Keeps the group open, so that other threads can add to it: a run returns only when tg_group_close() was called as often
+ * as this, also a cancelled one. It is no task: it has no index, no place in an ordered stream, and no on_done. For an
+ * ordered stream over a pool: open, tg_group_start(), add from anywhere, close, tg_group_wait().
+ *
+ * @param group the group. May be running.
+ * @return TG_OK; TG_CLOSED: it takes no more tasks (it has failed, is known to be cancelled, or is being destroyed);
+ *         TG_BUSY: it is a pool's own; TG_NO_SYSTEM (no waiter thread could be made); TG_INVALID: NULL.
+ * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.2.
+ */
+TG_API tg_status tg_group_open(tg_group *group);
+
+/**
+ * Takes one tg_group_open() back. The last one lets the run end when its tasks have ended.
+ *
+ * @param group the group.
+ * @return TG_OK; TG_INVALID: NULL, or it is not open.
+ * Context: anywhere but signal handlers, on any thread. Thread safety: safe. Since: 0.2.
+ */
+TG_API tg_status tg_group_close(tg_group *group);
 
 /**
  * Keeps the group open for something that is done elsewhere: a task without a function, which ends
