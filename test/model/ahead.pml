@@ -18,7 +18,7 @@
 #define HISTORY 8
 #define LOCKS 1
 #define STALE 3
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_AHEAD  1
 #define WEAK_WAKE   2

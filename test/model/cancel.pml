@@ -17,7 +17,7 @@
 #define HISTORY 4
 #define LOCKS 2
 #define STALE 2
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_EPOCH    1
 #define WEAK_ASK      2

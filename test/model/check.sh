@@ -26,7 +26,7 @@ fail() {
 }
 
 for file in $(grep -oE '\b[a-z]+\.[ch]\b' "$model" | sort -u); do
-    [ "$file" = memory.h ] || [ -f "$lib/$file" ] || fail "lib/ has no $file"
+    [ "$file" = memory.inc ] || [ -f "$lib/$file" ] || fail "lib/ has no $file"
 done
 for function in $(grep -oE '\btg__[a-z_]+\(' "$model" | sort -u); do
     grep -qF "$function" "$lib"/*.[ch] || fail "lib/ has no $function)"

@@ -20,7 +20,7 @@
 #define HISTORY 12
 #define LOCKS 1
 #define STALE 1
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_FREE     1
 #define WEAK_TOLD     2

@@ -13,7 +13,7 @@
 #define HISTORY 4
 #define LOCKS 1
 #define STALE 2
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_RELEASE 1
 #define WEAK_ACQUIRE 2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory of memory.h itself, by the programs that tell memory models apart. Each variant shows
+ * The memory of memory.inc itself, by the programs that tell memory models apart. Each variant shows
  * an outcome that weak orders allow and strong ones do not.
  *
  *   WEAK_BUFFER   two threads store, then load what the other one stores: both load the old value
@@ -17,7 +17,7 @@
 #define HISTORY 3
 #define LOCKS 1
 #define STALE 9
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_BUFFER  1
 #define WEAK_MESSAGE 2

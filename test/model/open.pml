@@ -13,7 +13,7 @@
 #define HISTORY 6
 #define LOCKS 2
 #define STALE 3
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_BEGIN 1
 #define WEAK_LIVE  2

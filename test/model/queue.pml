@@ -21,7 +21,7 @@
 #define HISTORY 9
 #define LOCKS 1
 #define STALE 1
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_TAKE    1
 #define WEAK_STEAL   2

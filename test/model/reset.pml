@@ -17,7 +17,7 @@
 #define HISTORY 9
 #define LOCKS 1
 #define STALE 1
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_RESET 1
 #define WEAK_LIVE  2

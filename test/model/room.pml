@@ -17,7 +17,7 @@
 #define HISTORY 4
 #define LOCKS 2
 #define STALE 3
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_OUTSTANDING 1
 #define WEAK_RELEASE     2

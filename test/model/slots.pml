@@ -16,7 +16,7 @@
 #define HISTORY 10
 #define LOCKS 1
 #define STALE 2
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_GIVE   1
 #define WEAK_SLEEPS 2

@@ -17,7 +17,7 @@
 #define HISTORY 3
 #define LOCKS 1
 #define STALE 6
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_COUNT    1
 #define WEAK_SEGMENTS 2

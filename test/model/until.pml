@@ -18,7 +18,7 @@
 #define HISTORY 8
 #define LOCKS 1
 #define STALE 2
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_EXPIRE  1
 #define WEAK_REFRESH 2

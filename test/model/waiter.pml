@@ -19,7 +19,7 @@
 #define HISTORY 9
 #define LOCKS 2
 #define STALE 3
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_EPOCH  1
 #define WEAK_STOP   2

@@ -22,7 +22,7 @@
 #define HISTORY 10
 #define LOCKS 1
 #define STALE 2
-#include "memory.h"
+#include "memory.inc"
 
 #define WEAK_COUNT  1
 #define WEAK_HAND   2
