@@ -28,7 +28,7 @@ static void begin(struct tg__source *source, struct tg__team *team)
 static bool expects(struct tg__source *source)
 {
     tg_group *group = tg__group_of(source);
-    return atomic_load(&group->in_body) || group->kept.on ||
+    return atomic_load(&group->in_body) ||
            atomic_load_explicit(&group->away, memory_order_relaxed) > 0;
 }
 

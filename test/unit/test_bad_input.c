@@ -43,7 +43,7 @@ START_TEST(a_group_with_senseless_options_is_not_created)
         tg_group_create(TG_GROUP(.results = results, .capacity = 4)), TG_INVALID, "result_size");
     assert_not_created(
         tg_group_create(TG_GROUP(.results = results, .result_size = 4)), TG_INVALID, "capacity");
-    assert_not_created(tg_group_create(TG_GROUP(.flags = 0x80)), TG_UNSUPPORTED, "80");
+    assert_not_created(tg_group_create(TG_GROUP(.flags = 0x8000)), TG_UNSUPPORTED, "80");
     assert_not_created(tg_group_create(TG_GROUP(.flags = 0x80000001)), TG_UNSUPPORTED, "8000000");
     assert_not_created(
         tg_group_create(TG_GROUP(.result_size = SIZE_MAX / 2, .capacity = 3)), TG_TOO_LARGE, "3");

@@ -231,7 +231,7 @@ START_TEST(what_makes_no_sense_is_refused_and_calls_nothing)
     assert_status(
         tg_map_run(10, task_count, &runs, 0, NULL, 0, TG_GROUP(.timeout = -1)), TG_INVALID);
     assert_status(
-        tg_map_run(10, task_count, &runs, 0, NULL, 0, TG_GROUP(.flags = 0x80)), TG_UNSUPPORTED);
+        tg_map_run(10, task_count, &runs, 0, NULL, 0, TG_GROUP(.flags = 0x8000)), TG_UNSUPPORTED);
     assert_status(tg_map_run(huge, task_count, &runs, 0, results, 8, NULL), TG_TOO_LARGE);
     ck_assert_int_eq(tg_error_last()->status, TG_TOO_LARGE);
     ck_assert_int_eq(runs, 0);

@@ -32,9 +32,11 @@ static int spawn_and_wait(tg_task *self, void *arg, void *result)
 {
     struct raw *raw = arg;
     (void)self, (void)result;
-#pragma omp taskloop grainsize(1) firstprivate(raw)
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
+#pragma omp task firstprivate(raw)
         piece(raw);
+    }
+#pragma omp taskwait
     return 0;
 }
 

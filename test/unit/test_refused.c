@@ -59,7 +59,7 @@ static void refuse_all_before(struct blame *blame)
 {
     for (int stop = 0; stop < STOPS; stop++)
         for (int kind = 0; kind < KINDS; kind++)
-            refuse_before(blame, stop, kind);
+            refuse_before(blame, (enum stop)stop, (enum kind)kind);
 }
 
 START_TEST(a_batch_that_lost_a_task_to_a_stop_before_its_run_is_not_ok)

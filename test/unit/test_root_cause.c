@@ -167,7 +167,8 @@ static void learn_in_all_ways(struct blame *blame)
     tg_pool *p = tg_pool_create(TG_POOL(.threads = 1));
     for (int way = 0; way < WAYS; way++)
         for (int stop = 0; stop < STOPS; stop++)
-            play_scene(&(struct scene){.blame = blame, .way = way, .stop = stop, .pool = p});
+            play_scene(&(struct scene){
+                .blame = blame, .way = (enum way)way, .stop = (enum stop)stop, .pool = p});
     finish(blame, p);
 }
 
