@@ -145,7 +145,7 @@ static bool wait_for_news(tg_group *group, struct tg__lend_waiter *me, double un
 /* Until it has ended (by us: it is to be finished), or until that time. */
 static enum waited wait(tg_group *group, double until)
 {
-    struct tg__lend_waiter waiter;
+    struct tg__lend_waiter waiter = {.next = NULL};
     struct tg__lend_waiter *me = tg__team_seat() != NULL ? &waiter : NULL;
     bool for_ever = until >= TG_FOREVER, waits = true;
     enum waited waited = NOT_YET;

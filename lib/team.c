@@ -253,6 +253,7 @@ static struct tg__source *wait_for_call(struct tg__team *team, struct idler *me,
     bool own = me->parker == NULL;
     if (own) {
         tg__park_init(&parker);
+        // cppcheck-suppress autoVariables ; it is taken out before this returns
         me->parker = &parker;
     }
     me->invited = NULL;
