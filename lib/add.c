@@ -507,16 +507,29 @@ tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, c
     return status;
 }
 
+/* Apart: what it fills in would cost the usual way as much as all else that it does. */
+__attribute__((noinline)) static tg_status add_plain(
+    tg_group *group, tg_task_fn *function, void *arg)
+{
+    struct tg__addition a = {
+        .call = "tg_group_add", .function = function, .items = arg, .count = 1};
+    return add(group, &a);
+}
+
+__attribute__((noinline)) static tg_status refuse_plain(tg_group *group, tg_status status)
+{
+    struct tg__addition a = {.call = "tg_group_add", .count = 1, .no_slot = status == TG_FULL};
+    return tg__add_explain(group, status, &a);
+}
+
 tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
 {
     if (group == NULL)
         return tg__refuse_null("tg_group_add", "group");
     if (function == NULL)
         return tg__add_refuse(group, TG_INVALID, "tg_group_add: function is NULL");
-    struct tg__addition a = {
-        .call = "tg_group_add", .function = function, .items = without_const(arg), .count = 1};
     if (group->options.queue != 0 || group->options.shared != NULL)
-        return add(group, &a);
+        return add_plain(group, function, without_const(arg));
     tg__lock_take(&group->lock);
     tg_status status = tg__add_check_open(group);
     bool live = tg__group_is_live(group);
@@ -524,8 +537,7 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
         status = tg__store_add(&group->run.store, function, without_const(arg), 0, NULL, live);
     if (!live || status != TG_OK) {
         tg__lock_give(&group->lock);
-        a.no_slot = status == TG_FULL;
-        return status == TG_OK ? TG_OK : tg__add_explain(group, status, &a);
+        return status == TG_OK ? TG_OK : refuse_plain(group, status);
     }
     struct tg__grip grip = tg__group_grip_to_call(group);
     tg__lock_give(&group->lock);

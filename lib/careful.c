@@ -131,9 +131,8 @@ void tg__careful_busy(tg_task *self, double now)
 
 /* The end of a task, for all who look: on_done looks at the state beside a flag. Of a failed one under the lock of
    failures, so that its rank, its place for on_done and its place among them agree. */
-static void finish(void *user)
+static inline void finish(const struct tg__ending *ending)
 {
-    const struct tg__ending *ending = user;
     const struct tg__view *task = ending->task;
     struct tg__run *run = ending->self->run;
     if (task->note != NULL)
@@ -143,6 +142,11 @@ static void finish(void *user)
     atomic_store(task->state, TG__STATE(ending->status));
     if (run->ranks_later) /* it only takes its place there */
         run->left(run, task, ending->self->index);
+}
+
+static void finish_failed(void *ending)
+{
+    finish(ending);
 }
 
 bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
@@ -174,7 +178,7 @@ bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
     if (status == TG_OK || status == TG_CANCELLED)
         finish(&ending);
     else
-        self->stops |= tg__runner_fail(&ending, finish);
+        self->stops |= tg__runner_fail(&ending, finish_failed);
     if (run->left != NULL && !run->ranks_later)
         run->left(run, task, self->index);
     if (status == TG_OK)

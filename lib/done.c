@@ -228,8 +228,10 @@ void tg__done_make_room(tg_group *group)
 void tg__done_ended(struct tg__run *run)
 {
     tg_group *group = run->group;
-    tg__done_deliver(group);
-    keep_up(group);
+    if (group->options.on_done != NULL) {
+        tg__done_deliver(group);
+        keep_up(group);
+    }
     tg__done_make_room(group);
 }
 

@@ -32,10 +32,10 @@ static void merge(atomic_size_t *total, atomic_size_t *part)
 }
 
 /* Only the thread itself writes it. Relaxed: a report reads a number, and nothing behind it. */
-static inline void count_one(atomic_size_t *count)
+static inline void count(atomic_size_t *counted, size_t more)
 {
-    size_t now = atomic_load_explicit(count, memory_order_relaxed);
-    atomic_store_explicit(count, now + 1, memory_order_relaxed);
+    size_t now = atomic_load_explicit(counted, memory_order_relaxed);
+    atomic_store_explicit(counted, now + more, memory_order_relaxed);
 }
 
 void tg__runner_leave(tg_task *self)
@@ -187,10 +187,10 @@ static void end_badly(tg_task *self, const struct tg__view *task, int code)
     self->told |= tg__runner_has_stopped(self);
     struct tg__ending ending = {self, task, self->told ? TG_CANCELLED : TG_FAILED, code};
     if (self->told) {
-        count_one(&self->counts->cancelled);
+        count(&self->counts->cancelled, 1);
         store_end(&ending);
     } else {
-        count_one(&self->counts->failed);
+        count(&self->counts->failed, 1);
         self->stops |= tg__runner_fail(&ending, store_end);
     }
 }
@@ -253,7 +253,7 @@ static inline void call(
     atomic_store_explicit(state, TG__STATE(TG_RUNNING), memory_order_relaxed);
     int code = function(self, arg, result);
     if (code == 0 && self->way == TG__RETURNS) {
-        count_one(&self->counts->ok);
+        self->ok++;
         atomic_store_explicit(state, TG__STATE(TG_OK), memory_order_release);
     } else {
         end_otherwise(self, code);
@@ -269,12 +269,13 @@ static void run_range(tg_task *self, const struct tg__segment *segment, size_t e
     size_t stride = task.arg != NULL ? segment->stride : 0;
     size_t size = task.result != NULL ? self->run->store.result_size : 0;
     uintptr_t arg = (uintptr_t)task.arg, result = (uintptr_t)task.result; /* NULL stays so */
+    const atomic_int *wanted = self->wanted; /* not read for each item */
     while (self->next < end && !self->slot_gone && begin_next(self)) {
         call(self, task.function, (void *)arg, (void *)result, task.state);
         arg += stride;
         result += size;
         task.state++;
-        if (is_wanted(self))
+        if (wanted != NULL && atomic_load_explicit(wanted, memory_order_relaxed) > 0)
             break;
     }
 }
@@ -345,6 +346,10 @@ bool tg__runner_run(tg_task *self, size_t first, size_t many)
     if (tg__landed(&landing, self->run->guarded))
         come_back(self);
     go_on(self);
+    if (self->ok > 0) {
+        count(&self->counts->ok, self->ok);
+        self->ok = 0;
+    }
     atomic_store_explicit(&self->counts->busy, false, memory_order_relaxed);
     self->landing = NULL;
     return self->stops;

@@ -91,6 +91,7 @@ struct tg_task {
     int worker;                   /* the id that this server has, or -1 */
     bool has_local;               /* the next is known: NULL, too, may be a worker's state */
     void *local;                  /* the state of that worker */
+    size_t ok;                    /* of the bundle, by the short way: counted when that ends */
     struct tg__counts *counts;    /* where the short way counts: its place's, or … */
     struct tg__counts own_counts; /* … these, until it leaves */
     struct tg__landing
