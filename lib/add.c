@@ -64,8 +64,9 @@ tg_status tg__add_explain(tg_group *group, tg_status status, const struct tg__ad
         return tg__add_refuse(
             group, status, "%s: id %llu is taken", call, (unsigned long long)a->o.id);
     case TG_CLOSED:
-        return tg__add_refuse(
-            group, status, "%s: the %s has stopped", call, group->kept.on ? "pool" : "group");
+        return tg__add_refuse(group, status, "%s: the %s %s", call,
+            group->kept.on ? "pool" : "group",
+            tg__group_is_parents(group) ? "belongs to the parent process" : "has stopped");
     case TG_CANCELLED:
         return tg__add_refuse(group, status, "%s: the group stopped while there was no room", call);
     case TG_FULL:
@@ -280,7 +281,7 @@ static void turn_away(tg_group *group)
 /* May tasks be added? */
 tg_status tg__add_check_open(tg_group *group)
 {
-    if (atomic_load(&group->kept.shut))
+    if (atomic_load(&group->kept.shut) || tg__group_is_parents(group))
         return TG_CLOSED;
     if (!group->doomed && group->answer == TG_OK && !has_stopped(group))
         return TG_OK;
@@ -465,9 +466,11 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
         return add_to_full(group, a);
     if (status == TG_OK)
         status = queue_up(group, a);
-    struct tg__grip grip = tg__group_grip_to_call(group);
+    struct tg__grip grip = {.none = true};
+    if (status == TG_OK)
+        grip = tg__group_grip_to_call(group);
     tg__lock_give(&group->lock);
-    tg__group_release(group, grip, status == TG_OK ? 1 : 0);
+    tg__group_release(group, grip, 1);
     return status;
 }
 

@@ -80,6 +80,10 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     const char *call = handle != NULL ? "tg_task_cancel" : "tg_group_cancel";
     struct tg__view task;
     tg__lock_take(&group->lock);
+    if (tg__group_is_parents(group)) {
+        tg__lock_give(&group->lock);
+        return tg__group_refuse_parents(call);
+    }
     struct tg__store *store = &group->run.store;
     size_t count = tg__store_count(store);
     bool there = index < count && tg__store_look(store, index, &task);

@@ -40,7 +40,7 @@ void tg__context_init(tg_context *context, tg_context *parent, void (*release)(t
     context->release = release;
     atomic_init(&context->state, 0);
     atomic_init(&context->holds, 1);
-    atomic_init(&context->lock.taken, false);
+    atomic_init(&context->lock.taken, 0);
     atomic_init(&context->deadline, INFINITY);
     context->cause = (tg_error){.index = TG_NO_INDEX, .name = "", .message = "", .backtrace = ""};
     tg__context_reset(context);

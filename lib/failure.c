@@ -155,6 +155,11 @@ void tg__failures_init(struct tg__failures *failures, size_t most)
     pthread_mutex_init(&failures->lock, NULL);
 }
 
+void tg__failures_adopt(struct tg__failures *failures)
+{
+    pthread_mutex_init(&failures->lock, NULL);
+}
+
 void tg__failures_reset(struct tg__failures *failures)
 {
     for (struct tg__failure *f = failures->head; f != NULL;) {

@@ -32,6 +32,9 @@ struct tg__failures {
 void tg__failures_init(struct tg__failures *failures, size_t most);
 void tg__failures_free(struct tg__failures *failures);
 
+/* In a child of fork(): no thread of the parent holds the lock any more. */
+void tg__failures_adopt(struct tg__failures *failures);
+
 /*
  * Records a failure, from any thread. Texts are copied: without memory the message is cut, or the
  * failure is missing in the list. Returns the failure if it is the first required one, else NULL.

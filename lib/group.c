@@ -142,6 +142,14 @@ static void forget(tg_group *group)
     group->wall = 0;
 }
 
+static void init_gate(tg_group *group)
+{
+    pthread_mutex_init(&group->gate, NULL);
+    pthread_cond_init(&group->room, NULL);
+    pthread_cond_init(&group->backlog_low, NULL);
+    pthread_cond_init(&group->quiet, NULL);
+}
+
 tg_group *tg_group_create(const tg_group_options *options)
 {
     tg_group_options o;
@@ -164,10 +172,8 @@ tg_group *tg_group_create(const tg_group_options *options)
     long grain = o.grainsize > 0 ? o.grainsize : 1;
     atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
     tg__store_init(&group->run.store, o.result_size, o.results, o.capacity);
-    pthread_mutex_init(&group->gate, NULL);
-    pthread_cond_init(&group->room, NULL);
-    pthread_cond_init(&group->backlog_low, NULL);
-    pthread_cond_init(&group->quiet, NULL);
+    atomic_init(&group->process, tg__process_number());
+    init_gate(group);
     if (o.shared != NULL)
         tg__limit_hold(o.shared);
     tg__group_init_run(group);
@@ -176,7 +182,15 @@ tg_group *tg_group_create(const tg_group_options *options)
     return group;
 }
 
-void tg__group_free(tg_group *group)
+static void fini_gate(tg_group *group)
+{
+    pthread_mutex_destroy(&group->gate);
+    pthread_cond_destroy(&group->room);
+    pthread_cond_destroy(&group->backlog_low);
+    pthread_cond_destroy(&group->quiet);
+}
+
+static void free_parts(tg_group *group)
 {
     tg__alarm_clear(&group->alarm);
     free_holds(group);
@@ -184,10 +198,6 @@ void tg__group_free(tg_group *group)
     tg__heap_free(&group->due);
     tg__heap_free(&group->ready);
     tg_limit_destroy(group->options.shared);
-    pthread_mutex_destroy(&group->gate);
-    pthread_cond_destroy(&group->room);
-    pthread_cond_destroy(&group->backlog_low);
-    pthread_cond_destroy(&group->quiet);
     tg__store_free(&group->run.store);
     tg__failures_free(&group->run.failures);
     tg__ids_reset(&group->ids);
@@ -195,6 +205,50 @@ void tg__group_free(tg_group *group)
     tg__queue_free(&group->queue);
     tg__context_drop(&group->context);
 }
+
+void tg__group_free(tg_group *group)
+{
+    fini_gate(group);
+    free_parts(group);
+}
+
+/* ---- in a child of fork() ---- */
+
+bool tg__group_was_in_use(const tg_group *group)
+{
+    return group->running || group->kept.on || group->lent != TG__NOT_LENT;
+}
+
+tg_status tg__group_refuse_parents(const char *call)
+{
+    return tg__refuse(TG_CLOSED, "%s: the group belongs to the parent process", call);
+}
+
+/* A condition with waiters of the parent's is not destroyed: that would wait for them. */
+void tg__group_free_parents(tg_group *group)
+{
+    const struct tg__run *run = &group->run;
+    bool torn = tg__lock_is_lost(&group->lock) || tg__lock_is_lost(&group->turn) ||
+                tg__lock_is_lost(&run->workers.lock);
+    if (!torn)
+        free_parts(group);
+}
+
+void tg__group_adopt(tg_group *group)
+{
+    unsigned process = tg__process_number();
+    if (atomic_load_explicit(&group->process, memory_order_relaxed) == process)
+        return;
+    tg__lock_take(&group->lock);
+    if (atomic_load(&group->process) != process && !tg__group_was_in_use(group)) {
+        init_gate(group);
+        tg__failures_adopt(&group->run.failures);
+        atomic_store(&group->process, process);
+    }
+    tg__lock_give(&group->lock);
+}
+
+/* ---- */
 
 void tg__group_destroy(tg_group *group)
 {
@@ -212,6 +266,12 @@ void tg_group_destroy(tg_group *group)
 {
     if (group == NULL || group->kept.on)
         return;
+    if (tg__group_is_parents(group)) { /* unless we are in the middle of it */
+        if (tg__runner_inside(&group->run) == NULL)
+            tg__group_free_parents(group);
+        return;
+    }
+    tg__group_adopt(group);
     if (tg__lend_is_inside(group)) { /* who would wait for it here would wait for himself */
         tg_context_cancel(&group->context, 0, "the group was destroyed");
         return;

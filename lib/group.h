@@ -25,6 +25,7 @@
 struct tg_group {
     tg_context context; /* first: its memory is the group's, until the last child is gone */
     tg_group_options options;
+    atomic_uint process; /* that made it, or has run it last */
 
     struct tg__lock lock; /* guards adding, and what follows up to the next blank line */
     struct tg__ids ids;
@@ -166,6 +167,24 @@ void tg__group_destroy(tg_group *group);
 tg_status tg__group_renew(tg_group *group);
 
 void tg__group_free(tg_group *group);
+
+/* In a child of fork(): of a group that ran, or was a pool's, in the parent. What runs, completes or frees its tasks is
+   not there. */
+bool tg__group_was_in_use(const tg_group *group);
+static inline bool tg__group_is_parents(const tg_group *group)
+{
+    return atomic_load_explicit(&group->process, memory_order_relaxed) != tg__process_number() &&
+           tg__group_was_in_use(group);
+}
+
+/* What calls on such a group answer. */
+tg_status tg__group_refuse_parents(const char *call);
+
+/* Frees such a group, but for what a thread of the parent was just changing: that stays. */
+void tg__group_free_parents(tg_group *group);
+
+/* Before one that was idle in the parent is used: no thread of the parent holds anything of it any more. */
+void tg__group_adopt(tg_group *group);
 
 /* ---- serve.c ---- */
 

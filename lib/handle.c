@@ -2,6 +2,7 @@
 #include "handle.h"
 
 #include "options.h"
+#include "process.h"
 #include "status.h"
 #include "thread.h"
 
@@ -14,9 +15,10 @@ struct tg__handle {
     tg_task task; /* first: it is what the user holds */
     const struct tg__handle_calls *calls;
     atomic_int holds;
+    unsigned process; /* that runs the task */
     pthread_mutex_t lock;
     pthread_cond_t ended;
-    bool over;
+    atomic_bool over; /* set under the lock, when the rest is written */
     tg_outcome outcome;
     char *message; /* or NULL */
     int signal;
@@ -33,6 +35,7 @@ struct tg__handle *tg__handle_new(
     handle->task = (tg_task){.run = run, .index = TG_NO_INDEX, .kind = TG__HANDLE, .worker = -1};
     handle->calls = calls;
     atomic_init(&handle->holds, 2);
+    handle->process = tg__process_number();
     pthread_mutex_init(&handle->lock, NULL);
     pthread_cond_init(&handle->ended, NULL);
     if (length > 0)
@@ -67,8 +70,10 @@ void tg__handle_say(struct tg__handle *handle, const tg_error *error)
 {
     if (handle == NULL)
         return;
-    free(handle->message);
+    char *before =
+        handle->message; /* never a message that is freed: a child of fork() may free it, too */
     handle->message = strdup(error->message);
+    free(before);
     handle->signal = error->signal;
 }
 
@@ -84,10 +89,23 @@ void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome)
                   outcome->status == TG_CRASHED;
     if (failed && handle->message != NULL)
         handle->outcome.message = handle->message;
-    handle->over = true;
+    atomic_store(&handle->over, true);
     pthread_cond_broadcast(&handle->ended);
     pthread_mutex_unlock(&handle->lock);
     drop(handle);
+}
+
+/* ---- in a child of fork() ---- */
+
+/* The task's thread is not there. Its end, if that came before, can be read without the lock. */
+static bool is_parents(const struct tg__handle *handle)
+{
+    return handle->process != tg__process_number();
+}
+
+static tg_status refuse_parents(const char *call)
+{
+    return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
 }
 
 /* ---- for the user ---- */
@@ -112,6 +130,8 @@ tg_status tg_task_wait(tg_task *task, double timeout)
         return refuse(call, task);
     if (!(timeout >= 0))
         return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    if (is_parents(handle))
+        return atomic_load(&handle->over) ? handle->outcome.status : refuse_parents(call);
     double until = tg_time_now() + timeout;
     bool waits = true;
     pthread_mutex_lock(&handle->lock);
@@ -132,13 +152,17 @@ tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome)
     if (!tg__answer_fits(outcome))
         return tg__refuse(TG_INVALID, "%s: outcome->size is %zu", call, outcome->size);
     tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
-    if (handle != NULL) {
+    bool parents = handle != NULL && is_parents(handle), lost = false;
+    if (parents) {
+        lost = !atomic_load(&handle->over);
+        o = lost ? o : handle->outcome;
+    } else if (handle != NULL) {
         pthread_mutex_lock(&handle->lock);
         o = handle->outcome;
         pthread_mutex_unlock(&handle->lock);
     }
     tg__answer_write(outcome, &o, sizeof o);
-    return handle != NULL ? TG_OK : refuse(call, task);
+    return handle == NULL ? refuse(call, task) : lost ? refuse_parents(call) : TG_OK;
 }
 
 tg_status tg_task_cancel(tg_task *task)
@@ -147,6 +171,10 @@ tg_status tg_task_cancel(tg_task *task)
     struct tg__handle *handle = handle_of(task);
     if (handle == NULL)
         return refuse(call, task);
+    if (is_parents(handle) && !atomic_load(&handle->over))
+        return refuse_parents(call);
+    if (is_parents(handle))
+        return tg__refuse(TG_DONE, "%s: the task has ended", call);
     pthread_mutex_lock(&handle->lock);
     bool over = handle->over;
     if (!over) /* its end needs this lock, and its pool is not freed before that */
@@ -159,6 +187,13 @@ tg_status tg_task_cancel(tg_task *task)
 void tg_task_release(tg_task *task)
 {
     struct tg__handle *handle = handle_of(task);
-    if (handle != NULL)
+    if (handle == NULL)
+        return;
+    if (!is_parents(handle)) {
         drop(handle);
+        return;
+    }
+    free(handle
+            ->message); /* the task has no use for it; a condition that is waited at is not destroyed */
+    free(handle);
 }

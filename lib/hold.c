@@ -92,7 +92,10 @@ tg_status tg_group_open(tg_group *group)
         if (group->watchable)
             tg__group_watch(group);
     }
+    bool parents = tg__group_is_parents(group);
     tg__lock_give(&group->lock);
+    if (parents)
+        return tg__group_refuse_parents(call);
     return status == TG_OK ? TG_OK : tg__refuse(status, "%s: the group has stopped", call);
 }
 
@@ -102,6 +105,10 @@ tg_status tg_group_close(tg_group *group)
     if (group == NULL)
         return tg__refuse_null(call, "group");
     tg__lock_take(&group->lock);
+    if (tg__group_is_parents(group)) {
+        tg__lock_give(&group->lock);
+        return tg__group_refuse_parents(call);
+    }
     bool open = group->opened > 0;
     group->opened -= open;
     group->away -= open;

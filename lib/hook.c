@@ -108,6 +108,53 @@ static double look(void)
     return until;
 }
 
+/* ---- at a fork ---- */
+
+/* So that the lists are whole in the child. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static void forget_all(tg_hook **list)
+{
+    while (*list != NULL) {
+        tg_hook *hook = *list;
+        link_out(list, hook);
+        hook->state = TG__HOOK_IDLE;
+    }
+}
+
+/* Hooks belong to the parent's waiter: in the child they are as if they had been removed, all but their memory. */
+static void in_child(void)
+{
+    while (watched != NULL) {
+        tg_context *context = watched;
+        forget_all(&context->hooks);
+        watched = context->watched_next;
+    }
+    forget_all(&due);
+    if (running != NULL)
+        running->state = TG__HOOK_IDLE;
+    running = NULL;
+    atomic_store(&tg__waiter_watching, 0);
+    pthread_cond_init(&ended, NULL); /* whoever waited is not there */
+    pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    /* Without memory so early nothing works. */
+    (void)pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* ---- */
+
 void tg__hook_set(tg_hook *hook, tg_context *context, tg_hook_fn *function, void *user)
 {
     tg__waiter_look_with(look);

@@ -217,6 +217,13 @@ void tg__shard_free(struct tg__shard *shard)
     pthread_cond_destroy(&shard->changed);
 }
 
+/* Its alarm and its hook went with the waiter. A condition that threads of the parent wait at is not destroyed: that
+   would wait for them. */
+void tg__shard_free_parents(struct tg__shard *shard)
+{
+    tg__kept_free_parents(shard->group);
+}
+
 bool tg__shard_ready(struct tg__shard *shard)
 {
     if (tg__group_is_live(shard->group))

@@ -45,6 +45,9 @@ bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *gr
 /* When nothing of it runs any more. */
 void tg__shard_free(struct tg__shard *shard);
 
+/* The same in a child of fork(), of the parent's: what its threads have or held is left alone. */
+void tg__shard_free_parents(struct tg__shard *shard);
+
 /* Makes sure that there is a thread to do what comes next. False: the system has none left. */
 bool tg__shard_ready(struct tg__shard *shard);
 

@@ -105,6 +105,13 @@ void tg__kept_free(tg_group *group)
     tg__group_destroy(group); /* its user may not, we may */
 }
 
+void tg__kept_free_parents(tg_group *group)
+{
+    if (group->run.guarded)
+        tg__guard_give();
+    tg__group_free_parents(group);
+}
+
 void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user)
 {
     tg__lock_take(&group->lock);

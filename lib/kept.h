@@ -14,6 +14,9 @@ bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *keeper),
 
 void tg__kept_free(tg_group *group);
 
+/* The same in a child of fork(), of the parent's. */
+void tg__kept_free_parents(tg_group *group);
+
 /* Is the calling thread one of its pool's, at work? */
 bool tg__kept_inside(const tg_group *group);
 

@@ -68,6 +68,9 @@ static void set_lent(tg_group *group, int lent)
 static tg_status begin(tg_group *group, const char *call, bool detached)
 {
     struct tg__host *host = host_of(group);
+    if (host->process != tg__process_number())
+        return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
+    tg__group_adopt(group);
     if (!take(group))
         return tg__refuse(TG_BUSY, "%s: the group is running already", call);
     void *room;
@@ -259,6 +262,9 @@ tg_status tg_group_wait(tg_group *group, double timeout)
         return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
     if (group->options.pool == NULL)
         return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
+    if (tg__group_is_parents(group))
+        return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
+    tg__group_adopt(group);
     if (timeout > 0 && tg__lend_is_inside(group))
         return tg__refuse(TG_BUSY, "%s: in a task of the group", call);
     struct tg__pause pause = tg__runner_pause();

@@ -8,10 +8,22 @@
 
 struct tg_limit {
     struct tg__lock lock; /* guards what follows, and the claimants' places; a leaf */
+    unsigned process;     /* of those that hold something of it, or wait for it */
     size_t budget, used;
     struct tg__claimant *line;
     atomic_size_t holds; /* the owner's, and each group's */
 };
+
+/* Takes the lock. In a child of fork() nobody holds anything, or waits: what the parent's groups have comes back there. */
+static void enter(tg_limit *limit)
+{
+    tg__lock_take(&limit->lock);
+    if (limit->process == tg__process_number())
+        return;
+    limit->process = tg__process_number();
+    limit->used = 0;
+    limit->line = NULL;
+}
 
 /* ---- under the lock ---- */
 
@@ -48,12 +60,14 @@ static void enter_line(tg_limit *limit, struct tg__claimant *claimant)
     claimant->in_line = true;
 }
 
+/* One that came into it before a fork is not in it any more. */
 static void leave_line(tg_limit *limit, struct tg__claimant *claimant)
 {
     struct tg__claimant **at = &limit->line;
-    while (*at != claimant)
+    while (*at != NULL && *at != claimant)
         at = &(*at)->next;
-    *at = claimant->next;
+    if (*at != NULL)
+        *at = claimant->next;
     claimant->in_line = false;
     atomic_store(&claimant->blocked, false);
 }
@@ -75,7 +89,7 @@ static struct tg__claimant *next_to_call(const tg_limit *limit)
 /* Nobody of it came: it bars the budget to nobody until one of its threads asks again. */
 static void pass(tg_limit *limit, struct tg__claimant *claimant)
 {
-    tg__lock_take(&limit->lock);
+    enter(limit);
     if (claimant->in_line && !atomic_load(&claimant->blocked))
         claimant->absent = true;
     tg__lock_give(&limit->lock);
@@ -84,7 +98,7 @@ static void pass(tg_limit *limit, struct tg__claimant *claimant)
 void tg__limit_look(tg_limit *limit)
 {
     for (;;) {
-        tg__lock_take(&limit->lock);
+        enter(limit);
         struct tg__claimant *claimant = next_to_call(limit);
         if (claimant != NULL) {
             atomic_store(&claimant->blocked, false);
@@ -107,7 +121,7 @@ bool tg__limit_take(
 {
     bool taken = true;
     *holding = (struct tg__holding){.limit = limit, .weight = weight};
-    tg__lock_take(&limit->lock);
+    enter(limit);
     claimant->absent = false;
     if (fits_lender(claimant, weight)) {
         holding->from = claimant->lender;
@@ -133,7 +147,7 @@ void tg__limit_give(struct tg__holding *holding)
     tg_limit *limit = holding->limit;
     if (limit == NULL)
         return;
-    tg__lock_take(&limit->lock);
+    enter(limit);
     if (holding->from != NULL)
         holding->from->lent -= holding->weight;
     else
@@ -147,7 +161,7 @@ void tg__limit_give(struct tg__holding *holding)
 
 void tg__limit_leave(tg_limit *limit, struct tg__claimant *claimant)
 {
-    tg__lock_take(&limit->lock);
+    enter(limit);
     if (claimant->in_line)
         leave_line(limit, claimant);
     tg__lock_give(&limit->lock);
@@ -155,7 +169,7 @@ void tg__limit_leave(tg_limit *limit, struct tg__claimant *claimant)
 
 bool tg__limit_too_heavy(tg_limit *limit, size_t weight)
 {
-    tg__lock_take(&limit->lock);
+    enter(limit);
     bool heavy = weight > limit->budget;
     tg__lock_give(&limit->lock);
     return heavy;
@@ -173,6 +187,7 @@ tg_limit *tg_limit_create(size_t budget)
     tg_limit *limit = calloc(1, sizeof *limit);
     if (limit == NULL)
         return tg__refuse_create(TG_NO_MEMORY, "tg_limit_create: out of memory");
+    limit->process = tg__process_number();
     limit->budget = budget;
     atomic_init(&limit->holds, 1);
     return limit;
@@ -190,7 +205,7 @@ tg_status tg_limit_resize(tg_limit *limit, size_t budget)
         return tg__refuse_null("tg_limit_resize", "limit");
     if (budget == 0)
         return tg__refuse(TG_INVALID, "tg_limit_resize: budget is 0");
-    tg__lock_take(&limit->lock);
+    enter(limit);
     limit->budget = budget;
     tg__lock_give(&limit->lock);
     tg__limit_look(limit);
@@ -201,7 +216,7 @@ size_t tg_limit_used(tg_limit *limit)
 {
     if (limit == NULL)
         return 0;
-    tg__lock_take(&limit->lock);
+    enter(limit);
     size_t used = limit->used;
     tg__lock_give(&limit->lock);
     return used;

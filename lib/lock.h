@@ -5,13 +5,17 @@
  * A lock of one byte for sections of a few instructions: taking it costs one exchange, giving it
  * back a store, which halves what a mutex costs on the path of tg_group_add(). Who finds it taken
  * spins shortly, then lets others run: there may be more threads than processors.
+ *
+ * A lock that another thread held when the process was forked is free in the child: that thread is not there.
  */
+#include "process.h"
+
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
 struct tg__lock {
-    atomic_bool taken;
+    atomic_uchar taken; /* the mark of the process of which a thread has it; 0: free */
 };
 
 /* Tells the processor that this is a spin loop. */
@@ -27,8 +31,10 @@ static inline void tg__pause(void)
 /* The acquire pairs with the release in tg__lock_give(). The relaxed look only waits. */
 static inline void tg__lock_take(struct tg__lock *lock)
 {
-    for (int i = 0; atomic_exchange_explicit(&lock->taken, true, memory_order_acquire); i++) {
-        while (atomic_load_explicit(&lock->taken, memory_order_relaxed) && i < 64) {
+    unsigned char mark = tg__process_mark();
+    for (int i = 0; atomic_exchange_explicit(&lock->taken, mark, memory_order_acquire) == mark;
+        i++) {
+        while (atomic_load_explicit(&lock->taken, memory_order_relaxed) == mark && i < 64) {
             tg__pause();
             i++;
         }
@@ -40,7 +46,14 @@ static inline void tg__lock_take(struct tg__lock *lock)
 /* Pairs with the acquire in tg__lock_take(): the next holder sees all that this one has done. */
 static inline void tg__lock_give(struct tg__lock *lock)
 {
-    atomic_store_explicit(&lock->taken, false, memory_order_release);
+    atomic_store_explicit(&lock->taken, 0, memory_order_release);
+}
+
+/* Did a thread of the parent process hold it at the fork? Then what it guards may be half changed. */
+static inline bool tg__lock_is_lost(const struct tg__lock *lock)
+{
+    unsigned char taken = atomic_load_explicit(&lock->taken, memory_order_relaxed);
+    return taken != 0 && taken != tg__process_mark();
 }
 
 #endif

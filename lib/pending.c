@@ -357,6 +357,10 @@ static tg_status complete(
     struct tg__view task;
     unsigned char state = TG__STATE(TG_OK); /* of what was recycled */
     tg__lock_take(&group->lock);
+    if (tg__group_is_parents(group)) {
+        tg__lock_give(&group->lock);
+        return tg__group_refuse_parents(call);
+    }
     size_t count = tg__store_count(&group->run.store);
     bool there = index < count && tg__store_look(&group->run.store, index, &task);
     if (there)

@@ -61,6 +61,17 @@ static bool is_inside(tg_pool *pool)
     return seat != NULL && is_ours(pool, seat->team);
 }
 
+/* In a child of fork(): its threads, and whatever they hold, are not there. */
+static bool is_parents(const tg_pool *pool)
+{
+    return pool->host.process != tg__process_number();
+}
+
+static tg_status refuse_parents(const char *call)
+{
+    return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
+}
+
 /* ---- groups over it ---- */
 
 static tg_pool *pool_of(struct tg__host *host)
@@ -156,12 +167,12 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
     if (!tg__waiter_start())
         return tg__refuse_create(TG_NO_SYSTEM, "%s: the system has no thread left", call);
     o.shards = o.shards > 0 ? o.shards : 1;
-    o.threads = o.threads > 0 ? o.threads : tg__team_places(0);
+    o.threads = o.threads > 0 ? o.threads : tg__team_places_elsewhere(0);
     o.idle = o.idle > 0 ? o.idle : 1;
     tg_pool *pool = calloc(1, sizeof *pool + (size_t)o.shards * sizeof *pool->shard);
     if (pool == NULL)
         return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
-    pool->host = (struct tg__host){enter, leave, has};
+    pool->host = (struct tg__host){tg__process_number(), enter, leave, has};
     pool->options = o;
     for (int i = 0; i < o.shards; i++) {
         tg_group *group = make_group(&o, o.threads);
@@ -212,6 +223,8 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
         return tg__refuse_null(call, "pool");
     if (function == NULL)
         return tg__refuse(TG_INVALID, "%s: function is NULL", call);
+    if (is_parents(pool))
+        return refuse_parents(call);
     struct tg__shard *shard = choose(pool);
     tg_group *group = shard->group;
     if (atomic_load(&group->kept.shut))
@@ -305,6 +318,8 @@ tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
         return tg__refuse_null(call, "pool");
     if (!(timeout >= 0))
         return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    if (is_parents(pool))
+        return refuse_parents(call);
     if (is_inside(pool))
         return tg__refuse(TG_BUSY, "%s: called in a task of the pool", call);
     size_t left;
@@ -319,6 +334,8 @@ tg_status tg_pool_reopen(tg_pool *pool)
     static const char call[] = "tg_pool_reopen";
     if (pool == NULL)
         return tg__refuse_null(call, "pool");
+    if (is_parents(pool))
+        return refuse_parents(call);
     tg__lock_take(&pool->lock);
     bool opens = pool->closed && pool->closers == 0;
     if (opens) {
@@ -342,10 +359,25 @@ static void on_gone(struct tg__host *host)
     free_shards(pool);
 }
 
+/* The thread that is in a task of it still uses it: then it stays. */
+static void free_parents(tg_pool *pool)
+{
+    for (int i = 0; i < pool->shards; i++)
+        if (tg__runner_inside(&pool->shard[i].group->run) != NULL)
+            return;
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_free_parents(&pool->shard[i]);
+    free(pool);
+}
+
 void tg_pool_destroy(tg_pool *pool)
 {
     if (pool == NULL)
         return;
+    if (is_parents(pool)) {
+        free_parents(pool);
+        return;
+    }
     if (!is_inside(pool)) {
         size_t left;
         close_pool(pool, 0, &left);
@@ -365,6 +397,8 @@ tg_status tg_pool_resize(tg_pool *pool, int threads)
         return tg__refuse_null(call, "pool");
     if (threads < 1 || threads > POOL_THREADS_MOST)
         return tg__refuse(TG_INVALID, "%s: threads is %d", call, threads);
+    if (is_parents(pool))
+        return refuse_parents(call);
     for (int i = 0; i < pool->shards; i++)
         tg__shard_resize(&pool->shard[i], threads);
     return TG_OK;
@@ -372,8 +406,11 @@ tg_status tg_pool_resize(tg_pool *pool, int threads)
 
 tg_status tg_pool_pause(tg_pool *pool, int paused)
 {
+    static const char call[] = "tg_pool_pause";
     if (pool == NULL)
-        return tg__refuse_null("tg_pool_pause", "pool");
+        return tg__refuse_null(call, "pool");
+    if (is_parents(pool))
+        return refuse_parents(call);
     for (int i = 0; i < pool->shards; i++)
         if (!atomic_load(&pool->shard[i].group->kept.shut))
             tg__kept_pause(pool->shard[i].group, paused != 0);
@@ -416,9 +453,12 @@ tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers)
     if (!tg__answer_fits(numbers))
         return tg__refuse(TG_INVALID, "%s: numbers->size is %zu", call, numbers->size);
     tg_pool_numbers n = {0};
-    for (int i = 0; pool != NULL && i < pool->shards; i++)
+    bool there = pool != NULL && !is_parents(pool);
+    for (int i = 0; there && i < pool->shards; i++)
         count(&pool->shard[i], &n);
     n.free = n.threads - n.running;
     tg__answer_write(numbers, &n, sizeof n);
-    return pool != NULL ? TG_OK : tg__refuse_null(call, "pool");
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    return there ? TG_OK : refuse_parents(call);
 }

@@ -290,10 +290,13 @@ static tg_status finish_run(tg_group *group, double start, int threads)
 tg_status tg__run_begin(
     tg_group *group, const char *call, tg_scope_fn *body, void *user, int places, bool detached)
 {
+    tg__group_adopt(group);
     tg__lock_take(&group->lock);
     if (group->running || group->doomed) {
-        bool running = group->running;
+        bool running = group->running, parents = tg__group_is_parents(group);
         tg__lock_give(&group->lock);
+        if (parents)
+            return tg__group_refuse_parents(call);
         return running ? tg__refuse(TG_BUSY, "%s: the group is running already", call)
                        : tg__refuse(TG_INVALID, "%s: the group was destroyed", call);
     }

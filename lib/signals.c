@@ -5,6 +5,7 @@
 #include "lock.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -89,6 +90,17 @@ static void wait_for_handlers(void)
 {
     while (atomic_load(&handling) > 0)
         sched_yield();
+}
+
+/* Handlers on other threads do not come to their ends in a child of fork(). */
+static void forget_handlers(void)
+{
+    atomic_store(&handling, 0);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, forget_handlers); /* without memory so early nothing works */
 }
 
 bool tg__signals_bind(void *object, unsigned signals, tg__signal_fn *function)

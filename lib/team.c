@@ -4,6 +4,7 @@
 
 #include "lock.h"
 #include "park.h"
+#include "process.h"
 #include "thread.h"
 
 #include <math.h>
@@ -74,6 +75,26 @@ static void rise(struct tg__seat *seat)
 struct tg__seat *tg__team_seat(void)
 {
     return seated != NULL && seated->level == omp_get_level() ? seated : NULL;
+}
+
+/* ---- at a fork ---- */
+
+/* Of the parent's team only this thread is there: what the child runs now runs beside it. */
+static void leave_team(void)
+{
+    seated = NULL;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, leave_team); /* without memory so early nothing works */
+}
+
+/* libgomp would wait for the threads of the team that it knows of, in a region of two threads or more; in one of one
+   thread, or outside of its regions, it needs none. (libomp begins anew in a child.) */
+static bool is_alone(void)
+{
+    return tg__process_lost_team() && !tg__libomp_serves();
 }
 
 /* ---- the tree of sources ---- */
@@ -658,9 +679,9 @@ static void take_part_there(struct tg__team *team, struct tg__source *source)
 static int run_in_our_region(struct tg__source *source, int threads)
 {
     struct tg__team team;
-    open_team(&team, !source->raw, threads);
+    open_team(&team, !source->raw, is_alone() ? 1 : threads);
     enlist(&team, source);
-#pragma omp parallel num_threads(threads) default(none) shared(team, source)
+#pragma omp parallel num_threads(team.size) default(none) shared(team, source)
     take_part_there(&team, source);
     pthread_mutex_destroy(&team.lock);
     return team.got;
@@ -669,10 +690,13 @@ static int run_in_our_region(struct tg__source *source, int threads)
 static int run_in_users_region(struct tg__source *source)
 {
     struct tg__team team;
-    open_team(&team, false, omp_get_num_threads());
+    bool alone = is_alone();
+    open_team(&team, false, alone ? 1 : omp_get_num_threads());
     enlist(&team, source);
-    struct tg__seat seat = {
-        .team = &team, .home = source, .place = omp_get_thread_num(), .level = omp_get_level()};
+    struct tg__seat seat = {.team = &team,
+        .home = source,
+        .place = alone ? 0 : omp_get_thread_num(),
+        .level = omp_get_level()};
     own(&seat, source);
     pthread_mutex_destroy(&team.lock);
     return team.got;
@@ -744,6 +768,11 @@ int tg__team_run(struct tg__source *source, int threads)
 }
 
 int tg__team_places(int threads)
+{
+    return is_alone() ? 1 : tg__team_places_elsewhere(threads);
+}
+
+int tg__team_places_elsewhere(int threads)
 {
     const struct tg__seat *seat = tg__team_seat();
     if (seat != NULL)

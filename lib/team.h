@@ -89,6 +89,9 @@ struct tg__seat *tg__team_seat(void);
  * default). */
 int tg__team_places(int threads);
 
+/* The same, if the thread had a new team: see is_alone() in team.c. */
+int tg__team_places_elsewhere(int threads);
+
 /*
  * Runs the source on the team until it has ended, and answers the number of threads of the team.
  * `threads` is for a region of ours.
@@ -128,6 +131,7 @@ bool tg__team_sleeps(const struct tg__team *team);
 
 /* Who keeps a team open for sources that are lent to it: a pool, to those that do not know pools. */
 struct tg__host {
+    unsigned process; /* where its threads are, see process.h */
     /* Opens the team, or keeps it open, until leave(); NULL: it is closed for good. */
     struct tg__team *(*enter)(struct tg__host *host, tg_group *guest, void **room);
     void (*leave)(struct tg__host *host, tg_group *guest, void *room);

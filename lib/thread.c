@@ -162,7 +162,7 @@ bool tg__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, double un
     return true;
 }
 
-/* ---- the stack of OpenMP's threads ---- */
+/* ---- the runtime ---- */
 
 /* libomp's own answer. It is not there with another runtime, or is not that of the one that serves this library. */
 extern size_t kmp_get_stacksize_s(void) __attribute__((weak));
@@ -179,7 +179,7 @@ static const void *file_of(function *of)
     return dladdr(address, &where) != 0 ? where.dli_fbase : NULL;
 }
 
-static bool is_libomp(void)
+bool tg__libomp_serves(void)
 {
     return kmp_get_stacksize_s != NULL &&
            file_of((function *)kmp_get_stacksize_s) == file_of((function *)omp_get_num_threads);
@@ -225,5 +225,5 @@ static size_t stack_of_libgomp(void)
 
 size_t tg__thread_openmp_stack(void)
 {
-    return is_libomp() ? kmp_get_stacksize_s() : stack_of_libgomp();
+    return tg__libomp_serves() ? kmp_get_stacksize_s() : stack_of_libgomp();
 }

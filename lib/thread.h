@@ -38,6 +38,9 @@ bool tg__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, double un
 /* The calling thread is woken as soon as it is time, not with others some 50 µs later. */
 void tg__thread_be_exact(void);
 
+/* Does libomp serve this library? */
+bool tg__libomp_serves(void);
+
 /* The stack that the runtime's own threads have, in bytes; 0: the system's default. */
 size_t tg__thread_openmp_stack(void);
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* sem_clockwait */
 #include "waiter.h"
 
+#include "process.h"
 #include "thread.h"
 
 #include <math.h>
@@ -168,26 +169,70 @@ void tg__waiter_wake(void)
         sem_post(&calls);
 }
 
-/* A child of fork() has no waiter, and whoever held the lock is not there. */
-static void begin_again(void)
+/* ---- at a fork ---- */
+
+/* So that the heap is whole in the child. */
+static void before_fork(void)
 {
-    pthread_mutex_init(&lock, NULL);
-    pthread_cond_init(&rung, NULL);
-    running = false;
+    pthread_mutex_lock(&lock);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* Alarms are for what the parent's threads do. Without recursion: a heap may be deep. */
+static void forget_alarms(void)
+{
+    struct tg__alarm *left = earliest;
+    earliest = NULL;
+    while (left != NULL) {
+        struct tg__alarm *alarm = left, *last = alarm->child;
+        left = alarm->next;
+        while (last != NULL && last->next != NULL)
+            last = last->next;
+        if (last != NULL) {
+            last->next = left;
+            left = alarm->child;
+        }
+        alarm->set = false;
+        alarm->child = alarm->next = alarm->previous = NULL;
+    }
+}
+
+/* A child has no waiter. */
+static void in_child(void)
+{
+    forget_alarms();
+    pthread_cond_init(&rung, NULL); /* whoever waited is not there */
+    running = is_self = false;
     ringing = NULL;
     atomic_store(&ready, false);
     atomic_store(&called, false);
+    pthread_mutex_unlock(&lock);
 }
+
+static bool watches_forks;
+__attribute__((constructor)) static void watch_forks(void)
+{
+    watches_forks = pthread_atfork(before_fork, in_parent, in_child) == 0;
+}
+
+/* ---- */
 
 static bool make_thread(void)
 {
-    static bool forks;
-    if (!forks && pthread_atfork(NULL, NULL, begin_again) != 0)
+    if (!watches_forks)
+        watch_forks();
+    if (!watches_forks)
         return false; /* a child would wait for a thread that it has not */
-    forks = true;
     struct tg__processors all = tg__processors_all(); /* the caller may be bound to one place */
-    return sem_init(&calls, 0, 0) == 0 &&
-           tg__thread_make(&thread, "tg-waiter", &all, 0, wait_for_ever, NULL);
+    if (sem_init(&calls, 0, 0) != 0 ||
+        !tg__thread_make(&thread, "tg-waiter", &all, 0, wait_for_ever, NULL))
+        return false;
+    tg__process_count_thread();
+    return true;
 }
 
 bool tg__waiter_start(void)

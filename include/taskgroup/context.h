@@ -121,7 +121,7 @@ typedef void tg_hook_fn(void *user);
  *
  * A hook keeps its context: it still comes when that was destroyed, or its group reset after it had
  * stopped. The function runs on the waiter thread: it must be short, must not wait for a task, and may call
- * this library (to remove its own hook, too).
+ * this library (to remove its own hook, too). In a child of fork() hooks that were set before are never called.
  *
  * @param context  the context; inside a task usually tg_task_context().
  * @param function what to call; @param user handed to it.

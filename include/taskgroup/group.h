@@ -63,6 +63,13 @@
  * written, the heap may be damaged if it crashed in malloc(); destructors of C++ frames do not run, and
  * a crash inside an OpenMP construct of the task's own leaves that runtime in an undefined state. Use
  * it to save the other tasks' results, not to go on as if nothing had happened.
+ *
+ * Fork. In a child of fork() new groups work, and groups that did not run at the fork. With libgomp, a group that
+ * is run by the thread that came through the fork has one thread if the process had others: libgomp would wait for those
+ * of the parent's team. With omp_pause_resource_all(omp_pause_hard) before the fork, where it leaves no other
+ * thread, on a thread that the child makes, or over a pool of the child's it has a whole team; with libomp always. A group that
+ * ran in the parent does not run in the child: whatever is to be run, added, completed or cancelled there is TG_CLOSED;
+ * it can be looked at and destroyed. Shared limits are free there.
  */
 #include <taskgroup/limit.h>
 #include <taskgroup/task.h>
@@ -263,7 +270,7 @@ TG_API tg_status tg_group_reset(tg_group *group);
  * @param function the task's function.
  * @param arg      handed to it; const so that const input needs no cast.
  * @return TG_OK; TG_INVALID (group or function NULL); TG_FULL (the caller's result array has no slot left);
- *         TG_CLOSED (the group has failed, is known to be cancelled, or is being destroyed);
+ *         TG_CLOSED (the group has failed, is known to be cancelled, is being destroyed, or runs in the parent process);
  *         TG_CANCELLED (it stopped while the call waited for room); TG_TOO_LARGE; TG_NO_MEMORY.
  * Context: anywhere but signal handlers. Blocks, or runs tasks, only with `.queue`. Thread safety: safe.
  * Since: 0.1.
@@ -318,6 +325,7 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
  *         TG_FAILED, TG_CRASHED, TG_TIMED_OUT with an index in the error: what the first required
  *         failure was; TG_CANCELLED, TG_TIMED_OUT without one: stopped from outside, and
  *         something was left undone, or an add refused; TG_FEWER: `.need` was not reached; TG_BUSY: it runs already;
+ *         TG_CLOSED: its pool is closed, or it runs in the parent process, or its pool does;
  *         TG_INVALID (NULL, an add was, or a task weighs more than the task around the run holds);
  *         TG_NO_MEMORY, TG_TOO_LARGE, TG_UNSUPPORTED, TG_NO_SYSTEM: nothing ran, either because of a
  *         lost add or because there is no room for the results (then run may be tried again).
@@ -335,7 +343,8 @@ TG_API tg_status tg_group_run(tg_group *group);
  * Give it what is to stop it as `.context`. A group that tg_group_run() runs over a pool is below the task, as any other.
  *
  * @param group the group.
- * @return TG_OK: it runs, or there was nothing to run; TG_BUSY: it runs already; TG_CLOSED: the pool is closed;
+ * @return TG_OK: it runs, or there was nothing to run; TG_BUSY: it runs already; TG_CLOSED: the pool is closed, or
+ *         belongs to the parent process;
  *         TG_INVALID: NULL, or a group without a pool; else as tg_group_run() refuses.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
@@ -347,7 +356,8 @@ TG_API tg_status tg_group_start(tg_group *group);
  * regions a run cannot be left, since the team's threads are the program's own: there is nothing to wait for.)
  *
  * @param group   the group; @param timeout seconds; 0: looks only; TG_FOREVER.
- * @return what tg_group_run() would answer; TG_RUNNING: it has not ended within `timeout`, and goes on;
+ * @return what tg_group_run() would answer; TG_RUNNING: it has not ended within `timeout`, and goes on; TG_CLOSED: it
+ *         runs in the parent process;
  *         TG_BUSY: called, to wait, in one of its own tasks or callbacks, or in a task that it waits for;
  *         TG_INVALID: NULL, a timeout that is
  *         negative or not a number, or it was never started.
@@ -385,7 +395,8 @@ TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
  * ordered stream over a pool: open, tg_group_start(), add from anywhere, close, tg_group_wait().
  *
  * @param group the group. May be running.
- * @return TG_OK; TG_CLOSED: it takes no more tasks (it has failed, is known to be cancelled, or is being destroyed);
+ * @return TG_OK; TG_CLOSED: it takes no more tasks (it has failed, is known to be cancelled, is being destroyed, or runs
+ *         in the parent process);
  *         TG_BUSY: it is a pool's own; TG_NO_SYSTEM (no waiter thread could be made); TG_INVALID: NULL.
  * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.2.
  */
@@ -395,7 +406,7 @@ TG_API tg_status tg_group_open(tg_group *group);
  * Takes one tg_group_open() back. The last one lets the run end when its tasks have ended.
  *
  * @param group the group.
- * @return TG_OK; TG_INVALID: NULL, or it is not open.
+ * @return TG_OK; TG_INVALID: NULL, or it is not open; TG_CLOSED: it runs in the parent process.
  * Context: anywhere but signal handlers, on any thread. Thread safety: safe. Since: 0.2.
  */
 TG_API tg_status tg_group_close(tg_group *group);
@@ -425,7 +436,7 @@ TG_API TG_NODISCARD tg_task *tg_group_hold(tg_group *group, const tg_task_option
  * @param message why, if `code` is not 0; copied; NULL: none.
  * @return TG_OK; TG_DONE: it was completed before, or has ended (nothing changed); TG_INVALID: NULL, there
  *         is no such task, it has not started, sleeps, or waits to be started again. A task that runs and
- *         then does not defer ends as its function says.
+ *         then does not defer ends as its function says. TG_CLOSED: the group runs in the parent process.
  * Context: anywhere but signal handlers, also before the task's function has returned, in tasks,
  * callbacks and hooks. Thread safety: safe. Since: 0.1.
  */
@@ -441,6 +452,7 @@ TG_API tg_status tg_group_complete(tg_group *group, size_t index, int code, cons
  *         TG_DONE: it has ended; TG_BUSY: it runs, or waits to be completed; TG_INVALID: NULL, no such task,
  *         or one that is claimed in order of adding, with many at a time: it has none of `start`, `delay`, `period`,
  *         `attempts` and `priority`. (With TG_GROUP_RECYCLE and TG_GROUP_IN_ORDER: any that waits for no time.)
+ *         TG_CLOSED: the group runs in the parent process.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_cancel(tg_group *group, size_t index);

@@ -14,6 +14,10 @@
  * to it later. Where OMP_PROC_BIND binds threads they have the places that OpenMP gives them. Each of them has the
  * stack of an OpenMP thread (OMP_STACKSIZE, GOMP_STACKSIZE, KMP_STACKSIZE).
  *
+ * In a child of fork() a pool of the parent's has no threads: every call on it answers TG_CLOSED, tg_pool_report() with
+ * zeros, but tg_pool_destroy(), which frees it. Its handles know the ends that came before the fork; for other tasks
+ * they answer TG_CLOSED; they are released as always. The child may make pools of its own.
+ *
  * A task is submitted with the options that tasks of a group have: priority, timeout, attempts, start, delay,
  * period, copy, result, and what to do when the queue is full. Who wants to know what became of it asks
  * for a handle, which can be waited for, looked at, and taken back while the task is queued. A failure stops
@@ -122,7 +126,8 @@ TG_API void tg_pool_destroy(tg_pool *pool);
  * @param task     out: a handle, to be given back with tg_task_release(); NULL on failure. NULL: none
  *                 wanted, which is cheaper.
  * @return TG_OK: it will run, or be abandoned by a close; TG_FULL: no room (any more, within `.patience`), or too
- *         many wait already; TG_CLOSED: the pool is closed (or was while the call waited), or its context has stopped; TG_INVALID: NULL, or
+ *         many wait already; TG_CLOSED: the pool is closed (or was while the call waited), its context has stopped, or it
+ *         belongs to the parent process; TG_INVALID: NULL, or
  *         options that make no sense; TG_UNSUPPORTED; TG_NO_MEMORY; TG_NO_SYSTEM: no thread could be made. In all
  *         these cases the task was not taken.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
@@ -135,7 +140,7 @@ TG_API tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void 
  * than the region has: it is closed and opened again as soon as what runs now has ended.
  *
  * @param pool the pool; @param threads of each shard, at least 1.
- * @return TG_OK; TG_INVALID (NULL, or threads out of range).
+ * @return TG_OK; TG_INVALID (NULL, or threads out of range); TG_CLOSED: it belongs to the parent process.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_pool_resize(tg_pool *pool, int threads);
@@ -145,7 +150,7 @@ TG_API tg_status tg_pool_resize(tg_pool *pool, int threads);
  * the pool are not paused.
  *
  * @param pool the pool; @param paused other than 0: pause; 0: resume.
- * @return TG_OK, also if it was so before; TG_INVALID: NULL.
+ * @return TG_OK, also if it was so before; TG_INVALID: NULL; TG_CLOSED: it belongs to the parent process.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_pool_pause(tg_pool *pool, int paused);
@@ -164,7 +169,7 @@ TG_API tg_status tg_pool_pause(tg_pool *pool, int paused);
  * @param abandoned out: tasks that were never started; NULL: not wanted.
  * @return TG_OK: all were run (also: it was closed before); TG_TIMED_OUT: the time was up, or the pool's context has
  *         stopped, before that; TG_BUSY: called in one of the pool's own tasks; TG_INVALID: NULL, or a timeout that
- *         is negative or not a number.
+ *         is negative or not a number; TG_CLOSED: it belongs to the parent process.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned);
@@ -173,7 +178,8 @@ TG_API tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
  * Opens a closed pool again, as new but for its numbers of threads.
  *
  * @param pool the pool.
- * @return TG_OK; TG_BUSY: it is not closed, or somebody is just closing it; TG_INVALID: NULL.
+ * @return TG_OK; TG_BUSY: it is not closed, or somebody is just closing it; TG_INVALID: NULL; TG_CLOSED: it belongs to
+ *         the parent process.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_pool_reopen(tg_pool *pool);
@@ -182,7 +188,7 @@ TG_API tg_status tg_pool_reopen(tg_pool *pool);
  * How the pool stands. Each number is right for a moment; while tasks run not all for the same one.
  *
  * @param pool the pool; @param numbers out: filled up to `numbers->size` bytes.
- * @return TG_OK; TG_INVALID (NULL, a size of 0).
+ * @return TG_OK; TG_INVALID (NULL, a size of 0); TG_CLOSED: it belongs to the parent process, and all are zero.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers);
@@ -195,7 +201,8 @@ TG_API tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers);
  * @param task    the handle; @param timeout seconds; 0: looks only; TG_FOREVER.
  * @return the status that the task has ended with (TG_OK, TG_FAILED, TG_CRASHED, TG_TIMED_OUT with tg_task_outcome()
  *         saying so, TG_CANCELLED, TG_SKIPPED); TG_RUNNING: it has not ended within `timeout`; TG_BUSY: called in
- *         a task of the same pool, to wait, while it has not ended; TG_INVALID: NULL, no handle, a timeout that makes no sense.
+ *         a task of the same pool, to wait, while it has not ended; TG_INVALID: NULL, no handle, a timeout that makes no
+ *         sense; TG_CLOSED: it has not ended, and the pool belongs to the parent process.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_task_wait(tg_task *task, double timeout);
@@ -205,7 +212,7 @@ TG_API tg_status tg_task_wait(tg_task *task, double timeout);
  *
  * @param task    the handle; @param outcome out: filled up to `outcome->size` bytes; NOT_RUN while the task has
  *                not ended; its texts are valid until the handle is released.
- * @return TG_OK; TG_INVALID (NULL, no handle, a size of 0).
+ * @return TG_OK; TG_INVALID (NULL, no handle, a size of 0); TG_CLOSED: as tg_task_wait().
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome);
@@ -215,7 +222,7 @@ TG_API tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome);
  *
  * @param task the handle.
  * @return TG_OK: its function will not be called (a running one with a period: not again); TG_DONE: it has ended;
- *         TG_BUSY: it runs, or waits to be completed; TG_INVALID: NULL, or no handle.
+ *         TG_BUSY: it runs, or waits to be completed; TG_INVALID: NULL, or no handle; TG_CLOSED: as tg_task_wait().
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_task_cancel(tg_task *task);

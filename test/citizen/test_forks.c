@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fork() in the middle: the parent goes on as if nothing had happened; the child may exec, exit, and call what
- * needs no threads. OpenMP's threads are not there: with libgomp a team in the child hangs (measured: a bare
- * `omp parallel` of two threads, too), with libomp it works.
+ * needs no threads. What it has of the parent's, and what of its own works: test_fork_pools.c.
  */
 #include "../unit/tg_test.h"
 #include "children.h"
@@ -195,7 +194,6 @@ END_TEST
 
 /* ---- Groups in the child ----------------------------------------------------------------------- */
 
-/* Not promised, but so it is: without the parent's team. */
 static void work_in_child(void)
 {
     tg_group *g = tg_group_create(TG_GROUP(.threads = 1));

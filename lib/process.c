@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+atomic_uint tg__process_number_now = 1;
+atomic_uchar tg__process_mark_now = 1;
+
+static atomic_int own_threads;
+
+/* Of the thread that forks. */
+static _Thread_local bool has_company, lost_team;
+
+bool tg__process_lost_team(void)
+{
+    return lost_team;
+}
+
+void tg__process_count_thread(void)
+{
+    atomic_fetch_add(&own_threads, 1);
+}
+
+/* How many threads the process has; 0: the system does not say. Linux counts them as links of this folder, so no file
+   is opened. */
+static int count_threads(void)
+{
+    struct stat folder;
+    return stat("/proc/self/task", &folder) == 0 && folder.st_nlink > 2 ? (int)folder.st_nlink - 2
+                                                                        : 0;
+}
+
+/* OpenMP does not say whether this thread has had a team. It has none if there are no other threads. */
+static void before_fork(void)
+{
+    has_company = count_threads() > 1 + atomic_load(&own_threads);
+}
+
+static void in_child(void)
+{
+    unsigned number = atomic_fetch_add(&tg__process_number_now, 1) + 1;
+    atomic_store(&tg__process_mark_now, (unsigned char)(number % 255 + 1));
+    atomic_store(&own_threads, 0);
+    lost_team |= has_company;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(before_fork, NULL, in_child); /* without memory so early nothing works */
+}
