@@ -57,7 +57,7 @@ static void chain(struct tg__failure **buckets, size_t bucket_count, struct tg__
 /* Under the lock. How many buckets there should be now; 0: there are enough. */
 static size_t wanted_buckets(const struct tg__failures *failures)
 {
-    size_t wanted = failures->bucket_count > 0 ? 2 * failures->bucket_count : 4 * LIST_MOST;
+    size_t wanted = failures->bucket_count > 0 ? 2 * failures->bucket_count : (size_t)4 * LIST_MOST;
     bool few = failures->count <= LIST_MOST || failures->count <= failures->bucket_count;
     return few || wanted > SIZE_MAX / sizeof *failures->buckets ? 0 : wanted;
 }
