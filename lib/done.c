@@ -246,9 +246,7 @@ void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t inde
    left over: who completes them has them told. */
 static void end_left_over(tg_group *group, size_t index)
 {
-    struct tg__view task;
-    if (!tg__store_look(&group->run.store, index, &task))
-        return;
+    struct tg__view task = tg__store_get(&group->run.store, index);
     unsigned char state = atomic_load(task.state);
     if (tg__status_of(state) == TG_NOT_RUN)
         atomic_store(task.state, state = TG__STATE(TG_SKIPPED));
@@ -264,7 +262,9 @@ void tg__done_rest(tg_group *group, size_t from, bool for_good)
         return;
     tg__done_deliver(group); /* what has not been told is in no list then */
     tg__lock_take(&group->lock);
-    for (size_t i = from; i < group->settled; i++)
+    const struct tg__store *store = &group->run.store;
+    size_t end = group->settled;
+    for (size_t i = from; (i = tg__store_next(store, i, end)) < end; i++)
         end_left_over(group, i);
     if (for_good)
         atomic_store(&group->delivers, true);

@@ -80,7 +80,8 @@ static void set_rules(tg_group *group)
     run->user = o->user;
     run->workers.init = o->worker_init;
     run->workers.fini = o->worker_fini;
-    run->store.recycles = (o->flags & TG_GROUP_RECYCLE) != 0;
+    if ((o->flags & TG_GROUP_RECYCLE) != 0)
+        tg__store_recycle_all(&run->store);
     run->store.noted = (o->flags & TG_GROUP_TIMES) != 0 || group->reports || o->need > 0 ||
                        (o->on_done != NULL && !in_order);
     run->ranks_later = o->on_done != NULL && !in_order;

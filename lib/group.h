@@ -92,7 +92,9 @@ struct tg_group {
     atomic_int ahead;        /* servers that sleep at the gate until it is low, see done.c */
     pthread_cond_t backlog_low;
 
-    size_t *order; /* of the successes, by completion; NULL: not asked for yet */
+    struct tg__success {
+        size_t rank, index;
+    } *order; /* by completion; NULL: not asked for yet */
     size_t order_count;
 
     tg_scope_fn *body; /* of a scope, or NULL */
@@ -236,6 +238,9 @@ tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, voi
 
 /* Tasks that have had an end of their own so far. */
 size_t tg__run_ended(struct tg__run *run);
+
+/* tg__store_next() for a caller that does not hold the lock: it looks under the lock what is there. */
+size_t tg__group_next(tg_group *group, size_t index, size_t end);
 
 /* ---- lend.c ---- */
 

@@ -6,14 +6,6 @@
 
 #include <sched.h>
 
-/* The first index from `index` on whose record is there. */
-static size_t next_kept(const struct tg__store *store, size_t index, size_t count)
-{
-    while (index < count && tg__store_find(store, index) == NULL)
-        index = (index / TG__STORE_RECYCLED + 1) * TG__STORE_RECYCLED;
-    return index;
-}
-
 /* Under the lock. */
 static void look(tg_group *group)
 {
@@ -59,9 +51,8 @@ static void abandon(tg_group *group, size_t index)
 
 void tg__kept_abandon(tg_group *group)
 {
-    const struct tg__store *store = &group->run.store;
-    size_t count = tg__store_count(store);
-    for (size_t i = next_kept(store, 0, count); i < count; i = next_kept(store, i + 1, count))
+    for (size_t i = 0, end = tg__store_count(&group->run.store);
+        (i = tg__group_next(group, i, end)) < end; i++)
         abandon(group, i);
     tg__lock_take(&group->lock);
     tg__delay_drop(group);

@@ -153,34 +153,38 @@ const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
     return next != NULL ? &next->error : NULL;
 }
 
-/* The rank of a task's end if it succeeded, else 0. */
-static size_t success_rank(tg_group *group, size_t index)
+/* The next success from *index on, whose rank is answered; 0: there is none. Under the lock, between runs. */
+static size_t next_success(const tg_group *group, size_t *index)
 {
-    struct tg__store *store = &group->run.store;
-    struct tg__view task;
-    return tg__store_look(store, index, &task) && task.note != NULL &&
-                   status_of(&task, true) == TG_OK
-               ? task.note->rank
-               : 0;
+    const struct tg__store *store = &group->run.store;
+    for (; (*index = tg__store_next(store, *index, group->settled)) < group->settled; ++*index) {
+        struct tg__view task = tg__store_get(store, *index);
+        if (task.note != NULL && status_of(&task, true) == TG_OK && task.note->rank > 0)
+            return task.note->rank;
+    }
+    return 0;
 }
 
-/* The successes in order of completion. False: out of memory. Under the lock, between runs. */
+static int compare_rank(const void *a, const void *b)
+{
+    size_t i = ((const struct tg__success *)a)->rank, j = ((const struct tg__success *)b)->rank;
+    return i < j ? -1 : i > j;
+}
+
+/* The successes whose records are there, in order of completion. False: out of memory. Under the lock, between runs. */
 static bool build_order(tg_group *group)
 {
-    size_t ranks = atomic_load(&group->run.ranks), count = 0;
+    size_t count = 0, room = 0;
     if (group->order != NULL)
         return true;
-    group->order = malloc((ranks + 1) * sizeof *group->order);
+    for (size_t i = 0; next_success(group, &i) > 0; i++)
+        room++;
+    group->order = malloc((room + 1) * sizeof *group->order);
     if (group->order == NULL)
         return false;
-    for (size_t r = 0; r <= ranks; r++)
-        group->order[r] = TG_NO_INDEX;
-    for (size_t i = 0; i < group->settled; i++)
-        if (success_rank(group, i) > 0)
-            group->order[success_rank(group, i) - 1] = i;
-    for (size_t r = 0; r < ranks; r++) /* without the places of those that did not succeed */
-        if (group->order[r] != TG_NO_INDEX)
-            group->order[count++] = group->order[r];
+    for (size_t i = 0, rank; (rank = next_success(group, &i)) > 0; i++)
+        group->order[count++] = (struct tg__success){rank, i};
+    qsort(group->order, count, sizeof *group->order, compare_rank);
     group->order_count = count;
     return true;
 }
@@ -191,8 +195,7 @@ static size_t search(tg_group *group, size_t rank)
     size_t found = TG_NO_INDEX, above = 0;
     for (size_t r = 0; r <= rank; r++) {
         size_t least = SIZE_MAX;
-        for (size_t i = 0; i < group->settled; i++) {
-            size_t own = success_rank(group, i);
+        for (size_t i = 0, own; (own = next_success(group, &i)) > 0; i++) {
             if (own > above && own < least) {
                 least = own;
                 found = i;
@@ -216,7 +219,7 @@ size_t tg_group_success(tg_group *group, size_t rank)
     else if (!build_order(group))
         index = search(group, rank);
     else if (rank < group->order_count)
-        index = group->order[rank];
+        index = group->order[rank].index;
     tg__lock_give(&group->lock);
     return index;
 }

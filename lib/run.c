@@ -113,16 +113,26 @@ size_t tg__run_ended(struct tg__run *run)
            atomic_load(&run->cancelled) + atomic_load(&run->dropped);
 }
 
+size_t tg__group_next(tg_group *group, size_t index, size_t end)
+{
+    const struct tg__store *store = &group->run.store;
+    if (!store->recycles)
+        return index;
+    tg__lock_take(&group->lock);
+    size_t next = tg__store_next(store, index, end);
+    tg__lock_give(&group->lock);
+    return next;
+}
+
 /* Those that waited for a time when the run ended, or for their next attempt. What has slept or is to be tried again is
    cancelled; in the background, what has run is done. */
 static void settle_waiting(tg_group *group, size_t index)
 {
     struct tg__run *run = &group->run;
     struct tg__view task;
-    if (!tg__store_look(&run->store, index, &task))
-        return;
     tg__lock_take(&group->lock);
-    struct tg__taken taken = {.state = atomic_load(task.state)};
+    bool there = tg__store_look(&run->store, index, &task);
+    struct tg__taken taken = {.state = there ? atomic_load(task.state) : TG__STATE(TG_OK)};
     if (taken.state == TG__SLEEP_TIME)
         taken.away = tg__pending_take(group, index);
     tg__lock_give(&group->lock);
@@ -220,7 +230,8 @@ static void settle(tg_group *group, size_t from)
     tg__lock_take(&group->lock); /* if it has stopped, this is the end of the last add */
     bool waited = group->due.reserved > 0 && (group->due_dropped || stopped);
     tg__lock_give(&group->lock);
-    for (size_t i = from; waited && i < group->settled; i++)
+    size_t end = group->settled;
+    for (size_t i = from; waited && (i = tg__group_next(group, i, end)) < end; i++)
         settle_waiting(group, i);
     tg__done_rest(group, from, false);
 }
@@ -229,9 +240,10 @@ static void settle(tg_group *group, size_t from)
 static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
 {
     size_t many = 0;
-    for (size_t i = from; i < count; i++) {
-        struct tg__view task;
-        if (tg__store_look(&group->run.store, i, &task) && task.function == NULL)
+    const struct tg__store *store = &group->run.store;
+    for (size_t i = from; (i = tg__store_next(store, i, count)) < count; i++) {
+        struct tg__view task = tg__store_get(store, i);
+        if (task.function == NULL)
             many += !open || atomic_load(task.state) == TG__DEFERRED;
     }
     return many;

@@ -30,6 +30,12 @@ void tg__store_init(struct tg__store *store, size_t result_size, void *results, 
     store->page[0] = store->first_page;
 }
 
+void tg__store_recycle_all(struct tg__store *store)
+{
+    store->recycles = true;
+    store->recycled = (struct tg__sparse){0};
+}
+
 /* The page of segment number `s`, which becomes its place there: page p has the 8 << p that follow those of the pages
    before. */
 static unsigned page_of(size_t *s)
@@ -40,16 +46,10 @@ static unsigned page_of(size_t *s)
     return page;
 }
 
-/* Its page must be there. */
-static struct tg__segment **place(const struct tg__store *store, size_t s)
-{
-    unsigned page = page_of(&s);
-    return &store->page[page][s];
-}
-
 static struct tg__segment *segment_at(const struct tg__store *store, size_t s)
 {
-    return *place(store, s);
+    unsigned page = page_of(&s);
+    return store->page[page][s];
 }
 
 /* Owners of the store change a segment's size under their lock; finders only read it. Relaxed: the
@@ -106,8 +106,6 @@ static size_t clear(struct tg__store *store, const struct tg__segment *kept)
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed), records = 0;
     for (size_t s = atomic_load_explicit(&store->segments, memory_order_relaxed); s-- > 0;) {
         struct tg__segment *segment = segment_at(store, s);
-        if (segment == NULL)
-            continue; /* recycled */
         records += segment->records != NULL ? used(segment, count) : 0;
         strip(segment, count);
         if (segment != kept)
@@ -116,13 +114,25 @@ static size_t clear(struct tg__store *store, const struct tg__segment *kept)
     for (unsigned p = 1; p < TG__STORE_PAGES && store->page[p] != NULL; p++)
         free(store->page[p]);
     free(store->gathered);
+    return records;
+}
+
+/* Where records are recycled. A segment may have been made by an add that then failed. */
+static void clear_recycled(struct tg__store *store)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    for (size_t s = 0; (s = tg__sparse_next(&store->recycled, s, SIZE_MAX)) < SIZE_MAX; s++) {
+        struct tg__segment *segment = tg__sparse_get(&store->recycled, s);
+        strip(segment, count);
+        free_segment(segment);
+    }
+    tg__sparse_free(&store->recycled);
     while (store->free != NULL) {
         struct tg__segment *segment = store->free;
         store->free = (struct tg__segment *)segment->items;
         strip(segment, segment->first);
         free_segment(segment);
     }
-    return records;
 }
 
 static void free_spare(const struct tg__store *store)
@@ -133,17 +143,33 @@ static void free_spare(const struct tg__store *store)
 
 void tg__store_free(struct tg__store *store)
 {
-    clear(store, NULL);
+    if (store->recycles)
+        clear_recycled(store);
+    else
+        clear(store, NULL);
     free_spare(store);
     if (store->base_is_own)
         tg__block_free(store->base, store->base_slots * store->result_size);
 }
 
+static void reset_recycled(struct tg__store *store)
+{
+    bool noted = store->noted;
+    clear_recycled(store);
+    tg__store_init(store, store->result_size, NULL, 0);
+    tg__store_recycle_all(store);
+    store->noted = noted;
+}
+
 void tg__store_reset(struct tg__store *store)
 {
+    if (store->recycles) {
+        reset_recycled(store);
+        return;
+    }
     struct tg__spare spare = store->spare;
     struct tg__segment *first = NULL;
-    if (atomic_load_explicit(&store->segments, memory_order_relaxed) == 1 && !store->recycles &&
+    if (atomic_load_explicit(&store->segments, memory_order_relaxed) == 1 &&
         segment_at(store, 0)->records != NULL) {
         first = segment_at(store, 0);
         free_segment(spare.segment);
@@ -157,9 +183,8 @@ void tg__store_reset(struct tg__store *store)
         spare.dirty = count < spare.base_slots ? count : spare.base_slots;
     }
     size_t records = clear(store, first);
-    bool own = store->base_is_own, recycles = store->recycles, noted = store->noted;
+    bool own = store->base_is_own, noted = store->noted;
     tg__store_init(store, store->result_size, own ? NULL : store->base, store->capacity);
-    store->recycles = recycles;
     store->noted = noted;
     if (records > store->next_size)
         store->next_size = records;
@@ -188,6 +213,19 @@ static tg_status give_slots(struct tg__store *store, struct tg__segment *segment
     return segment->results != NULL ? TG_OK : TG_NO_MEMORY;
 }
 
+/* Result slots and notes, as far as a new segment needs them. */
+static tg_status furnish(struct tg__store *store, struct tg__segment *segment)
+{
+    tg_status status = give_slots(store, segment);
+    if (status != TG_OK || !store->noted)
+        return status;
+    segment->notes = calloc(size_of(segment), sizeof *segment->notes);
+    if (segment->notes != NULL)
+        return TG_OK;
+    tg__block_free(segment->own_results, segment->own_results_size);
+    return TG_NO_MEMORY;
+}
+
 /* Appends a segment, whose memory is the store's from here on, if all goes well. */
 static tg_status append(struct tg__store *store, struct tg__segment *segment)
 {
@@ -199,16 +237,9 @@ static tg_status append(struct tg__store *store, struct tg__segment *segment)
             malloc(((size_t)TG__STORE_FIRST_PAGE << page) * sizeof(struct tg__segment *));
     if (store->page[page] == NULL)
         return TG_NO_MEMORY;
-    tg_status status = give_slots(store, segment);
+    tg_status status = furnish(store, segment);
     if (status != TG_OK)
         return status;
-    if (store->noted) {
-        segment->notes = calloc(size_of(segment), sizeof *segment->notes);
-        if (segment->notes == NULL) {
-            tg__block_free(segment->own_results, segment->own_results_size);
-            return TG_NO_MEMORY;
-        }
-    }
     store->page[page][at] = segment;
     store->last = segment;
     /* Pairs with the acquire in tg__store_find(), which begins with the last segments whatever it
@@ -227,27 +258,61 @@ static tg_status check_room(const struct tg__store *store, size_t count, size_t 
     return TG_OK;
 }
 
-/* A recycled segment takes its place again, with all that hangs on it. */
-static void reuse(struct tg__store *store, size_t count)
+/* An empty segment of records, at the size that is next or at the one that a reset has kept. */
+static struct tg__segment *new_records(struct tg__store *store, size_t count)
+{
+    size_t size = sizeof(struct tg__segment) + store->next_size * sizeof(struct tg__record);
+    struct tg__segment *new = store->spare.segment;
+    store->spare.segment = NULL;
+    if (new != NULL) {
+        size = new->block_size;
+        memset(new, 0, sizeof *new); /* adding writes the records whole */
+    } else if ((new = tg__block_new(size)) == NULL) {
+        return NULL;
+    }
+    new->block_size = size;
+    new->first = count;
+    new->records = (struct tg__record *)(void *)(new + 1);
+    atomic_init(&new->count, (size - sizeof(struct tg__segment)) / sizeof(struct tg__record));
+    atomic_init(&new->left, TG__STORE_RECYCLED);
+    return new;
+}
+
+/* A segment that was used before takes a place again, with all that hangs on it. */
+static bool reuse(struct tg__store *store, size_t count)
 {
     struct tg__segment *segment = store->free;
-    size_t number = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    if (!tg__sparse_put(&store->recycled, count / TG__STORE_RECYCLED, segment))
+        return false;
     store->free = (struct tg__segment *)segment->items;
     segment->items = NULL;
     segment->first = count;
     /* Relaxed: no task of it is published yet. */
     atomic_store_explicit(&segment->left, TG__STORE_RECYCLED, memory_order_relaxed);
-    *place(store, number) = segment;
     store->last = segment;
-    /* As in append(). */
-    atomic_store_explicit(&store->segments, number + 1, memory_order_release);
+    return true;
 }
 
-/* Is there a page for one segment more? */
-static bool has_page(const struct tg__store *store)
+/* A new last segment where they are recycled. */
+static tg_status grow_recycled(struct tg__store *store, size_t count)
 {
-    size_t at = atomic_load_explicit(&store->segments, memory_order_relaxed);
-    return store->page[page_of(&at)] != NULL;
+    if (store->free != NULL)
+        return reuse(store, count) ? TG_OK : TG_NO_MEMORY;
+    store->next_size = TG__STORE_RECYCLED;
+    struct tg__segment *new = new_records(store, count);
+    if (new == NULL)
+        return TG_NO_MEMORY;
+    tg_status status = furnish(store, new);
+    if (status == TG_OK && !tg__sparse_put(&store->recycled, count / TG__STORE_RECYCLED, new)) {
+        strip(new, count);
+        status = TG_NO_MEMORY;
+    }
+    if (status != TG_OK) {
+        free_segment(new);
+        return status;
+    }
+    store->last = new;
+    return TG_OK;
 }
 
 /* A new last segment, of records. */
@@ -256,27 +321,12 @@ static tg_status grow(struct tg__store *store, size_t count)
     tg_status status = check_room(store, count, 1);
     if (status != TG_OK)
         return status;
-    if (store->free != NULL && has_page(store)) {
-        reuse(store, count);
-        return TG_OK;
-    }
     if (store->recycles)
-        store->next_size = TG__STORE_RECYCLED;
-    size_t size = sizeof(struct tg__segment) + store->next_size * sizeof(struct tg__record);
-    struct tg__segment *new = store->spare.segment;
-    store->spare.segment = NULL;
-    if (new != NULL) {
-        size = new->block_size;
-        memset(new, 0, sizeof *new); /* adding writes the records whole */
-    } else if ((new = tg__block_new(size)) == NULL) {
+        return grow_recycled(store, count);
+    struct tg__segment *new = new_records(store, count);
+    if (new == NULL)
         return TG_NO_MEMORY;
-    }
-    size_t records = (size - sizeof(struct tg__segment)) / sizeof(struct tg__record);
-    new->block_size = size;
-    new->first = count;
-    new->records = (struct tg__record *)(void *)(new + 1);
-    atomic_init(&new->count, records);
-    atomic_init(&new->left, TG__STORE_RECYCLED);
+    size_t records = size_of(new);
     if ((status = append(store, new)) != TG_OK) {
         free_segment(new);
         return status;
@@ -317,32 +367,24 @@ static inline void write_record(
         .cell = {.flags = (unsigned char)flags}, .function = function, .arg = arg};
 }
 
-/* The segment that has room for the record number `count`; NULL: none. */
+/* The segment that has room for the record number `count`; NULL: none. Where they are recycled it may be one before
+   the last, which an add made that then failed. */
 static inline struct tg__segment *tail(const struct tg__store *store, size_t count)
 {
     struct tg__segment *segment = store->last;
-    if (store->recycles) { /* it may have been made by an add that then failed */
-        size_t number = count / TG__STORE_RECYCLED;
-        return number < atomic_load_explicit(&store->segments, memory_order_relaxed)
-                   ? segment_at(store, number)
-                   : NULL;
-    }
-    return segment != NULL && segment->records != NULL && count - segment->first < size_of(segment)
-               ? segment
-               : NULL;
+    if (segment != NULL && segment->records != NULL && count - segment->first < size_of(segment))
+        return segment;
+    return store->recycles ? tg__store_find(store, count) : NULL;
 }
 
-/* Extras that were put beyond the `count` tasks that stay are their maker's again. */
-static void withdraw(struct tg__store *store, size_t count)
+/* The extras of tasks that are not published, from `from` to before `to`, are their maker's again. */
+static void withdraw(struct tg__store *store, size_t from, size_t to)
 {
-    for (size_t s = atomic_load_explicit(&store->segments, memory_order_relaxed); s-- > 0;) {
-        struct tg__segment *segment = segment_at(store, s);
-        if (segment == NULL || segment->first + size_of(segment) <= count)
-            return;
+    for (size_t i = from; i < to; i++) {
+        struct tg__segment *segment = tg__store_find(store, i);
         struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
-        size_t from = segment->first < count ? count - segment->first : 0;
         if (extras != NULL)
-            memset(extras + from, 0, (size_of(segment) - from) * sizeof(struct tg__extra *));
+            extras[i - segment->first] = NULL;
     }
 }
 
@@ -372,8 +414,8 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
     tg_status status = check_room(store, count, many);
     unsigned char *item = items;
-    for (size_t i = count; i < count + many && status == TG_OK;
-        i++, item += item != NULL ? stride : 0) {
+    size_t i = count;
+    for (; i < count + many && status == TG_OK; i++, item += item != NULL ? stride : 0) {
         struct tg__segment *segment = tail(store, i);
         if (segment == NULL) {
             if ((status = grow(store, i)) != TG_OK)
@@ -388,27 +430,28 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
         void *arg = extra != NULL && extra->copy != NULL ? extra->copy : (void *)item;
         write_record(&segment->records[i - segment->first], function, arg, flags);
     }
-    if (status == TG_OK && (flags & TG__APART) != 0) /* as above */
-        for (size_t i = count; i < count + many; i++)
-            atomic_fetch_add_explicit(
-                &segment_at(store, i / TG__STORE_RECYCLED)->left, 1, memory_order_relaxed);
-    if (status == TG_OK)
-        publish(store, count + many, live);
-    else
-        withdraw(store, count);
-    return status;
+    if (status != TG_OK) {
+        withdraw(store, count, i);
+        return status;
+    }
+    /* As in tg__store_add(). */
+    for (size_t apart = count; (flags & TG__APART) != 0 && apart < count + many; apart++)
+        atomic_fetch_add_explicit(&tg__store_find(store, apart)->left, 1, memory_order_relaxed);
+    publish(store, count + many, live);
+    return TG_OK;
 }
 
 bool tg__store_release(const struct tg__store *store, size_t index)
 {
-    struct tg__segment *segment = segment_at(store, index / TG__STORE_RECYCLED);
+    struct tg__segment *segment = tg__sparse_get(&store->recycled, index / TG__STORE_RECYCLED);
     /* Each pairs with the others: all are done with their tasks (test/model/last.pml). */
     return atomic_fetch_sub_explicit(&segment->left, 1, memory_order_acq_rel) == 1;
 }
 
 void tg__store_recycle(struct tg__store *store, size_t index)
 {
-    struct tg__segment **slot = place(store, index / TG__STORE_RECYCLED), *segment = *slot;
+    size_t number = index / TG__STORE_RECYCLED;
+    struct tg__segment *segment = tg__sparse_get(&store->recycled, number);
     struct tg__extra **extras = atomic_load_explicit(&segment->extras, memory_order_relaxed);
     for (size_t i = 0; extras != NULL && i < TG__STORE_RECYCLED; i++) {
         free(extras[i]);
@@ -419,7 +462,7 @@ void tg__store_recycle(struct tg__store *store, size_t index)
         memset(segment->own_results, 0, segment->own_results_size);
     if (segment->notes != NULL)
         memset(segment->notes, 0, TG__STORE_RECYCLED * sizeof *segment->notes);
-    *slot = NULL;
+    tg__sparse_take(&store->recycled, number);
     if (store->last == segment)
         store->last = NULL;
     segment->items = (unsigned char *)store->free;
@@ -555,7 +598,7 @@ void *tg__store_results(struct tg__store *store)
 struct tg__segment *tg__store_find(const struct tg__store *store, size_t index)
 {
     if (store->recycles)
-        return segment_at(store, index / TG__STORE_RECYCLED);
+        return tg__sparse_get(&store->recycled, index / TG__STORE_RECYCLED);
     /* From the end, by longer and longer steps: segments double, so the last ones have most of the tasks. */
     /* Pairs with the release in append(): the pages and segments up to there are seen. */
     size_t high = atomic_load_explicit(&store->segments, memory_order_acquire);
@@ -574,4 +617,13 @@ struct tg__segment *tg__store_find(const struct tg__store *store, size_t index)
             high = middle;
     }
     return segment_at(store, low);
+}
+
+size_t tg__store_next_recycled(const struct tg__store *store, size_t index, size_t count)
+{
+    size_t segment = index / TG__STORE_RECYCLED;
+    size_t found = tg__sparse_next(&store->recycled, segment, count / TG__STORE_RECYCLED + 1);
+    if (found > segment)
+        index = found * TG__STORE_RECYCLED;
+    return index < count ? index : count;
 }

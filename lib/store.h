@@ -12,8 +12,17 @@
  * segment.
  *
  * A store that *recycles* has records only, in segments of one size; each has its own result slots,
- * and is used again when all of its tasks are gone.
+ * and is used again when all of its tasks are gone. Its memory is that of the segments that have
+ * tasks: a task that stays for ever keeps its own segment, not those that came and went after it.
+ *
+ * Which lock: a look-up without the lock under which tasks are added is right only for a task that
+ * was not released yet (tg__store_release()), and that stays so until the caller is done with it: a
+ * thread that has claimed the task, ends it, delivers it, or is to let the cursor pass by it. Every
+ * other look-up, of a task that may have been recycled, belongs under that lock, and so does
+ * whatever it finds. Where nothing is recycled, any task below the count may be looked up anywhere.
  */
+#include "sparse.h"
+
 #include <taskgroup/task.h>
 
 #include <stdatomic.h>
@@ -106,10 +115,15 @@ struct tg__segment {
 enum { TG__STORE_PAGES = 40, TG__STORE_FIRST_PAGE = 8, TG__STORE_RECYCLED = 1024 };
 
 struct tg__store {
-    atomic_size_t count;                        /* tasks, published */
-    atomic_size_t segments;                     /* of them */
-    struct tg__segment **page[TG__STORE_PAGES]; /* page p holds 8 << p segments; pages never move */
-    struct tg__segment *first_page[TG__STORE_FIRST_PAGE];
+    atomic_size_t count;    /* tasks, published */
+    atomic_size_t segments; /* of them; not counted where they are recycled */
+    union {
+        struct { /* page p holds 8 << p segments; pages never move */
+            struct tg__segment **page[TG__STORE_PAGES];
+            struct tg__segment *first_page[TG__STORE_FIRST_PAGE];
+        };
+        struct tg__sparse recycled; /* segments by `first` / TG__STORE_RECYCLED */
+    };
     struct tg__segment *last;        /* or NULL */
     struct tg__spare {               /* what a reset has kept */
         struct tg__segment *segment; /* a block for records, or NULL */
@@ -117,7 +131,8 @@ struct tg__store {
         size_t base_slots, dirty;    /* the first `dirty` are not zero */
     } spare;
     struct tg__segment *free; /* recycled, not in use */
-    bool recycles, noted;     /* set once, after init */
+    bool recycles;            /* see tg__store_recycle_all() */
+    bool noted;               /* set once, after init */
     size_t next_size;         /* records of the next segment */
     size_t result_size;
     unsigned char *base; /* the contiguous slots; NULL before the first run */
@@ -141,6 +156,9 @@ struct tg__view {
 
 void tg__store_init(struct tg__store *store, size_t result_size, void *results, size_t capacity);
 void tg__store_free(struct tg__store *store);
+
+/* Records are recycled from now on. Once, before the first task is added. */
+void tg__store_recycle_all(struct tg__store *store);
 
 /*
  * Empty, with memory kept for as many tasks as there were: a group that is filled step after step
@@ -189,6 +207,18 @@ void *tg__store_results(struct tg__store *store);
 
 /* The segment of a task that has been added. NULL: recycled. */
 struct tg__segment *tg__store_find(const struct tg__store *store, size_t index);
+
+/*
+ * The first index from `index` on, below `count` (or it), whose record is there: what a loop over
+ * all tasks goes by, so that it takes time for what is there and not for what was. Under the lock.
+ */
+size_t tg__store_next_recycled(const struct tg__store *store, size_t index, size_t count);
+static inline size_t tg__store_next(const struct tg__store *store, size_t index, size_t count)
+{
+    return store->recycles ? tg__store_next_recycled(store, index, count)
+           : index < count ? index
+                           : count;
+}
 
 /* The same, which most likely is the one before. A recycled one may be other tasks' by now. */
 static inline struct tg__segment *tg__store_find_near(

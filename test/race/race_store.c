@@ -253,13 +253,130 @@ START_TEST(records_are_used_again_when_all_of_a_segment_are_gone)
     do {
         struct shelf shelf = {.full = false};
         tg__store_init(&shelf.store, sizeof(size_t), NULL, 0);
-        shelf.store.recycles = true;
+        tg__store_recycle_all(&shelf.store);
         race(add_or_use, &shelf);
         assert_blameless(&shelf.blame, "recycled records");
         ck_assert_uint_eq(atomic_load(&shelf.gone), TASKS);
         ck_assert_uint_ge(segments_made(&shelf), 1);
         ck_assert_uint_le(segments_made(&shelf), 8);
         tg__store_free(&shelf.store);
+    } while (tg_time_now() < until);
+}
+END_TEST
+
+/* ---- nodes that come and go ---- */
+
+/* Numbers that are a leaf's and a node's of lib/sparse.h apart, in tasks. */
+static const size_t leaf = (size_t)TG__STORE_RECYCLED << TG__SPARSE_BITS;
+static const size_t node = (size_t)TG__STORE_RECYCLED << 2 * TG__SPARSE_BITS;
+
+enum { HELD = 50 };
+
+/* Tasks whose indices leap over leaves and nodes, as if all those between had come and gone. */
+struct trail {
+    struct shelf shelf;
+    size_t index[TASKS];
+    atomic_size_t added;
+};
+
+static size_t later(size_t count, size_t unit, uint32_t *random)
+{
+    size_t next = (count / unit + 1) * unit, back = draw_from(random) % 2 * TG__STORE_RECYCLED;
+    return next - back > count ? next - back : next;
+}
+
+/* Where a segment is full, the next one may be far away. */
+static void leap(struct tg__store *store, uint32_t *random)
+{
+    size_t count = tg__store_count(store);
+    if (count % TG__STORE_RECYCLED != 0 || count == 0)
+        return;
+    switch (draw_from(random) % 4) {
+    case 0:
+        atomic_store(&store->count, later(count, leaf, random));
+        break;
+    case 1:
+        atomic_store(&store->count, later(count, node, random));
+        break;
+    default:
+        break;
+    }
+}
+
+static void add_to_trail(struct trail *trail, uint32_t *random)
+{
+    struct shelf *shelf = &trail->shelf;
+    struct tg__store *store = &shelf->store;
+    size_t n = atomic_load(&trail->added);
+    if (n - atomic_load(&shelf->gone) > 2 * TG__STORE_RECYCLED) {
+        sched_yield();
+        return;
+    }
+    tg__lock_take(&shelf->lock);
+    leap(store, random);
+    size_t index = trail->index[n] = tg__store_count(store);
+    expect(&shelf->blame, tg__store_add(store, function, number(index), FLAG, NULL, true) == TG_OK);
+    tg__lock_give(&shelf->lock);
+    atomic_store(&trail->added, n + 1);
+}
+
+/* Looks at those that it keeps, without the lock, then lets the oldest of them go. */
+static void keep(struct trail *trail, size_t kept[HELD], size_t *keeps, size_t index)
+{
+    struct shelf *shelf = &trail->shelf;
+    for (size_t i = 0; i < *keeps; i++) {
+        struct tg__view task = tg__store_get(&shelf->store, kept[i]);
+        expect(&shelf->blame, is_right(&task, kept[i]));
+    }
+    if (*keeps == HELD || index == SIZE_MAX) {
+        release(shelf, kept[0]);
+        atomic_fetch_add(&shelf->gone, 1);
+        memmove(kept, kept + 1, --*keeps * sizeof *kept);
+    }
+    if (index != SIZE_MAX)
+        kept[(*keeps)++] = index;
+}
+
+static void walk_trail(void *what, int number)
+{
+    struct trail *trail = what;
+    struct shelf *shelf = &trail->shelf;
+    size_t kept[HELD], keeps = 0, n = 0;
+    uint32_t random = (uint32_t)number + 1;
+    while (number == 0 && atomic_load(&trail->added) < TASKS)
+        add_to_trail(trail, &random);
+    while (n < TASKS) {
+        n = atomic_load(&shelf->cursor);
+        if (n < atomic_load(&trail->added) &&
+            atomic_compare_exchange_strong(&shelf->cursor, &n, n + 1))
+            keep(trail, kept, &keeps, trail->index[n]);
+        else if (keeps > 0)
+            keep(trail, kept, &keeps, SIZE_MAX);
+        else
+            sched_yield();
+    }
+    while (keeps > 0)
+        keep(trail, kept, &keeps, SIZE_MAX);
+}
+
+START_TEST(nodes_come_and_go_beside_those_who_look_at_their_tasks)
+{
+    static struct trail trail;
+    double until = race_until();
+    do {
+        struct tg__store *store = &trail.shelf.store;
+        tg__store_init(store, sizeof(size_t), NULL, 0);
+        tg__store_recycle_all(store);
+        atomic_store(&trail.added, 0);
+        atomic_store(&trail.shelf.cursor, 0);
+        atomic_store(&trail.shelf.gone, 0);
+        race(walk_trail, &trail);
+        assert_blameless(&trail.shelf.blame, "tasks far apart");
+        size_t count = tg__store_count(store), first = tg__store_next(store, 0, count);
+        ck_assert_uint_ge(count, TASKS);
+        /* All that is left is the segment where adding would go on. */
+        ck_assert_uint_ge(first, count - count % TG__STORE_RECYCLED);
+        tg__store_free(store);
     } while (tg_time_now() < until);
 }
 END_TEST
@@ -323,6 +440,7 @@ int main(void)
     tcase_add_test(tcase, every_task_is_found_while_others_are_added);
     tcase_add_test(tcase, a_task_without_extras_is_looked_at_while_the_first_extra_comes);
     tcase_add_test(tcase, records_are_used_again_when_all_of_a_segment_are_gone);
+    tcase_add_test(tcase, nodes_come_and_go_beside_those_who_look_at_their_tasks);
     tcase_add_test(tcase, who_lies_down_sees_a_new_task_or_is_seen);
     return run_suite(suite);
 }
