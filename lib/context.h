@@ -24,8 +24,8 @@ struct tg_context {
     struct tg__lock lock;    /* guards `outer` and, against reset, the cause while it is copied */
     atomic_size_t holds;     /* its owner's, and one for each child */
     void (*release)(tg_context *); /* frees the memory that it is part of */
-    tg_hook *hooks;                /* these two are hook.c's, under its lock */
-    tg_context *watched_next;
+    tg_hook *hooks;                /* these two lines are hook.c's, under its lock */
+    tg_context *watched_next, *watched_previous;
     unsigned signals; /* that it is bound to */
     unsigned
         mark; /* the last search for a circle that came by; context.c's, under a lock of its own */

@@ -125,7 +125,7 @@ struct tg_group {
     } kept;
 
     /* lend.c: while it runs over a pool */
-    tg_group *next_guest; /* of the same team; its pool's */
+    tg_group *next_guest, *previous_guest; /* of the same team; its pool's */
     int helpers;          /* threads of the pool's that wait for its end; under `gate` */
     int lent;             /* TG__NOT_LENT …; under `gate` */
     size_t calls;         /* somebody may be able to end it; under `gate` */

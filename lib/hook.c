@@ -36,17 +36,22 @@ static void link_out(tg_hook **list, tg_hook *hook)
 
 static void watch(tg_context *context)
 {
+    context->watched_previous = NULL;
     context->watched_next = watched;
+    if (watched != NULL)
+        watched->watched_previous = context;
     watched = context;
     atomic_fetch_add(&tg__waiter_watching, 1);
 }
 
 static void unwatch(tg_context *context)
 {
-    tg_context **at = &watched;
-    while (*at != context)
-        at = &(*at)->watched_next;
-    *at = context->watched_next;
+    if (context->watched_previous != NULL)
+        context->watched_previous->watched_next = context->watched_next;
+    else
+        watched = context->watched_next;
+    if (context->watched_next != NULL)
+        context->watched_next->watched_previous = context->watched_previous;
     atomic_fetch_sub(&tg__waiter_watching, 1);
 }
 

@@ -237,7 +237,10 @@ bool tg__shard_ready(struct tg__shard *shard)
 static void add_guest(struct tg__shard *shard, tg_group *guest)
 {
     pthread_mutex_lock(&shard->lock);
+    guest->previous_guest = NULL;
     guest->next_guest = shard->guests;
+    if (shard->guests != NULL)
+        shard->guests->previous_guest = guest;
     shard->guests = guest;
     pthread_mutex_unlock(&shard->lock);
 }
@@ -245,10 +248,12 @@ static void add_guest(struct tg__shard *shard, tg_group *guest)
 void tg__shard_leave(struct tg__shard *shard, tg_group *guest)
 {
     pthread_mutex_lock(&shard->lock);
-    tg_group **at = &shard->guests;
-    while (*at != guest)
-        at = &(*at)->next_guest;
-    *at = guest->next_guest;
+    if (guest->previous_guest != NULL)
+        guest->previous_guest->next_guest = guest->next_guest;
+    else
+        shard->guests = guest->next_guest;
+    if (guest->next_guest != NULL)
+        guest->next_guest->previous_guest = guest->previous_guest;
     pthread_mutex_unlock(&shard->lock);
     tg__kept_part(shard->group);
 }
