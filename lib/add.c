@@ -292,10 +292,23 @@ tg_status tg__add_check_open(tg_group *group)
 /* Room in what these tasks may have to wait in: then no push, in the middle of a run, can fail. */
 static bool reserve(tg_group *group, const struct tg__addition *a)
 {
-    bool timed = (a->flags & TG__TIMED) != 0;
-    if (((a->flags & TG__APART) != 0 || timed) && !tg__claim_reserve(group, a->count))
+    bool timed = (a->flags & TG__TIMED) != 0, ready = timed || (a->flags & TG__APART) != 0;
+    if (ready && !tg__claim_reserve(group, a->count))
         return false;
-    return !timed || tg__heap_reserve(&group->due, a->count);
+    if (!timed || tg__heap_reserve(&group->due, a->count))
+        return true;
+    tg__claim_unreserve(group, a->count);
+    return false;
+}
+
+/* They were not added: else the room would grow with every add that is refused. */
+static void unreserve(tg_group *group, const struct tg__addition *a)
+{
+    bool timed = (a->flags & TG__TIMED) != 0;
+    if (timed || (a->flags & TG__APART) != 0)
+        tg__claim_unreserve(group, a->count);
+    if (timed)
+        tg__heap_unreserve(&group->due, a->count);
 }
 
 static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)
@@ -330,8 +343,10 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
         return TG_NO_MEMORY;
     tg_status status = store(group, a, flags);
     a->no_slot = status == TG_FULL;
-    if (status != TG_OK)
+    if (status != TG_OK) {
+        unreserve(group, a);
         return status;
+    }
     if (a->o.id != 0)
         tg__ids_put(&group->ids, a->o.id, a->first);
     if (group->options.shared != NULL && group->heaviest < (a->o.weight > 0 ? a->o.weight : 1))

@@ -30,6 +30,13 @@ bool tg__claim_reserve(tg_group *group, size_t many)
     return reserved;
 }
 
+void tg__claim_unreserve(tg_group *group, size_t many)
+{
+    tg__lock_take(&group->turn);
+    tg__heap_unreserve(&group->ready, many);
+    tg__lock_give(&group->turn);
+}
+
 void tg__claim_put(tg_group *group, uint64_t key, size_t index)
 {
     tg__lock_take(&group->turn);

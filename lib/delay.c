@@ -175,7 +175,7 @@ static bool let_go(tg_group *group, size_t index, struct batch *batch)
         break;
     case TG__SLEEP_TIME:
         atomic_store(task.state, TG__ENDING);
-        tg__heap_unreserve(&group->due);
+        tg__heap_unreserve(&group->due, 1);
         batch->sleeper[batch->sleepers++] = tg__pending_wake(group, &task, index);
         return true;
     default:
@@ -197,7 +197,7 @@ static size_t reap(tg_group *group, uint64_t now, struct batch *batch)
     for (size_t i = 0; i < many; i++) {
         if (!let_go(group, popped[i], batch)) {
             group->due_gone--;
-            tg__heap_unreserve(&group->due);
+            tg__heap_unreserve(&group->due, 1);
         }
     }
     publish(group);

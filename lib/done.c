@@ -27,22 +27,21 @@ static void call(tg_group *group, size_t index)
     }
 }
 
-/* The room that adding it has reserved: else that would grow with every task. A hold never waits in a heap. */
+/* Has adding it reserved room in the heaps? A hold never waits in one. */
+static bool has_reserve(const tg_group *group, const struct tg__view *task)
+{
+    bool optional = (task->flags & TG_TASK_OPTIONAL) != 0;
+    int priority = task->extra != NULL ? task->extra->priority : 0;
+    return task->function != NULL &&
+           ((task->flags & TG__TIMED) != 0 || tg__claim_is_apart(group, priority, optional));
+}
+
+/* Under the lock: else that room would grow with every task. */
 static void give_reserve_back(tg_group *group, const struct tg__view *task)
 {
-    bool timed = (task->flags & TG__TIMED) != 0;
-    int priority = task->extra != NULL ? task->extra->priority : 0;
-    bool apart =
-        timed || tg__claim_is_apart(group, priority, (task->flags & TG_TASK_OPTIONAL) != 0);
-    if (task->function == NULL || !apart)
-        return;
-    tg__lock_take(&group->lock);
-    if (timed)
-        tg__heap_unreserve(&group->due);
-    tg__lock_take(&group->turn);
-    tg__heap_unreserve(&group->ready);
-    tg__lock_give(&group->turn);
-    tg__lock_give(&group->lock);
+    if ((task->flags & TG__TIMED) != 0)
+        tg__heap_unreserve(&group->due, 1);
+    tg__claim_unreserve(group, 1);
 }
 
 static void let_go(tg_group *group, size_t index)
@@ -54,13 +53,24 @@ static void let_go(tg_group *group, size_t index)
     tg__lock_give(&group->lock);
 }
 
+/* The same under the lock. */
+static void let_go_locked(tg_group *group, size_t index)
+{
+    if (tg__store_release(&group->run.store, index))
+        tg__store_recycle(&group->run.store, index);
+}
+
 /* Where records are recycled: this one is not needed any more. */
 static void release(tg_group *group, size_t index)
 {
     if (!group->run.store.recycles)
         return;
     struct tg__view task = tg__store_get(&group->run.store, index);
-    give_reserve_back(group, &task);
+    if (has_reserve(group, &task)) {
+        tg__lock_take(&group->lock);
+        give_reserve_back(group, &task);
+        tg__lock_give(&group->lock);
+    }
     let_go(group, index);
 }
 
@@ -242,12 +252,26 @@ void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t inde
     tg__done_deliver(group);
 }
 
+/* Under the lock. Nobody is told that it was never started; its record goes. (What else has not started was left by a
+   group that has stopped: it stays until a reset, and nothing comes after it.) */
+static void forget_left_over(tg_group *group, const struct tg__view *task, size_t index)
+{
+    atomic_store(task->state, TG__STATE(TG_SKIPPED));
+    give_reserve_back(group, task);
+    let_go_locked(group, index);
+}
+
 /* Under the lock. It was not started and ends now, or was taken back and nobody came by it any more. Holds are never
    left over: who completes them has them told. */
 static void end_left_over(tg_group *group, size_t index)
 {
     struct tg__view task = tg__store_get(&group->run.store, index);
     unsigned char state = atomic_load(task.state);
+    if (group->options.on_done == NULL) {
+        if (state == TG__START_TIME)
+            forget_left_over(group, &task, index);
+        return;
+    }
     if (tg__status_of(state) == TG_NOT_RUN)
         atomic_store(task.state, state = TG__STATE(TG_SKIPPED));
     bool has_ended = tg__status_of(state) < TG_NOT_RUN && task.function != NULL;
@@ -258,13 +282,14 @@ static void end_left_over(tg_group *group, size_t index)
 
 void tg__done_rest(tg_group *group, size_t from, bool for_good)
 {
-    if (group->options.on_done == NULL)
+    if (group->options.on_done == NULL && !group->run.store.recycles)
         return;
     tg__done_deliver(group); /* what has not been told is in no list then */
     tg__lock_take(&group->lock);
     const struct tg__store *store = &group->run.store;
     size_t end = group->settled;
-    for (size_t i = from; (i = tg__store_next(store, i, end)) < end; i++)
+    bool any = group->options.on_done != NULL || group->due.reserved > 0;
+    for (size_t i = from; any && (i = tg__store_next(store, i, end)) < end; i++)
         end_left_over(group, i);
     if (for_good)
         atomic_store(&group->delivers, true);

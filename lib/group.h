@@ -325,6 +325,7 @@ bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t in
 void tg__delay_push(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state, double time);
 
+void tg__claim_unreserve(tg_group *group, size_t many);
 /* Under the lock: a task that waited has been dealt with otherwise. */
 void tg__delay_forget(tg_group *group, const struct tg__view *task);
 

@@ -24,9 +24,9 @@ struct tg__heap {
 bool tg__heap_reserve(struct tg__heap *heap, size_t more);
 
 /* Promised room that will not be used. */
-static inline void tg__heap_unreserve(struct tg__heap *heap)
+static inline void tg__heap_unreserve(struct tg__heap *heap, size_t many)
 {
-    heap->reserved--;
+    heap->reserved -= many;
 }
 
 void tg__heap_push(struct tg__heap *heap, uint64_t key, size_t index);

@@ -143,6 +143,8 @@ static void settle_waiting(tg_group *group, size_t index)
     group->ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
     if (run->left != NULL)
         run->left(run, &task, index);
+    if (taken.state != TG__SLEEP_TIME) /* it has kept its place in the queue; a sleeper has not */
+        tg__done_make_room(group);
 }
 
 /* Fewer than needed: the failure that ended last says why. */

@@ -300,6 +300,41 @@ START_TEST(monitors_run_beside_the_work_and_end_with_it)
 }
 END_TEST
 
+static int leave_a_monitor(tg_group *group, void *user)
+{
+    struct watch *watch = user;
+
+    for (int i = 0; i < 3; i++) /* waits for room */
+        if (tg_group_add(group, monitor, &watch->seen[0]) != TG_OK)
+            return 1;
+    return tg_group_add_with(group, monitor, &watch->seen[1],
+               TG_TASK(.period = AGES, .flags = TG_TASK_BACKGROUND), NULL) != TG_OK;
+}
+
+/* More runs than there are places in the queue, and threads. */
+static void watch_many_runs(struct blame *blame)
+{
+    enum { RUNS = 30 };
+
+    for (int recycles = 0; recycles < 2; recycles++) {
+        struct watch watch = {0};
+        tg_group *g = tg_group_create(
+            TG_GROUP(.queue = 2, .threads = 2, .flags = recycles ? TG_GROUP_RECYCLE : 0));
+        for (int i = 0; i < RUNS; i++)
+            expect(blame, tg_group_scope(g, leave_a_monitor, &watch) == TG_OK);
+        expect(blame, atomic_load(&watch.seen[0]) == 3 * RUNS);
+        expect(blame, report_of(g).ok + report_of(g).skipped == 4 * RUNS);
+        expect(blame, report_of(g).ok == 3 * RUNS + (size_t)atomic_load(&watch.seen[1]));
+        tg_group_destroy(g);
+    }
+}
+
+START_TEST(a_monitor_gives_its_place_in_the_queue_back_when_the_run_ends)
+{
+    at_place(_i, watch_many_runs);
+}
+END_TEST
+
 /* ---- What is refused ----------------------------------------------------------------------- */
 
 START_TEST(options_of_time_without_sense_are_refused)
@@ -344,5 +379,7 @@ int main(void)
     tcase_add_loop_test(again, a_failure_ends_the_period, 0, PLACES);
     tcase_add_loop_test(again, a_task_with_a_period_may_sleep_and_defer, 0, PLACES);
     tcase_add_loop_test(again, monitors_run_beside_the_work_and_end_with_it, 0, PLACES);
+    tcase_add_loop_test(
+        again, a_monitor_gives_its_place_in_the_queue_back_when_the_run_ends, 0, PLACES);
     return run_suite(suite);
 }
