@@ -347,6 +347,8 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
         unreserve(group, a);
         return status;
     }
+    if (group->run.store.recycles && (flags & TG__APART) != 0)
+        tg__done_pass(group, a->first, a->count);
     if (a->o.id != 0)
         tg__ids_put(&group->ids, a->o.id, a->first);
     if (group->options.shared != NULL && group->heaviest < (a->o.weight > 0 ? a->o.weight : 1))

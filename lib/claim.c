@@ -101,10 +101,11 @@ static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want,
 {
     bool shared = group->options.shared != NULL;
     size_t end = end_of(group);
+    place = tg__claim_place(group, place);
     struct tg__heap *ready = &group->ready;
     bool early = ready->count > 0 && ready->items[0].key >> RANK <= key_of_cursor >> RANK;
     size_t next =
-        tg__queue_next(&group->queue); /* every claim is made in turn: nobody has a hand */
+        tg__queue_next(&group->queue); /* with a shared limit, one at a time: nobody has a hand */
     if (!early && shared && next < end) {
         bool apart = (tg__store_get(&group->run.store, next).flags & TG__APART) !=
                      0; /* weighs nothing: is passed by */

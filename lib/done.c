@@ -79,6 +79,14 @@ void tg__done_passed(struct tg__run *run, size_t index)
     let_go(run->group, index);
 }
 
+void tg__done_pass(tg_group *group, size_t first, size_t many)
+{
+    if (!tg__queue_pass(&group->queue, first, first + many))
+        return;
+    for (size_t i = first; i < first + many; i++)
+        let_go_locked(group, i);
+}
+
 /* ---- in order of adding ---- */
 
 static bool next_has_ended(tg_group *group)
@@ -252,8 +260,9 @@ void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t inde
     tg__done_deliver(group);
 }
 
-/* Under the lock. Nobody is told that it was never started; its record goes. (What else has not started was left by a
-   group that has stopped: it stays until a reset, and nothing comes after it.) */
+/* Under the lock. It waited for its start when the run ended, and there is no on_done: its record
+   goes. (What else has not started was left by a group that has stopped: it stays until a reset,
+   and nothing comes after it.) */
 static void forget_left_over(tg_group *group, const struct tg__view *task, size_t index)
 {
     atomic_store(task->state, TG__STATE(TG_SKIPPED));

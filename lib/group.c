@@ -95,16 +95,6 @@ static void set_rules(tg_group *group)
         run->passed = tg__done_passed;
 }
 
-static void free_holds(tg_group *group)
-{
-    while (group->holds != NULL) {
-        tg_task *next = group->holds->next_hold;
-        free(group->holds);
-        group->holds = next;
-    }
-    group->away = group->opened = 0;
-}
-
 /* What reset makes anew, beside the parts that reset themselves. Nobody looks meanwhile: an order would only cost. */
 static void forget(tg_group *group)
 {
@@ -130,7 +120,8 @@ static void forget(tg_group *group)
     group->heaviest = 0;
     free(group->order);
     group->order = NULL;
-    free_holds(group);
+    tg__hold_free_all(group);
+    group->away = group->opened = 0;
     group->lost = TG_OK;
     group->lost_code = 0;
     group->turned_away = false;
@@ -194,7 +185,7 @@ static void fini_gate(tg_group *group)
 static void free_parts(tg_group *group)
 {
     tg__alarm_clear(&group->alarm);
-    free_holds(group);
+    tg__hold_free_all(group);
     free(group->order);
     tg__heap_free(&group->due);
     tg__heap_free(&group->ready);

@@ -46,12 +46,13 @@ struct tg_group {
     size_t due_placed;     /* of them: have a place in the queue, too */
     bool due_dropped;      /* some still waited when a run ended */
     uint64_t armed;        /* the alarm's time, as a key; UINT64_MAX: not set */
-    tg_task *holds;        /* all since the last reset */
     size_t opened; /* tg_group_open() without tg_group_close(): so many of those that are `away` */
     atomic_size_t away; /* holds, and tasks on no thread that somebody is to complete */
     size_t heaviest;    /* weight of a task so far */
     tg_error error;     /* the last run's answer, if it is not a task's failure */
     char error_text[160];
+    /* Open ones; where records are not recycled, completed ones too. */
+    struct tg__hold *holds;
 
     struct tg__run run;
     struct tg__queue queue;
@@ -239,7 +240,7 @@ tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, voi
 /* Tasks that have had an end of their own so far. */
 size_t tg__run_ended(struct tg__run *run);
 
-/* tg__store_next() for a caller that does not hold the lock: it looks under the lock what is there. */
+/* tg__store_next() for a caller that does not hold the lock: takes it for the look. */
 size_t tg__group_next(tg_group *group, size_t index, size_t end);
 
 /* ---- lend.c ---- */
@@ -260,6 +261,14 @@ void tg__lend_finish(tg_group *group);
 
 /* Is the calling thread in one of its tasks, or callbacks, while it runs over its pool? */
 bool tg__lend_is_inside(tg_group *group);
+
+/* ---- hold.c ---- */
+
+/* Under the lock. Where records are recycled, the user's tg_task of the hold is freed. */
+void tg__hold_completed(tg_group *group, const struct tg__view *task);
+
+/* Frees the rest: the group is reset, or goes. */
+void tg__hold_free_all(tg_group *group);
 
 /* ---- kept.c ---- */
 
@@ -288,6 +297,16 @@ static inline size_t tg__claim(
                      !group->kept.on, first);
 }
 
+/*
+ * The place whose hand the server at `place` takes from. With a limit of 1 all take from the first:
+ * what is put back there comes before the cursor, whichever thread claims next. Only the thread
+ * with the one slot claims or puts back.
+ */
+static inline int tg__claim_place(const tg_group *group, int place)
+{
+    return group->options.limit == 1 ? 0 : place;
+}
+
 /* Must they be made one at a time, so that the order is exact? */
 static inline bool tg__claims_in_turn(const tg_group_options *options)
 {
@@ -308,6 +327,7 @@ bool tg__claim_is_apart(const tg_group *group, int priority, bool optional);
 
 /* Room for `many` of them must have been reserved, with the group's lock held. */
 bool tg__claim_reserve(tg_group *group, size_t many);
+void tg__claim_unreserve(tg_group *group, size_t many);
 void tg__claim_put(tg_group *group, uint64_t key, size_t index);
 
 /* The same for one that had to wait for its time: among those of its key they keep this order. */
@@ -325,7 +345,6 @@ bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t in
 void tg__delay_push(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state, double time);
 
-void tg__claim_unreserve(tg_group *group, size_t many);
 /* Under the lock: a task that waited has been dealt with otherwise. */
 void tg__delay_forget(tg_group *group, const struct tg__view *task);
 
@@ -421,6 +440,13 @@ void tg__done_make_room(tg_group *group);
 
 /* tg__run.passed, where records are recycled. */
 void tg__done_passed(struct tg__run *run, size_t index);
+
+/*
+ * Under the lock, where records are recycled. These stand apart and were just added: if the cursor
+ * has come to them it goes on behind them, and nobody need claim them. Else the records of holds
+ * that a body opens on the only thread would stay for as long as the body runs.
+ */
+void tg__done_pass(tg_group *group, size_t first, size_t many);
 
 /* The run is over: on_done for all settled ones from there that were never started. `for_good`: no run will tell what
    ends later, so who completes it does. */

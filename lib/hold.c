@@ -6,6 +6,50 @@
 
 #include <stdlib.h>
 
+/* What the user has of a hold. Its record's argument leads to it. */
+struct tg__hold {
+    tg_task task; /* first: it is what the user has */
+    struct tg__hold *previous, *next;
+};
+
+/* Under the lock. */
+static void enter_list(tg_group *group, struct tg__hold *hold)
+{
+    hold->previous = NULL;
+    hold->next = group->holds;
+    if (hold->next != NULL)
+        hold->next->previous = hold;
+    group->holds = hold;
+}
+
+static void leave_list(tg_group *group, struct tg__hold *hold)
+{
+    if (hold->previous != NULL)
+        hold->previous->next = hold->next;
+    else
+        group->holds = hold->next;
+    if (hold->next != NULL)
+        hold->next->previous = hold->previous;
+}
+
+void tg__hold_completed(tg_group *group, const struct tg__view *task)
+{
+    struct tg__hold *hold = task->arg;
+    if (!group->run.store.recycles)
+        return; /* the user may complete it once more, and is told */
+    leave_list(group, hold);
+    free(hold);
+}
+
+void tg__hold_free_all(tg_group *group)
+{
+    while (group->holds != NULL) {
+        struct tg__hold *hold = group->holds;
+        group->holds = hold->next;
+        free(hold);
+    }
+}
+
 /* A hold has flags, id, name and result. Refuses what else is set, and names it. */
 static bool has_more(tg_group *group, const char *call, const tg_task_options *o)
 {
@@ -26,7 +70,7 @@ static bool has_more(tg_group *group, const char *call, const tg_task_options *o
 }
 
 /* Under the lock. */
-static tg_status open_hold(tg_group *group, struct tg__addition *a, tg_task *hold)
+static tg_status open_hold(tg_group *group, struct tg__addition *a, struct tg__hold *hold)
 {
     tg_status status = tg__add_check_open(group);
     if (status == TG_OK)
@@ -35,9 +79,8 @@ static tg_status open_hold(tg_group *group, struct tg__addition *a, tg_task *hol
         return status;
     struct tg__view task = tg__store_get(&group->run.store, a->first);
     atomic_store(task.state, TG__DEFERRED);
-    *hold = (tg_task){.run = &group->run, .index = a->first, .kind = TG__HOLD, .worker = -1};
-    hold->next_hold = group->holds;
-    group->holds = hold;
+    hold->task = (tg_task){.run = &group->run, .index = a->first, .kind = TG__HOLD, .worker = -1};
+    enter_list(group, hold);
     group->away++;
     if (group->watchable)
         tg__group_watch(group);
@@ -56,7 +99,8 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
         return NULL;
     if (has_more(group, a.call, &a.o))
         return NULL;
-    tg_task *hold = malloc(sizeof *hold);
+    struct tg__hold *hold = malloc(sizeof *hold);
+    a.items = hold;
     status = hold == NULL || !tg__add_extras(&a, false) ? TG_NO_MEMORY
              : !tg__waiter_start()                      ? TG_NO_SYSTEM
                                                         : TG_OK;
@@ -66,7 +110,7 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
         tg__lock_give(&group->lock);
     }
     if (status == TG_OK)
-        return hold;
+        return &hold->task;
     free(hold);
     tg__add_free_extras(&a, 1);
     tg__add_explain(group, status, &a);

@@ -70,7 +70,8 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
 {
     struct tg__run *run = &group->run;
     struct tg__view task = tg__store_get(&run->store, index);
-    *o = (tg_outcome){.size = sizeof *o, .index = index, .arg = task.arg, .result = task.result};
+    *o = (tg_outcome){.size = sizeof *o, .index = index, .result = task.result};
+    o->arg = task.function != NULL ? task.arg : NULL; /* a hold's is ours */
     o->status = status_of(&task, over);
     bool has_ended = o->status < TG_NOT_RUN;
     if (has_ended)
@@ -153,7 +154,7 @@ const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
     return next != NULL ? &next->error : NULL;
 }
 
-/* The next success from *index on, whose rank is answered; 0: there is none. Under the lock, between runs. */
+/* Under the lock, between runs: returns the rank of the next success from *index on, or 0. */
 static size_t next_success(const tg_group *group, size_t *index)
 {
     const struct tg__store *store = &group->run.store;
@@ -171,7 +172,8 @@ static int compare_rank(const void *a, const void *b)
     return i < j ? -1 : i > j;
 }
 
-/* The successes whose records are there, in order of completion. False: out of memory. Under the lock, between runs. */
+/* The successes whose records are there, in order of completion. False: out of memory. Under the
+   lock, between runs. */
 static bool build_order(tg_group *group)
 {
     size_t count = 0, room = 0;

@@ -123,9 +123,12 @@ static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
     if (atomic_load(task->state) == TG__ENDING || (sleeps && !tg__heap_reserve(&group->due, 1)))
         return false;
     take_along(group, self);
-    if (self->next < self->end && group->options.limit == 1 && !self->apart &&
-        tg__queue_put_back(&group->queue, self->next, self->end))
-        self->end = self->next; /* before anybody can claim what comes next */
+    if (self->next < self->end && group->options.limit == 1 && !self->apart) {
+        /* Before anybody can claim what comes next. */
+        tg__queue_return(
+            &group->queue, tg__claim_place(group, 0), self->next, self->end - self->next);
+        self->end = self->next;
+    }
     if ((self->slot_gone = holds_slot(group, task)))
         tg__slots_leave(&group->slots);
     if (group->options.queue != 0)
@@ -321,6 +324,8 @@ static void complete_away(
 {
     atomic_store(task->state, TG__ENDING);
     struct tg__away *away = tg__pending_take(group, index);
+    if (task->function == NULL)
+        tg__hold_completed(group, task);
     tg__lock_give(&group->lock);
     tg_task self = stand_in(group, task, index, away);
     free(away);

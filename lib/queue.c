@@ -175,9 +175,9 @@ void tg__queue_return(struct tg__queue *queue, int place, size_t first, size_t m
         ;
 }
 
-bool tg__queue_put_back(struct tg__queue *queue, size_t first, size_t end)
+bool tg__queue_pass(struct tg__queue *queue, size_t first, size_t end)
 {
-    return atomic_compare_exchange_strong(&queue->cursor, &end, first);
+    return atomic_compare_exchange_strong(&queue->cursor, &first, end);
 }
 
 bool tg__queue_any(const struct tg__queue *queue, size_t end)

@@ -71,8 +71,8 @@ size_t tg__queue_claim(
 /* Puts back what the thread at `place` has claimed and not begun; nobody else fills its hand. */
 void tg__queue_return(struct tg__queue *queue, int place, size_t first, size_t many);
 
-/* The same to the cursor, so that whoever claims next gets these: if nothing was claimed since, else false. */
-bool tg__queue_put_back(struct tg__queue *queue, size_t first, size_t end);
+/* The cursor goes from `first` to `end`, if that is where it is: nobody will claim these. */
+bool tg__queue_pass(struct tg__queue *queue, size_t first, size_t end);
 
 /* What would be claimed next, if nobody has a hand: an index, not below `end` if there is none. For
    claims that are made in turn: that lock orders it. */

@@ -101,7 +101,6 @@ struct tg_task {
     tg_context *own;            /* of a task with a timeout, or NULL */
     struct tg__holding holding; /* of the group's shared limit */
     struct tg__away *spare;     /* reserved, or NULL */
-    tg_task *next_hold;         /* holds: of the same group */
 };
 
 /* `counts` NULL: the thread has no place of its own. */

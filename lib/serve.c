@@ -125,7 +125,8 @@ static bool replace_slot(tg_group *group, tg_task *self, int place)
 {
     self->slot_gone = false;
     if (self->next < self->end && !self->over)
-        tg__queue_return(&group->queue, place, self->next, self->end - self->next);
+        tg__queue_return(
+            &group->queue, tg__claim_place(group, place), self->next, self->end - self->next);
     return tg__slots_take(&group->slots);
 }
 
@@ -134,7 +135,8 @@ static void share_rest(tg_group *group, struct tg__seat *seat, const tg_task *se
 {
     if (self->next >= self->end || self->over || self->slot_gone)
         return;
-    tg__queue_return(&group->queue, seat->place, self->next, self->end - self->next);
+    tg__queue_return(
+        &group->queue, tg__claim_place(group, seat->place), self->next, self->end - self->next);
     tg__team_share(seat, &group->source);
 }
 
@@ -163,8 +165,8 @@ static bool give_back(tg_group *group, const tg_task *self, int place, size_t fi
         return false;
     if (self->apart)
         tg__claim_return(group, first);
-    else if (group->options.limit != 1 || !tg__queue_put_back(&group->queue, first, first + many))
-        tg__queue_return(&group->queue, place, first, many);
+    else
+        tg__queue_return(&group->queue, tg__claim_place(group, place), first, many);
     return true;
 }
 

@@ -367,8 +367,8 @@ static inline void write_record(
         .cell = {.flags = (unsigned char)flags}, .function = function, .arg = arg};
 }
 
-/* The segment that has room for the record number `count`; NULL: none. Where they are recycled it may be one before
-   the last, which an add made that then failed. */
+/* The segment that has room for record number `count`; NULL: none. Where records are recycled, an
+   add that failed may have left later segments behind it. */
 static inline struct tg__segment *tail(const struct tg__store *store, size_t count)
 {
     struct tg__segment *segment = store->last;
@@ -377,7 +377,7 @@ static inline struct tg__segment *tail(const struct tg__store *store, size_t cou
     return store->recycles ? tg__store_find(store, count) : NULL;
 }
 
-/* The extras of tasks that are not published, from `from` to before `to`, are their maker's again. */
+/* Extras of tasks that are not published, `from` to before `to`, are the caller's again. */
 static void withdraw(struct tg__store *store, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {

@@ -85,10 +85,12 @@ enum {
     /** on_done is called in the order of adding: an ordered stream (see `ahead`). */
     TG_GROUP_IN_ORDER = 1u << 2,
     /** A task's record is used again when it has ended: memory stays flat, however many are added
-        during a scope. What became of a task can then only be read in on_done, its result too; of
-        failures that are not the run's own the first 1000 are kept; ids and caller's results are refused.
-        Threads that are a thousand tasks ahead of a slow on_done sleep until half of these are done.
-        A long stream also wants `.queue`, with TG_GROUP_IN_ORDER `.ahead`, and usually `.copy`. */
+        during a scope, also beside a few tasks or holds that stay for long. What became of a task
+        can then only be read in on_done, its result too; a hold is valid until it is completed; of
+        failures that are not the run's own the first 1000 are kept; ids and caller's results are
+        refused. Threads that are a thousand tasks ahead of a slow on_done sleep until half of these
+        are done. A long stream also wants `.queue`, with
+        TG_GROUP_IN_ORDER `.ahead`, and usually `.copy`. */
     TG_GROUP_RECYCLE = 1u << 3,
     /** Tasks, and groups that run in them, are not told when the group stops: what has started finishes
         undisturbed. */
@@ -420,8 +422,9 @@ TG_API tg_status tg_group_close(tg_group *group);
  *
  * @param group   the group. May be running.
  * @param options flags, id, name and result; others are TG_INVALID; NULL: defaults.
- * @return the hold, valid until the group is reset or destroyed; NULL (see tg_error_last()) as
- *         tg_group_add_with(), or with TG_NO_SYSTEM.
+ * @return the hold, valid until the group is reset or destroyed; with TG_GROUP_RECYCLE until it is
+ *         completed, by whichever call. NULL (see tg_error_last()) as tg_group_add_with(), or with
+ *         TG_NO_SYSTEM.
  * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.1.
  */
 TG_API TG_NODISCARD tg_task *tg_group_hold(tg_group *group, const tg_task_options *options);

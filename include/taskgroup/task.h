@@ -7,8 +7,9 @@
  *
  * A `tg_task *self` belongs to the call of the task function that it was passed to: use it on that
  * thread, until the function returns. Using it elsewhere is undefined; group and index are for other
- * threads. What tg_group_hold() answers is for any thread, until its group is reset or destroyed; what
- * tg_pool_submit() answers, until it is released.
+ * threads. What tg_group_hold() returns is for any thread, until its group is reset or destroyed;
+ * with TG_GROUP_RECYCLE, until the hold is completed. What tg_pool_submit() returns is for any
+ * thread, until it is released.
  */
 #include <taskgroup/context.h>
 
@@ -296,7 +297,8 @@ TG_API void *tg_task_local(tg_task *self);
 /**
  * Completes what tg_group_hold() opened: with success if `code` is 0, else as a failure.
  *
- * @param task    the hold.
+ * @param task    the hold. With TG_GROUP_RECYCLE it is no longer valid when this returns:
+ *                completing it again is undefined.
  * @param code    as a task function's.
  * @param message why, if `code` is not 0; copied; NULL: none.
  * @return TG_OK; TG_DONE: it was completed before (nothing changed); TG_INVALID: NULL, or the task is

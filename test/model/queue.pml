@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hands of queue.c. Claims, thefts, returns and put-backs hand out each index once, and lose
- * none; a thread that gets an index sees the task's record.
+ * The hands of queue.c. Claims, thefts, returns and passes hand out each index once, and lose none;
+ * a thread that gets an index sees the task's record.
  *
  * Two threads have a hand each; the first one's has two indices in it. They claim, which may fill
- * the hand with more, and one of them may give back what it has claimed, to its hand or to the
- * cursor. The first thread has also added the last task, whose record is data: the other thread may
- * get it from that hand without another look at the count.
+ * the hand with more, and one of them may give back what it has claimed, to its hand. The first
+ * thread has also added the last task, whose record is data: the other thread may get it from that
+ * hand without another look at the count. Or the first thread passes it by, if the cursor is there.
  *
  *   WEAK_TAKE     the owner loads and stores its hand instead of comparing and swapping
  *   WEAK_STEAL    a thief does so
  *   WEAK_RETURN   tg__queue_return() does so
- *   WEAK_BACK     tg__queue_put_back() stores the cursor without a comparison
+ *   WEAK_PASS     tg__queue_pass() looks at the cursor and stores it, without a comparison
  *   WEAK_FILL     the owner fills its hand relaxed
  *   WEAK_ACQUIRE  a thief takes without acquire
  *   WEAK_COUNT    the count is published relaxed
@@ -26,7 +26,7 @@
 #define WEAK_TAKE    1
 #define WEAK_STEAL   2
 #define WEAK_RETURN  3
-#define WEAK_BACK    4
+#define WEAK_PASS    4
 #define WEAK_FILL    5
 #define WEAK_ACQUIRE 6
 #define WEAK_COUNT   7
@@ -136,6 +136,29 @@ inline draw(end)
     half = 0
 }
 
+/* tg__queue_pass() of one task */
+inline pass(index)
+{
+    if
+    :: weak == WEAK_PASS ->
+        load(SEQ_CST, CURSOR, has);
+        done = has == index;
+        if
+        :: done -> store(SEQ_CST, CURSOR, index + 1)
+        :: else
+        fi
+    :: else ->
+        has = index;
+        compare_exchange(SEQ_CST, SEQ_CST, CURSOR, has, index + 1, done)
+    fi;
+    if
+    :: done -> has_claimed(index, 1)
+    :: else
+    fi;
+    done = false;
+    has = 0
+}
+
 proctype server(byte me)
 {
     byte count, has, first, got, half, seen, rounds;
@@ -143,7 +166,11 @@ proctype server(byte me)
     if
     :: me == 0 ->
         data_write(RECORD, 1);
-        store(PUBLISH, COUNT, TASKS)
+        store(PUBLISH, COUNT, TASKS);
+        if
+        :: pass(TASKS - 1)
+        :: true
+        fi
     :: else
     fi;
     load(ACQUIRE, COUNT, count);
@@ -188,19 +215,6 @@ proctype server(byte me)
                 fi;
             :: else -> break
             od
-        :: got > 0 && given_back == 0 -> /* tg__queue_put_back() */
-            given_back++;
-            d_step { claimed[first] = 0; claimed[first + got - 1] = 0 };
-            if
-            :: weak == WEAK_BACK -> store(SEQ_CST, CURSOR, first)
-            :: else ->
-                has = first + got;
-                compare_exchange(SEQ_CST, SEQ_CST, CURSOR, has, first, done);
-                if
-                :: !done -> d_step { claimed[first] = 1; claimed[first + got - 1] = 1 }
-                :: else
-                fi
-            fi;
         :: true
         fi;
         done = false;

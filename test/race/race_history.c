@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What has gone by costs nothing: where records are recycled, memory and the loops over all tasks are for those that are
- * there. A stream of years is tried by a leap: the count is set as if so many tasks had come and gone.
+ * What has gone by costs nothing: where records are recycled, memory and the loops over all tasks
+ * are for those that are there. A stream of years is tried by a leap: the count is set as if so many
+ * tasks had come and gone.
  */
 #include "race.h"
 
@@ -11,7 +12,7 @@
 #include <malloc.h>
 #include <taskgroup/pool.h>
 
-/* More tasks than anybody can visit one by one, or segment by segment, before the test is killed. */
+/* Too many to visit one by one, or segment by segment, before the test is killed. */
 static const size_t years = (size_t)1 << 46;
 
 /* ---- the store ---- */
@@ -163,7 +164,7 @@ static int count_run(tg_task *self, void *arg, void *result)
     return 0;
 }
 
-/* Tasks that leave something for the end of the run to look for: what waits for its time, and what waits again. */
+/* Leaves something for the end of the run to look for: what waits for its time, and waits again. */
 static void add_some(tg_group *group, struct age *age, bool in_order)
 {
     for (int i = 0; i < 3; i++, age->tasks++)

@@ -13,7 +13,7 @@ struct line {
     size_t payload[INDICES]; /* plain: written before the index is published */
     atomic_uchar claimed[INDICES];
     atomic_size_t claims;
-    bool grows;
+    bool grows, passes;
 };
 
 static void publish(struct line *line, size_t end)
@@ -47,23 +47,34 @@ static void claim_all(struct line *line, int place, uint32_t random)
     }
 }
 
+/* More come, and some of them are passed by, if nobody has claimed them yet. */
+static void publish_all(struct line *line)
+{
+    for (size_t end = 0, more; end < INDICES; end = more) {
+        more = end + end % 7 + 1 < INDICES ? end + end % 7 + 1 : INDICES;
+        publish(line, more);
+        if (line->passes && tg__queue_pass(&line->queue, end, more))
+            for (size_t i = end; i < more; i++)
+                take_one(line, i);
+    }
+}
+
 static void claim_as_one_of_four(void *what, int number)
 {
     struct line *line = what;
     uint32_t random = (uint32_t)number;
     if (number == 0 && line->grows)
-        for (size_t end = 0; end < INDICES; end += end % 7 + 1)
-            publish(line, end + end % 7 + 1 < INDICES ? end + end % 7 + 1 : INDICES);
+        publish_all(line);
     claim_all(line, number, random);
 }
 
-static void claim_in_rounds(bool grows)
+static void claim_in_rounds(bool grows, bool passes)
 {
     struct line *line = calloc(1, sizeof *line);
     double until = race_until();
     do {
         struct tg__queue queue = line->queue;
-        *line = (struct line){.queue = queue, .grows = grows};
+        *line = (struct line){.queue = queue, .grows = grows, .passes = passes};
         ck_assert(tg__queue_open(&line->queue, RACERS));
         tg__queue_reset(&line->queue);
         publish(line, grows ? 0 : INDICES);
@@ -78,13 +89,19 @@ static void claim_in_rounds(bool grows)
 
 START_TEST(each_index_is_claimed_exactly_once)
 {
-    claim_in_rounds(false);
+    claim_in_rounds(false, false);
 }
 END_TEST
 
 START_TEST(each_index_is_claimed_exactly_once_while_more_come)
 {
-    claim_in_rounds(true);
+    claim_in_rounds(true, false);
+}
+END_TEST
+
+START_TEST(each_index_is_claimed_or_passed_by)
+{
+    claim_in_rounds(true, true);
 }
 END_TEST
 
@@ -268,6 +285,7 @@ int main(void)
     TCase *tcase = add_case(suite, "races");
     tcase_add_test(tcase, each_index_is_claimed_exactly_once);
     tcase_add_test(tcase, each_index_is_claimed_exactly_once_while_more_come);
+    tcase_add_test(tcase, each_index_is_claimed_or_passed_by);
     tcase_add_test(tcase, what_is_stolen_is_seen_as_its_owner_saw_it);
     tcase_add_test(tcase, an_owner_and_a_thief_divide_a_hand);
     tcase_add_test(tcase, who_lies_down_sees_what_is_in_a_hand_or_is_seen);

@@ -68,6 +68,7 @@ static void complete_before(struct blame *blame)
     expect(blame, outcome.id == 12);
     expect(blame, strcmp(outcome.name, "halo") == 0);
     expect(blame, outcome.message[0] == '\0');
+    expect(blame, outcome.arg == NULL);
     expect(blame, outcome.result == &result);
     expect(blame, tg_group_result(g, 0) == &result);
     expect_exact_accounting(blame, g);

@@ -149,6 +149,54 @@ START_TEST(with_a_limit_of_1_tasks_start_exactly_in_order_of_adding)
 }
 END_TEST
 
+/* Where each starts, the ones before it have started: by the last one's index. */
+struct procession {
+    struct blame *blame;
+    atomic_size_t last; /* its index + 1 */
+    atomic_int ran;
+};
+
+/* Opens a hold, which takes an index behind all others, adds a task now and then, and leaves its
+   thread: the rest of its bundle is put back. */
+static int walk_on(tg_task *self, void *arg, void *result)
+{
+    struct procession *procession = arg;
+    tg_group *group = tg_task_group(self);
+    size_t index = tg_task_index(self);
+    tg_task *hold = tg_group_hold(group, NULL);
+
+    (void)result;
+    expect(procession->blame, atomic_exchange(&procession->last, index + 1) <= index);
+    expect(procession->blame, hold != NULL && tg_task_complete(hold, 0, NULL) == TG_OK);
+    if (index % 5 == 0 && index < 1000)
+        expect(procession->blame, tg_group_add(group, walk_on, arg) == TG_OK);
+    atomic_fetch_add(&procession->ran, 1);
+    return index % 3 == 0 ? tg_task_sleep(self, 0) : 0;
+}
+
+static void walk_in_order(struct blame *blame)
+{
+    static const long grains[] = {1, 7, TG_GRAIN_AUTO};
+
+    for (int round = 0; round < 6; round++) {
+        struct procession procession = {.blame = blame};
+        tg_group *g = tg_group_create(TG_GROUP(.limit = 1, .grainsize = grains[round % 3],
+            .flags = round < 3 ? 0 : TG_GROUP_RECYCLE));
+        for (int i = 0; i < 200; i++)
+            tg_group_add(g, walk_on, &procession);
+        expect(blame, tg_group_run(g) == TG_OK);
+        expect(blame, report_of(g).ok == 2 * (size_t)atomic_load(&procession.ran));
+        expect(blame, report_of(g).ok == tg_group_count(g));
+        tg_group_destroy(g);
+    }
+}
+
+START_TEST(so_they_do_when_tasks_leave_their_thread_and_others_come)
+{
+    at_place(_i, walk_in_order);
+}
+END_TEST
+
 static void run_in_order_alone(struct blame *blame)
 {
     struct sequence sequence = {.add = 13};
@@ -340,6 +388,7 @@ int main(void)
     tcase_add_loop_test(bound, tasks_added_by_tasks_are_within_the_limit_and_all_run, 0, PLACES);
     tcase_add_loop_test(bound, slots_are_given_back_also_after_a_failure, 0, PLACES_WITH_A_TEAM);
     tcase_add_loop_test(order, with_a_limit_of_1_tasks_start_exactly_in_order_of_adding, 0, PLACES);
+    tcase_add_loop_test(order, so_they_do_when_tasks_leave_their_thread_and_others_come, 0, PLACES);
     tcase_add_test(order, on_one_thread_tasks_start_exactly_in_order_of_adding);
     tcase_add_loop_test(order, tasks_start_nearly_in_order_of_adding, 0, PLACES);
     tcase_add_loop_test(
