@@ -265,7 +265,8 @@ tg_status tg_group_wait(tg_group *group, double timeout)
     if (tg__group_is_parents(group))
         return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
     tg__group_adopt(group);
-    if (timeout > 0 && tg__lend_is_inside(group))
+    if (timeout > 0 &&
+        tg__runner_inside(&group->run) != NULL) /* also where a task of its pool runs it */
         return tg__refuse(TG_BUSY, "%s: in a task of the group", call);
     struct tg__pause pause = tg__runner_pause();
     enum waited waited = wait(group, tg_time_now() + timeout);

@@ -399,6 +399,37 @@ START_TEST(who_would_wait_for_itself_is_refused)
 }
 END_TEST
 
+/* A task of the pool runs the group, whose task waits for it; before and after it was started. */
+static int run_circles(tg_task *self, void *arg, void *result)
+{
+    struct circle circle = {tg_group_create(TG_GROUP(.pool = arg)), TG_OK};
+    bool good = true;
+    (void)self, (void)result;
+    for (int i = 0; i < 2; i++) {
+        tg_group_add(circle.group, wait_for_above, &circle);
+        good = good && tg_group_run(circle.group) == TG_OK && circle.answer == TG_BUSY;
+        good = good && tg_group_start(circle.group) == TG_OK;
+        good = good && tg_group_wait(circle.group, TG_FOREVER) == TG_OK;
+    }
+    tg_group_destroy(circle.group);
+    return good ? 0 : 1;
+}
+
+static void wait_in_own_task(struct blame *blame)
+{
+    tg_pool *p = pool_of(1);
+    tg_task *task;
+    submit_with(blame, p, run_circles, p, NULL, &task);
+    expect(blame, end_of(task) == TG_OK);
+    finish(blame, p);
+}
+
+START_TEST(so_is_a_group_that_a_task_of_its_pool_runs)
+{
+    at_place(_i, wait_in_own_task);
+}
+END_TEST
+
 /* It may outlive the task. */
 static int start_only(tg_task *self, void *arg, void *result)
 {
@@ -512,6 +543,7 @@ int main(void)
         tcase, pools_whose_tasks_run_groups_over_each_other_do_not_wait_for_ever, 0, PLACES);
     tcase_add_loop_test(tcase, a_wait_in_a_task_of_the_groups_own_pool_serves_the_group, 0, PLACES);
     tcase_add_loop_test(tcase, who_would_wait_for_itself_is_refused, 0, PLACES);
+    tcase_add_loop_test(tcase, so_is_a_group_that_a_task_of_its_pool_runs, 0, PLACES);
     tcase_add_loop_test(tcase, a_group_that_a_task_has_started_outlives_it, 0, PLACES);
     tcase_add_loop_test(tcase, a_pools_tasks_and_groups_over_it_take_turns, 0, PLACES);
     return run_suite(suite);
