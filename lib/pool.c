@@ -425,9 +425,6 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
     bool live = tg__group_is_live(group);
     int most = atomic_load(&group->source.most),
         running = live ? tg__team_serving(&group->source) : 0;
-    size_t ended = atomic_load(&run->ok) + atomic_load(&run->failed) +
-                   atomic_load(&run->timed_out) + atomic_load(&run->crashed) +
-                   atomic_load(&run->cancelled);
     size_t outstanding = atomic_load(&group->outstanding);
     running = running < 0 ? 0 : running > most ? most : running;
     n->threads += most;
@@ -439,7 +436,8 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
     n->pending += group->away + (group->due.count - group->due_gone);
     n->ok += atomic_load(&run->ok);
     n->cancelled += atomic_load(&run->cancelled);
-    n->failed += ended - atomic_load(&run->ok) - atomic_load(&run->cancelled);
+    n->failed +=
+        atomic_load(&run->failed) + atomic_load(&run->timed_out) + atomic_load(&run->crashed);
     n->abandoned += group->kept.abandoned;
     n->dropped += atomic_load(&run->dropped);
     tg__lock_give(&group->lock);
