@@ -222,9 +222,10 @@ static void shrink_and_tell(int place, const struct bytes *bytes, double seconds
     program_print(stderr, plan);
     program_free(plan);
     fprintf(stderr,
-        "play it again: OMP_NUM_THREADS=%s OMP_CANCELLATION=%s test_random --play %d %d %s\n",
-        variable("OMP_NUM_THREADS"), variable("OMP_CANCELLATION"), place, s.times,
-        hex_of(&s.best, hex));
+        "play it again: TG_PROGRAM_KNOWS=%s OMP_NUM_THREADS=%s OMP_CANCELLATION=%s test_random "
+        "--play %d %d %s\n",
+        program_knows_text(), variable("OMP_NUM_THREADS"), variable("OMP_CANCELLATION"), place,
+        s.times, hex_of(&s.best, hex));
     play_apart(place, s.times, &s.best, s.seconds, false);
 }
 

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the contract allows, whatever the threads did: from what the tasks have written down. */
-#include "program.h"
+#include "judge.h"
 
 #define BIT(status) (1u << (status))
-
-struct tally {
-    size_t added, ok, failed, timed_out, crashed, cancelled, skipped, required_failed, attempts,
-        left_out;
-};
 
 /* ---- One task ------------------------------------------------------------------------------ */
 
@@ -17,7 +12,8 @@ static bool may_have_stopped(const struct plan *plan, size_t required_failed, bo
     bool failed = required_failed > 0 && (plan->options.flags & TG_GROUP_KEEP_GOING) == 0;
     return failed || outside || plan->options.need > 0 || plan->options.timeout == SHORT ||
            atomic_load(&plan->was.cancelled) || atomic_load(&plan->was.done_failed) ||
-           atomic_load(&plan->was.destroyed) || atomic_load(&plan->was.lost) != TG_OK;
+           atomic_load(&plan->was.destroyed) || atomic_load(&plan->was.lost) != TG_OK ||
+           atomic_load(&plan->was.maybe_lost) != TG_OK;
 }
 
 static bool may_be_dropped(const struct step *step)
@@ -25,18 +21,48 @@ static bool may_be_dropped(const struct step *step)
     return step->when_full == TG_FULL_DROP && step->plan->options.queue != 0;
 }
 
-/* on_done may have added it when the run was over, and its answer has closed the group then. */
+/* on_done, or another thread, may have added it when the run was over, and its answer has closed
+   the group then. */
+static bool may_come_late(const struct plan *plan, size_t number)
+{
+    bool in_done = plan->done == DONE_ADDS && number >= plan->initial;
+    bool meanwhile = plan->meets && number >= plan->early;
+    return plan->was.closes && (in_done || meanwhile);
+}
+
 static bool may_be_late(const struct step *step)
 {
-    const struct plan *plan = step->plan;
-    size_t number = (size_t)(step - plan->steps);
-    return plan->done == DONE_ADDS && plan->was.closes && number >= plan->initial;
+    return may_come_late(step->plan, (size_t)(step - step->plan->steps));
 }
 
 static bool tries_again(const struct step *step)
 {
     int starts = atomic_load(&step->was.starts);
     return step->attempts == TG_ENDLESS || starts < step->attempts;
+}
+
+/* The statuses of a task that has returned a code other than 0. After the stop it is cancelled,
+   whether it has asked or not: certainly if the stop was seen before. */
+static unsigned allowed_after_failure(const struct step *step, bool stopped)
+{
+    bool shielded = (step->plan->options.flags & TG_GROUP_SHIELD) != 0;
+
+    if (step->was.told)
+        return BIT(TG_CANCELLED);
+    if (!shielded && (step->was.seen || step->was.learned))
+        return BIT(TG_CANCELLED);
+    return BIT(TG_FAILED) | (!shielded && stopped ? BIT(TG_CANCELLED) : 0);
+}
+
+/* The statuses of a task that has failed and could be tried again, had the group not stopped: or
+   been tried again. */
+static unsigned allowed_instead_of_another(const struct step *step, unsigned set, bool given_up)
+{
+    bool shielded = (step->plan->options.flags & TG_GROUP_SHIELD) != 0;
+
+    if (!shielded)
+        set &= ~BIT(TG_FAILED);
+    return given_up ? set | BIT(TG_CANCELLED) : 0;
 }
 
 /* The statuses that a task may have which was started, by what its last attempt did. */
@@ -48,17 +74,12 @@ static unsigned allowed_after_start(const struct step *step, bool stopped)
                                 step->ending == END_SLEEP);
     bool fails = step->was.returned != 0 || crashes;
     bool given_up = stopped || step->background || atomic_load(&step->plan->was.taken) > 0;
-    bool shielded = (step->plan->options.flags & TG_GROUP_SHIELD) != 0;
-    unsigned set = crashes          ? BIT(TG_CRASHED)
-                   : !fails         ? BIT(TG_OK)
-                   : step->was.told ? BIT(TG_CANCELLED)
-                                    : BIT(TG_FAILED);
+    unsigned set = crashes  ? BIT(TG_CRASHED)
+                   : !fails ? BIT(TG_OK)
+                            : allowed_after_failure(step, stopped);
 
-    if (fails && !crashes && stopped && !shielded) /* whether it asked or not */
-        set |= BIT(TG_CANCELLED);
-
-    if (fails && tries_again(step)) /* else it would have been */
-        set = given_up ? set | BIT(TG_CANCELLED) : 0;
+    if (fails && tries_again(step))
+        set = allowed_instead_of_another(step, set, given_up);
     if (away && given_up && (fails || step->ending == END_SLEEP))
         set |= BIT(TG_CANCELLED);
     if (step->timeout == SHORT)
@@ -78,7 +99,7 @@ static unsigned allowed(const struct step *step, bool stopped)
     return 0; /* it must have started */
 }
 
-static void judge_step(const struct step *step, bool stopped)
+void judge_step(const struct step *step, bool stopped)
 {
     const struct plan *plan = step->plan;
     const tg_outcome *outcome = &step->was.outcome;
@@ -100,7 +121,7 @@ static void judge_step(const struct step *step, bool stopped)
         hold(plan, starts == step->failures + 1);
 }
 
-static void count_step(struct tally *tally, const struct step *step)
+void count_step(struct tally *tally, const struct step *step)
 {
     tg_status status = step->was.outcome.status;
     bool failed = status == TG_FAILED || status == TG_TIMED_OUT || status == TG_CRASHED;
@@ -166,6 +187,7 @@ static struct tally judge_steps(struct plan *plan, bool outside)
         struct step *step = &plan->steps[i];
         bool added = step->was.add_status == TG_OK;
         hold(plan, step->was.found == added);
+        hold(plan, !plan->was.known || i >= plan->early || !added);
         hold(plan, added || atomic_load(&step->was.starts) == 0);
         hold(plan, atomic_load(&step->was.dones) == (added && plan->done != DONE_NONE));
         tally.added += added;
@@ -176,7 +198,7 @@ static struct tally judge_steps(struct plan *plan, bool outside)
     for (size_t i = 0; i < plan->total; i++)
         if (plan->steps[i].was.add_status == TG_OK)
             judge_step(&plan->steps[i], stopped);
-    if (!stopped && !(plan->done == DONE_ADDS && plan->was.closes))
+    if (!stopped && !may_come_late(plan, plan->total))
         hold(plan, atomic_load(&plan->was.late) == 0);
     hold(plan, tg_group_count(plan->group) == tally.added);
     return tally;
@@ -235,7 +257,7 @@ static void judge_successes(struct plan *plan, const struct tally *tally)
     hold(plan, rank == tally->ok);
 }
 
-static void judge_bounds(struct plan *plan)
+void judge_bounds(struct plan *plan)
 {
     if (plan->options.limit > 0)
         hold(plan, atomic_load(&plan->was.most_in_flight) <= (size_t)plan->options.limit);
@@ -255,6 +277,10 @@ static void judge_ok(const struct plan *plan, const struct tally *tally)
     }
     hold(plan, tally->required_failed == 0 && atomic_load(&plan->was.lost) == TG_OK);
     hold(plan, tally->left_out <= taken);
+    if ((program_knows() & KNOWS_REFUSED) == 0)
+        return;
+    hold(plan, atomic_load(&plan->was.cancelled_adds) == 0);
+    hold(plan, atomic_load(&plan->was.late) == 0);
 }
 
 static void judge_failure(const struct plan *plan, const tg_error *error)
@@ -274,17 +300,28 @@ static void judge_failure(const struct plan *plan, const tg_error *error)
         hold(plan, !((const struct step *)outcome.arg)->optional);
 }
 
-/* Perhaps: where a full queue refuses, too, nobody can tell which of them it was. */
-static bool array_was_full(const struct plan *plan)
+/* Was an add refused so, other than because it was asked for? */
+static bool was_lost(const struct plan *plan, tg_status status)
 {
-    return plan->caller_array && atomic_load(&plan->was.full) > 0;
+    return (atomic_load(&plan->was.losses) & LOSS(status)) != 0 ||
+           status == atomic_load(&plan->was.maybe_lost);
+}
+
+/* An add was refused since the group was known to have stopped: that is why the batch is not OK. */
+static void judge_known(const struct plan *plan, const tg_error *error)
+{
+    if (plan->options.need > 0 || atomic_load(&plan->was.lost) != TG_OK)
+        return;
+    if (plan->before == BEFORE_DEADLINE)
+        hold(plan, error->status == TG_TIMED_OUT && error->index == TG_NO_INDEX);
+    else
+        hold(plan, error->status == TG_CANCELLED && error->code == CODE_CANCEL);
 }
 
 static void judge_answer(
     const struct plan *plan, tg_status answer, const struct tally *tally, bool outside)
 {
     const tg_error *error = tg_group_error(plan->group);
-    tg_status lost = atomic_load(&plan->was.lost);
     bool cancelled = outside || atomic_load(&plan->was.cancelled);
     bool keep_going = (plan->options.flags & TG_GROUP_KEEP_GOING) != 0;
 
@@ -309,7 +346,9 @@ static void judge_answer(
     else if (answer == TG_INVALID)
         hold(plan, plan->below_shares);
     else
-        hold(plan, answer == lost || (answer == TG_FULL && array_was_full(plan)));
+        hold(plan, was_lost(plan, answer));
+    if (plan->was.known && atomic_load(&plan->was.late) > 0)
+        judge_known(plan, error);
     if (!cancelled && !keep_going && plan->options.need == 0 && tally->required_failed > 0)
         hold(plan, answer != TG_CANCELLED && answer != TG_OK);
 }
@@ -325,17 +364,18 @@ static void judge_destroyed(const struct plan *plan, tg_status answer)
 
 /* An incomplete batch does not run (another thread may have made it so just before), nor one that asks for more than
    the task around it can lend. */
-static bool was_refused(const struct plan *plan, tg_status answer)
+static bool was_refused(const struct plan *plan, tg_status answer, bool outside)
 {
     int starts = 0;
+    bool stopped = (answer == TG_CANCELLED || answer == TG_TIMED_OUT) &&
+                   (outside || atomic_load(&plan->was.cancelled));
 
     for (size_t i = 0; i < plan->total; i++)
         starts += atomic_load(&plan->steps[i].was.starts);
     if (plan->was.never_begun) /* a hold may have been enough before that add */
-        hold(plan,
-            starts == 0 && (answer == atomic_load(&plan->was.lost) || plan->options.need > 0 ||
-                               (answer == TG_FULL && array_was_full(plan))));
-    bool may_be = plan->was.never_begun || plan->way == WAY_ADDER ||
+        hold(plan, starts == 0 && (was_lost(plan, answer) || stopped || plan->options.need > 0));
+    bool by_array = answer == TG_FULL && atomic_load(&plan->was.maybe_lost) == TG_FULL;
+    bool may_be = plan->was.never_begun || plan->way == WAY_ADDER || by_array ||
                   (plan->below_shares && answer == TG_INVALID);
     return may_be && answer > TG_NOT_RUN && starts == 0;
 }
@@ -348,7 +388,7 @@ void judge(struct plan *plan, tg_status answer, bool outside)
         judge_destroyed(plan, answer);
         return;
     }
-    if (was_refused(plan, answer))
+    if (was_refused(plan, answer, outside))
         return;
     plan->was.closes = answer != TG_OK;
     find_steps(plan);
@@ -356,37 +396,7 @@ void judge(struct plan *plan, tg_status answer, bool outside)
     judge_results(plan);
     judge_report(plan, &tally);
     judge_successes(plan, &tally);
+    judge_order(plan, answer);
     judge_bounds(plan);
     judge_answer(plan, answer, &tally, outside);
-}
-
-/* ---- Tasks of a pool ----------------------------------------------------------------------- */
-
-void judge_submitted(struct plan *plan)
-{
-    tg_pool_numbers numbers = {.size = sizeof numbers};
-    size_t ok = 0, others = 0, late = 0;
-
-    for (size_t i = 0; i < plan->initial; i++) {
-        struct step *step = &plan->steps[i];
-        tg_outcome *outcome = &step->was.outcome;
-        if (step->was.handle == NULL)
-            continue;
-        outcome->size = sizeof *outcome;
-        hold(plan, tg_task_outcome(step->was.handle, outcome) == TG_OK);
-        judge_step(step, false);
-        ok += outcome->status == TG_OK;
-        others += outcome->status != TG_OK;
-        tg_task_release(step->was.handle);
-    }
-    for (size_t i = plan->initial; i < plan->total; i++)
-        late += plan->steps[i].was.add_status == TG_OK;
-    hold(plan, tg_pool_report(plan->pool, &numbers) == TG_OK);
-    hold(plan, numbers.submitted == ok + others + late);
-    hold(plan, numbers.running == 0 && numbers.queued == 0 && numbers.pending == 0);
-    hold(plan,
-        numbers.ok + numbers.failed + numbers.cancelled + numbers.abandoned + numbers.dropped ==
-            numbers.submitted);
-    hold(plan, numbers.ok >= ok && numbers.abandoned == 0);
-    judge_bounds(plan);
 }

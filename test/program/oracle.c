@@ -3,6 +3,17 @@
    come out: every status, and the answer. */
 #include "program.h"
 
+/* Does a group in a task have a say in what the task, or the group around it, comes to? */
+static bool is_heard(const struct step *step)
+{
+    if (step->below == NULL)
+        return false;
+    for (size_t i = 0; i < step->below->total; i++)
+        if (step->below->steps[i].adds_above)
+            return true;
+    return step->passes_on || step->cancels_early;
+}
+
 static bool is_certain(const struct plan *plan, const struct step *step)
 {
     bool no_time =
@@ -11,7 +22,7 @@ static bool is_certain(const struct plan *plan, const struct step *step)
                 !step->cancels_from_afar && !step->destroys;
     bool waits = step->ending == END_DEFER || step->ending == END_SLEEP;
     bool lent = step->below != NULL && step->below->below_shares;
-    return no_time && here && !lent && (!waits || plan->options.limit == 1);
+    return no_time && here && !lent && !is_heard(step) && (!waits || plan->options.limit == 1);
 }
 
 /* One thread or one slot; all is added by the time it begins, or by tasks. */
@@ -21,6 +32,8 @@ static bool applies(const struct plan *plan)
     bool in_turn = o->limit == 1 || report_of(plan->group).threads == 1;
 
     if (!in_turn || plan->way != WAY_RUN || plan->above != NULL || plan->cancelled_before)
+        return false;
+    if (plan->before != BEFORE_NOTHING || plan->stops_at > 0)
         return false;
     if (o->timeout == SHORT || o->queue != 0 || plan->done == DONE_FAILS || plan->done == DONE_ADDS)
         return false;
@@ -61,6 +74,7 @@ static tg_status expected_of(const struct step *step, const struct state *state,
         step->ending == END_RETURN || step->ending == END_ABORT || step->ending == END_CRASH;
     bool shielded = (step->plan->options.flags & TG_GROUP_SHIELD) != 0;
     bool told = returns && step->asks && state->cancelled && !shielded;
+    bool late = (program_knows() & KNOWS_LATE) != 0 && returns && state->cancelled && !shielded;
     int code = told && index % 2 == 0 ? CODE_TOLD : step->code;
 
     if (step->ending == END_CRASH)
@@ -70,7 +84,7 @@ static tg_status expected_of(const struct step *step, const struct state *state,
     if (step->ending == END_DEFER ||
         step->ending == END_DEFER_SELF) /* completed as told, or late */
         return code == 0 ? TG_OK : state->cancelled ? TG_CANCELLED : TG_FAILED;
-    return code == 0 ? TG_OK : told ? TG_CANCELLED : TG_FAILED;
+    return code == 0 ? TG_OK : told || late ? TG_CANCELLED : TG_FAILED;
 }
 
 static void begin(struct plan *plan, struct state *state, size_t *order, size_t index)
@@ -81,7 +95,9 @@ static void begin(struct plan *plan, struct state *state, size_t *order, size_t 
         order[state->added++] = state->next++;
     state->cancelled = state->cancelled || step->cancels;
     tg_status expected = expected_of(step, state, index);
-    hold(plan, status_of(plan->group, index) == expected);
+    tg_status came = status_of(plan->group, index);
+    bool either = state->cancelled && expected == TG_FAILED;
+    hold(plan, came == expected || (either && came == TG_CANCELLED));
     state->ok += expected == TG_OK;
     if ((expected == TG_FAILED || expected == TG_CRASHED) && !step->optional &&
         state->first == TG_NO_INDEX)
