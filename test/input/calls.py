@@ -14,8 +14,9 @@ NOT_ASKED = (
     ("tg_task_wait", {"task": ("queued", "deferred"), "timeout": edges.LATER}, "would wait"),
 )
 
-# What a call has begun is ended: C after it.
+# What a call has begun is ended: C after it, which names the call's first parameter.
 AFTER = {
+    "tg_group_open": "if (answer == 0) tg_group_close(group);",
     "tg_task_defer": "if (answer == 0) tg_group_complete(tg_task_group(self), tg_task_index(self), 0, NULL);",
     "tg_task_sleep": "if (answer == 0) tg_context_cancel(tg_group_context(tg_task_group(self)), 0, NULL);",
 }
@@ -116,8 +117,9 @@ def write_call(call, number):
         lines.append(f"{kind}answer = {text};")
     lines.append(answer_of(function))
     if function.name in AFTER:
-        self = call.arguments["self"].code
-        lines.append(re.sub(r"\bself\b", self, AFTER[function.name]) if self != "NULL" else "")
+        name = function.parameters[0][1]
+        first = call.arguments[name].code
+        lines.append(re.sub(rf"\b{name}\b", first, AFTER[function.name]) if first != "NULL" else "")
     if function.name in RETURNED:
         lines.append("w->code = answer;")
     lines += after
