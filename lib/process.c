@@ -3,6 +3,12 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h> /* glibc since 2.32 */
+#define HAS_SINGLE_THREADED 1
+#endif
+#endif
 
 atomic_uint tg__process_number_now = 1;
 atomic_uchar tg__process_mark_now = 1;
@@ -31,10 +37,20 @@ static int count_threads(void)
                                                                         : 0;
 }
 
+/* Has no thread been made? An emulator (qemu-user) has threads that the folder shows, and the C library knows nothing of. */
+static bool is_single(void)
+{
+#ifdef HAS_SINGLE_THREADED
+    return __libc_single_threaded != 0;
+#else
+    return false;
+#endif
+}
+
 /* OpenMP does not say whether this thread has had a team. It has none if there are no other threads. */
 static void before_fork(void)
 {
-    has_company = count_threads() > 1 + atomic_load(&own_threads);
+    has_company = !is_single() && count_threads() > 1 + atomic_load(&own_threads);
 }
 
 static void in_child(void)
