@@ -319,12 +319,17 @@ static void visit(struct tg__seat *seat, struct tg__source *source)
     tg__rounding_set(rounding);
 }
 
-/* Under the lock, which is free meanwhile. */
+/* Under the lock, which is free meanwhile. Where help comes by tickets, only those of a source call the next one: so who
+   goes to another one, and leaves something behind at home, asks for a ticket there. */
 static void go_and_visit(struct tg__seat *seat, struct tg__source *source)
 {
     struct tg__team *team = seat->team;
+    struct tg__source *home = seat->tickets && seat->home != source ? seat->home : NULL;
+    bool leaves = home != NULL && home->live && may_visit(home);
     atomic_fetch_add(&source->visitors, 1);
     pthread_mutex_unlock(&team->lock);
+    if (leaves)
+        tg__team_ask(seat, home);
     visit(seat, source);
     pthread_mutex_lock(&team->lock);
     depart(team, source);

@@ -494,6 +494,71 @@ START_TEST(what_another_thread_adds_starts_as_soon_as_a_thread_is_free)
 }
 END_TEST
 
+/* ---- What a thread leaves behind --------------------------------------------------------- */
+
+struct behind {
+    atomic_int nested, met;
+};
+
+static int wait_nested(tg_task *self, void *arg, void *result)
+{
+    struct behind *behind = arg;
+    (void)self, (void)result;
+    atomic_fetch_add(&behind->nested, 1);
+    wait_until(atomic_load(&behind->met) == 1);
+    return 0;
+}
+
+static int run_two_nested(tg_task *self, void *arg, void *result)
+{
+    tg_group *g = tg_group_create(NULL);
+    (void)self, (void)result;
+    tg_group_add(g, wait_nested, arg);
+    tg_group_add(g, wait_nested, arg);
+    tg_status status = tg_group_run(g);
+    tg_group_destroy(g);
+    return status == TG_OK ? 0 : 1;
+}
+
+static int say_met(tg_task *self, void *arg, void *result)
+{
+    struct behind *behind = arg;
+    (void)self, (void)result;
+    wait_until(atomic_load(&behind->nested) == 2);
+    atomic_store(&behind->met, 1);
+    return 0;
+}
+
+/* The thread that comes first, for the group around, takes what the nested one has: then a third one must come for the
+   rest of the group around. */
+static void leave_behind(struct blame *blame, struct behind *behind)
+{
+    tg_group *g = tg_group_create(TG_GROUP(.grainsize = 1));
+    tg_group_add(g, run_two_nested, behind);
+    tg_group_add(g, say_met, behind);
+    expect(blame, tg_group_run(g) == TG_OK);
+    tg_group_destroy(g);
+}
+
+START_TEST(who_helps_a_nested_group_has_somebody_else_called_for_what_is_left_around)
+{
+    struct blame blame = {0};
+    if (omp_get_max_threads() < 3)
+        return;
+    for (int round = 0; round < 300; round++) {
+        struct behind behind = {0};
+#pragma omp parallel
+        {
+#pragma omp single nowait
+            leave_behind(&blame, &behind);
+            wait_until(
+                atomic_load(&behind.nested) > 0); /* nobody helps before the nested group runs */
+        }
+    }
+    assert_blameless(&blame, "in a region");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("group_where");
@@ -510,6 +575,7 @@ int main(void)
     tcase_add_loop_test(team, serial_code_gets_one_region_and_a_region_is_used_as_it_is, 0, PLACES);
     tcase_add_test(team, groups_of_all_sizes_of_team_follow_each_other);
     tcase_add_loop_test(team, a_task_may_open_a_region_and_run_groups_in_it, 0, 2);
+    tcase_add_test(team, who_helps_a_nested_group_has_somebody_else_called_for_what_is_left_around);
     tcase_add_loop_test(depth, groups_nest_to_depth_20, 0, PLACES);
     tcase_add_loop_test(
         depth, a_waiting_thread_runs_nothing_but_tasks_of_what_it_waits_for, 0, PLACES);

@@ -218,8 +218,8 @@ static int run_below(tg_task *self, void *arg, void *result)
 static void fail_above(struct blame *blame)
 {
     struct above above = {.blame = blame};
-    if (team_size() < 2)
-        return;
+    if (team_size() < 3)
+        return; /* the thread that waits below, and the one that may help there, are not free */
     tg_group *g = tg_group_create(NULL);
     tg_group_add(g, run_below, &above);
     tg_group_add(g, fail_when_up, &above);
