@@ -265,7 +265,7 @@ static void classify(const tg_group *group, struct tg__addition *a)
 
 /* Before a run it is enough to see a cancel that somebody has noticed: the run looks for others. A pool would
    take what it then abandons, or not, as its waiter is quick. */
-static bool has_stopped(tg_group *group)
+static inline bool has_stopped(tg_group *group)
 {
     bool asks = group->kept.on && group->options.context != NULL;
     return (asks ? tg__context_status(&group->context) : tg__context_noticed(&group->context)) !=
@@ -278,14 +278,19 @@ static void turn_away(tg_group *group)
     group->turned_away |= tg__group_loses(group);
 }
 
+static inline bool is_open(tg_group *group)
+{
+    return !atomic_load(&group->kept.shut) && !group->doomed && group->answer == TG_OK &&
+           !tg__group_is_parents(group) && !has_stopped(group);
+}
+
 /* May tasks be added? */
 tg_status tg__add_check_open(tg_group *group)
 {
-    if (atomic_load(&group->kept.shut) || tg__group_is_parents(group))
-        return TG_CLOSED;
-    if (!group->doomed && group->answer == TG_OK && !has_stopped(group))
+    if (is_open(group))
         return TG_OK;
-    turn_away(group);
+    if (!atomic_load(&group->kept.shut) && !tg__group_is_parents(group))
+        turn_away(group);
     return TG_CLOSED;
 }
 
@@ -551,7 +556,7 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
     if (group->options.queue != 0 || group->options.shared != NULL)
         return add_plain(group, function, without_const(arg));
     tg__lock_take(&group->lock);
-    tg_status status = tg__add_check_open(group);
+    tg_status status = is_open(group) ? TG_OK : tg__add_check_open(group);
     bool live = tg__group_is_live(group);
     if (status == TG_OK)
         status = tg__store_add(&group->run.store, function, without_const(arg), 0, NULL, live);
