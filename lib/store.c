@@ -108,7 +108,7 @@ static size_t clear(struct tg__store *store, const struct tg__segment *kept)
         struct tg__segment *segment = segment_at(store, s);
         records += segment->records != NULL ? used(segment, count) : 0;
         strip(segment, count);
-        if (segment != kept)
+        if (kept == NULL || segment != kept)
             free_segment(segment);
     }
     for (unsigned p = 1; p < TG__STORE_PAGES && store->page[p] != NULL; p++)
