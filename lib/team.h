@@ -9,8 +9,9 @@
  * code that is a parallel region of ours: all its threads serve at once, and one that finds nothing
  * waits in a condition of ours, *inside* the region, until it is called (closing and reopening the
  * region costs far more, and in libomp waiting in the runtime burns a core). In a user's region it
- * is the caller, and threads that come by *tickets*: deferred tasks that say "help". A ticket never
- * blocks; when there is nothing to do, its thread goes back to the runtime.
+ * is the caller, and threads that come by *tickets*: deferred tasks that say "help". When there is
+ * nothing to do, its thread goes back to the runtime; but where work may come from elsewhere, one
+ * thread sleeps there, a few milliseconds at a time, so that somebody can be called.
  */
 #include "rounding.h"
 

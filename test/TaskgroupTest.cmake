@@ -63,6 +63,8 @@ function(tg_add_check_test name)
         endif()
         if(TASKGROUP_SANITIZE AND threads GREATER TASKGROUP_TEST_PROCESSORS)
             set(cancellations false) # the slowest; with 2 threads both are tried
+        elseif(arg_MATRIX AND TASKGROUP_SANITIZE MATCHES "thread")
+            set(cancellations true) # slower still: each of the two once
         endif()
         foreach(cancellation IN LISTS cancellations)
             set(case ${name}-${threads}-threads)
