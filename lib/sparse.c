@@ -5,28 +5,11 @@
 
 enum { NODE_BITS = 2 * TG__SPARSE_BITS, MASK = TG__SPARSE_WIDTH - 1 };
 
-/* The page of a place in the directory; the place becomes that in the page. */
-static unsigned page_of(size_t *place)
-{
-    unsigned page = 0;
-    for (size_t size = TG__SPARSE_FIRST_PAGE; *place >= size; size *= 2, page++)
-        *place -= size;
-    return page;
-}
-
 struct tg__sparse_node **tg__sparse_far(const struct tg__sparse *sparse, size_t place)
 {
-    unsigned page = page_of(&place);
+    unsigned page = tg__page_of(&place);
     struct tg__sparse_node **all = page < TG__SPARSE_PAGES ? sparse->page[page] : NULL;
     return all != NULL ? all + place : NULL;
-}
-
-static const struct tg__sparse_node *node_at(const struct tg__sparse *sparse, size_t place)
-{
-    if (place < TG__SPARSE_FIRST_PAGE)
-        return sparse->first_page[place];
-    struct tg__sparse_node **far = tg__sparse_far(sparse, place);
-    return far != NULL ? *far : NULL;
 }
 
 /* NULL: its page is not there. */
@@ -41,7 +24,7 @@ static struct tg__sparse_node **make_place(struct tg__sparse *sparse, size_t pla
 {
     if (place < TG__SPARSE_FIRST_PAGE)
         return &sparse->first_page[place];
-    unsigned page = page_of(&place);
+    unsigned page = tg__page_of(&place);
     if (sparse->page[page] == NULL)
         sparse->page[page] =
             calloc((size_t)TG__SPARSE_FIRST_PAGE << page, sizeof(struct tg__sparse_node *));
@@ -118,7 +101,7 @@ void tg__sparse_take(struct tg__sparse *sparse, size_t number)
 size_t tg__sparse_next(const struct tg__sparse *sparse, size_t number, size_t end)
 {
     while (number < end && number >> NODE_BITS < sparse->end) {
-        const struct tg__sparse_node *node = node_at(sparse, number >> NODE_BITS);
+        const struct tg__sparse_node *node = tg__sparse_node_at(sparse, number >> NODE_BITS);
         const struct tg__sparse_node *leaf =
             node != NULL ? node->at[number >> TG__SPARSE_BITS & MASK] : NULL;
         if (leaf != NULL && leaf->at[number & MASK] != NULL)

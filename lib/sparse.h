@@ -23,6 +23,16 @@ enum {
     TG__SPARSE_FIRST_PAGE = 8
 };
 
+/* Of a directory in pages, of which page p has 8 << p places: the page of a place, which becomes the
+   place in that page. */
+static inline unsigned tg__page_of(size_t *place)
+{
+    unsigned page = 0;
+    for (size_t size = TG__SPARSE_FIRST_PAGE; *place >= size; size *= 2, page++)
+        *place -= size;
+    return page;
+}
+
 struct tg__sparse_node {
     void *at[TG__SPARSE_WIDTH]; /* pointers, or leaves; NULL: none */
     size_t used;                /* how many are not NULL; under the lock */
@@ -51,17 +61,20 @@ size_t tg__sparse_next(const struct tg__sparse *sparse, size_t number, size_t en
 /* The place of a node in the directory, beyond the first page; NULL: its page is not there. */
 struct tg__sparse_node **tg__sparse_far(const struct tg__sparse *sparse, size_t place);
 
+/* NULL: no number there is in use. */
+static inline const struct tg__sparse_node *tg__sparse_node_at(
+    const struct tg__sparse *sparse, size_t place)
+{
+    if (place < TG__SPARSE_FIRST_PAGE)
+        return sparse->first_page[place];
+    struct tg__sparse_node **far = tg__sparse_far(sparse, place);
+    return far != NULL ? *far : NULL;
+}
+
 /* NULL: nothing is there. */
 static inline void *tg__sparse_get(const struct tg__sparse *sparse, size_t number)
 {
-    size_t place = number >> 2 * TG__SPARSE_BITS;
-    const struct tg__sparse_node *node;
-    if (place < TG__SPARSE_FIRST_PAGE) {
-        node = sparse->first_page[place];
-    } else {
-        struct tg__sparse_node **far = tg__sparse_far(sparse, place);
-        node = far != NULL ? *far : NULL;
-    }
+    const struct tg__sparse_node *node = tg__sparse_node_at(sparse, number >> 2 * TG__SPARSE_BITS);
     const struct tg__sparse_node *leaf =
         node != NULL ? node->at[number >> TG__SPARSE_BITS & (TG__SPARSE_WIDTH - 1)] : NULL;
     return leaf != NULL ? leaf->at[number & (TG__SPARSE_WIDTH - 1)] : NULL;

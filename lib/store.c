@@ -36,19 +36,9 @@ void tg__store_recycle_all(struct tg__store *store)
     store->recycled = (struct tg__sparse){0};
 }
 
-/* The page of segment number `s`, which becomes its place there: page p has the 8 << p that follow those of the pages
-   before. */
-static unsigned page_of(size_t *s)
-{
-    unsigned page = 0;
-    for (size_t size = TG__STORE_FIRST_PAGE; *s >= size; size *= 2, page++)
-        *s -= size;
-    return page;
-}
-
 static struct tg__segment *segment_at(const struct tg__store *store, size_t s)
 {
-    unsigned page = page_of(&s);
+    unsigned page = tg__page_of(&s);
     return store->page[page][s];
 }
 
@@ -231,7 +221,7 @@ static tg_status append(struct tg__store *store, struct tg__segment *segment)
 {
     size_t number = atomic_load_explicit(&store->segments, memory_order_relaxed);
     size_t at = number;
-    unsigned page = page_of(&at);
+    unsigned page = tg__page_of(&at);
     if (store->page[page] == NULL)
         store->page[page] =
             malloc(((size_t)TG__STORE_FIRST_PAGE << page) * sizeof(struct tg__segment *));
@@ -278,7 +268,7 @@ static struct tg__segment *new_records(struct tg__store *store, size_t count)
     return new;
 }
 
-/* A segment that was used before takes a place again, with all that hangs on it. */
+/* The new last segment is one that was recycled. It keeps its arrays of extras, notes and results. */
 static bool reuse(struct tg__store *store, size_t count)
 {
     struct tg__segment *segment = store->free;

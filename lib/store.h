@@ -112,7 +112,11 @@ struct tg__segment {
     unsigned char flags;
 };
 
-enum { TG__STORE_PAGES = 40, TG__STORE_FIRST_PAGE = 8, TG__STORE_RECYCLED = 1024 };
+enum {
+    TG__STORE_PAGES = 40,
+    TG__STORE_FIRST_PAGE = TG__SPARSE_FIRST_PAGE,
+    TG__STORE_RECYCLED = 1024
+};
 
 struct tg__store {
     atomic_size_t count;    /* tasks, published */

@@ -56,11 +56,7 @@ static size_t nodes_of(const struct tg__store *store)
     for (int i = 0; i < 2; i++)
         nodes += sparse->spare[i] != NULL;
     for (size_t place = 0; place < sparse->end; place++) {
-        const struct tg__sparse_node *node = NULL;
-        if (place < TG__SPARSE_FIRST_PAGE)
-            node = sparse->first_page[place];
-        else if (tg__sparse_far(sparse, place) != NULL)
-            node = *tg__sparse_far(sparse, place);
+        const struct tg__sparse_node *node = tg__sparse_node_at(sparse, place);
         nodes += node != NULL ? 1 + node->used : 0;
     }
     return nodes;
@@ -193,16 +189,21 @@ static const tg_group_options *const ways[] = {
     TG_GROUP(.on_done = count_done, .flags = TG_GROUP_TIMES),
 };
 
+static tg_group *create_stream(tg_group_options options, struct age *age)
+{
+    options.flags |= TG_GROUP_RECYCLE;
+    options.threads = 1;
+    options.user = age;
+    return tg_group_create(&options);
+}
+
 START_TEST(the_end_of_a_long_stream_looks_at_what_is_there)
 {
     struct age age = {.ran = 0};
-    tg_group_options options = *ways[_i];
+    const tg_group_options options = *ways[_i];
     size_t first = 0, rank = 0;
+    tg_group *g = create_stream(options, &age);
 
-    options.flags |= TG_GROUP_RECYCLE;
-    options.threads = 1;
-    options.user = &age;
-    tg_group *g = tg_group_create(&options);
     assert_status(tg_group_scope(g, live_long, &age), TG_OK);
     assert_blameless(&age.blame, "a long stream");
     ck_assert_uint_eq(age.ran, 3);
@@ -238,12 +239,9 @@ static int fail_at_last(tg_group *group, void *user)
 START_TEST(so_does_that_of_one_that_has_failed)
 {
     struct age age = {.ran = 0};
-    tg_group_options options = *ways[_i];
+    const tg_group_options options = *ways[_i];
+    tg_group *g = create_stream(options, &age);
 
-    options.flags |= TG_GROUP_RECYCLE;
-    options.threads = 1;
-    options.user = &age;
-    tg_group *g = tg_group_create(&options);
     assert_status(tg_group_scope(g, fail_at_last, &age), TG_FAILED);
     assert_blameless(&age.blame, "a long stream");
     ck_assert_uint_eq(age.ran, 4);
