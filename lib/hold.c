@@ -36,7 +36,7 @@ void tg__hold_completed(tg_group *group, const struct tg__view *task)
 {
     struct tg__hold *hold = task->arg;
     if (!group->run.store.recycles)
-        return; /* the user may complete it once more, and is told */
+        return; /* a second tg_task_complete() of it answers TG_DONE */
     leave_list(group, hold);
     free(hold);
 }

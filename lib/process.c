@@ -37,7 +37,8 @@ static int count_threads(void)
                                                                         : 0;
 }
 
-/* Has no thread been made? An emulator (qemu-user) has threads that the folder shows, and the C library knows nothing of. */
+/* Has the C library never made a thread? The folder also shows threads of an emulator (qemu-user),
+   which cannot be of a team. */
 static bool is_single(void)
 {
 #ifdef HAS_SINGLE_THREADED

@@ -319,8 +319,9 @@ static void visit(struct tg__seat *seat, struct tg__source *source)
     tg__rounding_set(rounding);
 }
 
-/* Under the lock, which is free meanwhile. Where help comes by tickets, only those of a source call the next one: so who
-   goes to another one, and leaves something behind at home, asks for a ticket there. */
+/* Under the team's lock, which is given back during the visit. Where help comes by tickets, only a
+   server of a source sends its next ticket. So a thread that can send tickets for one source (its
+   home), and visits another one while the home has something to claim, sends a ticket first. */
 static void go_and_visit(struct tg__seat *seat, struct tg__source *source)
 {
     struct tg__team *team = seat->team;

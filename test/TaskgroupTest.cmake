@@ -62,9 +62,9 @@ function(tg_add_check_test name)
             set(cancellations false)
         endif()
         if(TASKGROUP_SANITIZE AND threads GREATER TASKGROUP_TEST_PROCESSORS)
-            set(cancellations false) # the slowest; with 2 threads both are tried
+            set(cancellations false) # the slowest; with 2 threads the address sanitizer tries both
         elseif(arg_MATRIX AND TASKGROUP_SANITIZE MATCHES "thread")
-            set(cancellations true) # slower still: each of the two once
+            set(cancellations true) # the thread sanitizer is slower still: each setting once
         endif()
         foreach(cancellation IN LISTS cancellations)
             set(case ${name}-${threads}-threads)
