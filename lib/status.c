@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "status.h"
 
+#include "list.h"
+#include "lock.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -8,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_SIZE = 512, NAME_SIZE = 64, TRACE_SIZE = 1024 };
+enum { MESSAGE_SIZE = 512, NAME_SIZE = 64 };
 
 /* Not much: all that is thread-local must find a place in each thread that is there already when somebody loads the
    library by dlopen(), and the C library keeps some 1600 bytes for all that come so. */
@@ -17,18 +20,44 @@ static _Thread_local struct {
     bool creator; /* said by a creator, and nothing else has been said since */
     char name[NAME_SIZE];
     char message[MESSAGE_SIZE];
-    char *trace; /* made for the first one that there is */
+    struct trace *trace; /* NULL: none yet */
 } last;
 
 /* ---- the backtrace of a thread's last error ---- */
 
+/*
+ * Memory for a backtrace: a thread makes it with its first error that has one, and frees it at its end. All of them are
+ * in a list: libomp ends its threads after the destructors of this library, when the key that frees theirs is gone, and
+ * a leak checker is to see that the memory was not lost.
+ */
+struct trace {
+    struct tg__link link;
+    char text[1024 - sizeof(struct tg__link)]; /* a block of 1 KiB in all */
+};
+
+static struct tg__lock lock; /* a leaf: guards the list */
+static struct tg__link *traces;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key; /* frees it at the thread's end */
 static bool has_key;
 
+/* In a child of fork() the list is begun anew if a thread of the parent was just changing it. */
+static void enter_list(void)
+{
+    bool lost = tg__lock_is_lost(&lock);
+    tg__lock_take(&lock);
+    if (lost)
+        traces = NULL;
+}
+
 static void free_trace(void *unused)
 {
     (void)unused;
+    if (last.trace == NULL)
+        return;
+    enter_list();
+    tg__list_remove(&last.trace->link);
+    tg__lock_give(&lock);
     free(last.trace);
     last.trace = NULL;
     if (last.error.message != NULL)
@@ -49,15 +78,21 @@ __attribute__((destructor)) static void delete_key(void)
     has_key = false;
 }
 
-static char *make_trace(void)
+/* NULL: there is no memory, and the error has no backtrace. */
+static struct trace *new_trace(void)
 {
     pthread_once(&once, make_key);
-    char *memory = has_key ? malloc(TRACE_SIZE) : NULL;
-    if (memory != NULL && pthread_setspecific(key, memory) != 0) {
-        free(memory);
-        memory = NULL;
+    struct trace *trace = has_key ? malloc(sizeof *trace) : NULL;
+    if (trace != NULL && pthread_setspecific(key, trace) != 0) {
+        free(trace);
+        return NULL;
     }
-    return memory;
+    if (trace == NULL)
+        return NULL;
+    enter_list();
+    tg__list_push(&traces, &trace->link);
+    tg__lock_give(&lock);
+    return trace;
 }
 
 static const char *keep_trace(const char *trace)
@@ -65,12 +100,12 @@ static const char *keep_trace(const char *trace)
     if (trace[0] == '\0')
         return "";
     if (last.trace == NULL)
-        last.trace = make_trace();
+        last.trace = new_trace();
     if (last.trace == NULL)
         return "";
-    if (trace != last.trace)
-        snprintf(last.trace, TRACE_SIZE, "%s", trace);
-    return last.trace;
+    if (trace != last.trace->text)
+        snprintf(last.trace->text, sizeof last.trace->text, "%s", trace);
+    return last.trace->text;
 }
 
 /* ---- */
