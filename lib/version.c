@@ -12,7 +12,6 @@
 #include <omp.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
@@ -25,13 +24,6 @@ int tg_version_number(void)
 const char *tg_version_string(void)
 {
     return TEXT(TG_VERSION_MAJOR) "." TEXT(TG_VERSION_MINOR) "." TEXT(TG_VERSION_PATCH);
-}
-
-double tg_time_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* The runtime that answers to omp_…, whatever this library was compiled for. */
