@@ -318,7 +318,7 @@ static void unreserve(tg_group *group, const struct tg__addition *a)
 
 static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)
 {
-    struct tg__store *to = &group->run.store;
+    struct tg__store *to = &group->exec.store;
     bool live = tg__group_is_live(group);
     if (a->range && !to->recycles)
         return tg__store_add_range(
@@ -341,7 +341,7 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
     size_t taken;
     if (is_too_heavy(group, a->o.weight))
         return TG_INVALID;
-    a->first = tg__store_count(&group->run.store);
+    a->first = tg__store_count(&group->exec.store);
     if (a->o.id != 0 && tg__ids_find(&group->ids, a->o.id, &taken))
         return TG_DUPLICATE;
     if ((a->o.id != 0 && !tg__ids_reserve(&group->ids)) || !reserve(group, a))
@@ -352,7 +352,7 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
         unreserve(group, a);
         return status;
     }
-    if (group->run.store.recycles && (flags & TG__APART) != 0)
+    if (group->exec.store.recycles && (flags & TG__APART) != 0)
         tg__done_pass(group, a->first, a->count);
     if (a->o.id != 0)
         tg__ids_put(&group->ids, a->o.id, a->first);
@@ -368,7 +368,7 @@ static void let_wait(tg_group *group, const struct tg__addition *a)
 {
     double time = start_of(&a->o);
     for (size_t i = a->first; i < a->first + a->count; i++) {
-        struct tg__view task = tg__store_get(&group->run.store, i);
+        struct tg__view task = tg__store_get(&group->exec.store, i);
         tg__delay_push(group, &task, i, TG__START_TIME, time);
     }
 }
@@ -397,10 +397,10 @@ static tg_status drop(tg_group *group, struct tg__addition *a)
     if (status != TG_OK)
         return status;
     for (size_t i = a->first; i < a->first + a->count; i++) {
-        struct tg__view task = tg__store_get(&group->run.store, i);
+        struct tg__view task = tg__store_get(&group->exec.store, i);
         atomic_store(task.state, TG__STATE(TG_SKIPPED));
     }
-    atomic_fetch_add(&group->run.dropped, a->count);
+    atomic_fetch_add(&group->exec.dropped, a->count);
     return TG_OK;
 }
 
@@ -426,8 +426,8 @@ static bool may_run_here(const tg_group *group)
 static void tell_dropped(tg_group *group, const struct tg__addition *a)
 {
     for (size_t i = a->first; i < a->first + a->count; i++) {
-        struct tg__view task = tg__store_get(&group->run.store, i);
-        tg__done_left(&group->run, &task, i);
+        struct tg__view task = tg__store_get(&group->exec.store, i);
+        tg__done_left(&group->exec, &task, i);
     }
     tg__done_deliver(group);
 }
@@ -499,7 +499,7 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
 static tg_status add(tg_group *group, struct tg__addition *a)
 {
     tg_status status;
-    bool each = a->range && group->run.store.recycles;
+    bool each = a->range && group->exec.store.recycles;
     if (!tg__add_extras(a, each))
         return tg__add_explain(group, TG_NO_MEMORY, a);
     classify(group, a);
@@ -559,7 +559,7 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
     tg_status status = is_open(group) ? TG_OK : tg__add_check_open(group);
     bool live = tg__group_is_live(group);
     if (status == TG_OK)
-        status = tg__store_add(&group->run.store, function, without_const(arg), 0, NULL, live);
+        status = tg__store_add(&group->exec.store, function, without_const(arg), 0, NULL, live);
     if (!live || status != TG_OK) {
         tg__lock_give(&group->lock);
         return status == TG_OK ? TG_OK : refuse_plain(group, status);

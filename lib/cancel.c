@@ -12,7 +12,7 @@ static tg_status take_from_queue(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
 {
     bool in_order = (group->options.flags & TG_GROUP_IN_ORDER) != 0;
-    if ((task->flags & (TG__APART | TG__MARKED)) == 0 || (in_order && group->run.store.recycles))
+    if ((task->flags & (TG__APART | TG__MARKED)) == 0 || (in_order && group->exec.store.recycles))
         return TG_INVALID;
     if (!tg__pending_cancel(group, task, state))
         return TG_RUNNING;
@@ -52,12 +52,12 @@ static tg_status take(
 static void settle(
     tg_group *group, const struct tg__view *task, size_t index, struct tg__taken taken)
 {
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     if (taken.state != 0) {
         tg__pending_give_back(group, task, taken);
         tg__pending_cancel(group, task, taken.state);
-        if (run->left != NULL)
-            run->left(run, task, index);
+        if (exec->left != NULL)
+            exec->left(exec, task, index);
         if (atomic_load(&group->delivers))
             tg__done_deliver(group);
     }
@@ -84,7 +84,7 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
         tg__lock_give(&group->lock);
         return tg__group_refuse_parents(call);
     }
-    struct tg__store *store = &group->run.store;
+    struct tg__store *store = &group->exec.store;
     size_t count = tg__store_count(store);
     bool there = index < count && tg__store_look(store, index, &task);
     if (there && handle != NULL)

@@ -47,25 +47,25 @@ static bool start_clock(tg_task *self, const struct tg__view *task)
     if (timeout <= 0)
         return true;
     self->until = self->start + timeout;
-    self->own = tg__context_new(self->run->shield ? NULL : self->run->context, self->until);
+    self->own = tg__context_new(self->exec->shield ? NULL : self->exec->context, self->until);
     return self->own != NULL;
 }
 
 /* ---- ending ---- */
 
-static atomic_size_t *tally(struct tg__run *run, tg_status status)
+static atomic_size_t *tally(struct tg__exec *exec, tg_status status)
 {
     switch (status) {
     case TG_OK:
-        return &run->ok;
+        return &exec->ok;
     case TG_TIMED_OUT:
-        return &run->timed_out;
+        return &exec->timed_out;
     case TG_CRASHED:
-        return &run->crashed;
+        return &exec->crashed;
     case TG_CANCELLED:
-        return &run->cancelled;
+        return &exec->cancelled;
     default:
-        return &run->failed;
+        return &exec->failed;
     }
 }
 
@@ -114,12 +114,12 @@ static bool start_again(tg_task *self, const struct tg__view *task, tg_status st
     double delay =
         status == TG_OK ? rest_of_period(extra) : backoff(extra, self->index, self->attempt);
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
-    return self->run->again(self->run, task, self->index, delay);
+    return self->exec->again(self->exec, task, self->index, delay);
 }
 
 void tg__careful_busy(tg_task *self, double now)
 {
-    struct tg__times *times = &self->run->times;
+    struct tg__times *times = &self->exec->times;
     tg__lock_take(&times->lock);
     times->busy += now - self->start;
     if (now - self->start > times->longest || times->longest_index == TG_NO_INDEX) {
@@ -134,14 +134,14 @@ void tg__careful_busy(tg_task *self, double now)
 static inline void finish(const struct tg__ending *ending)
 {
     const struct tg__view *task = ending->task;
-    struct tg__run *run = ending->self->run;
+    struct tg__exec *exec = ending->self->exec;
     if (task->note != NULL)
-        tg__runner_rank(run, task->note);
+        tg__runner_rank(exec, task->note);
     atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
-    atomic_fetch_add_explicit(tally(run, ending->status), 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(tally(exec, ending->status), 1, memory_order_relaxed);
     atomic_store(task->state, TG__STATE(ending->status));
-    if (run->ranks_later) /* it only takes its place there */
-        run->left(run, task, ending->self->index);
+    if (exec->ranks_later) /* it only takes its place there */
+        exec->left(exec, task, ending->self->index);
 }
 
 static void finish_failed(void *ending)
@@ -151,7 +151,7 @@ static void finish_failed(void *ending)
 
 bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
 {
-    struct tg__run *run = self->run;
+    struct tg__exec *exec = self->exec;
     double now =
         task->note != NULL || self->until < (double)INFINITY ? tg_time_now() : -(double)INFINITY;
     tg_status status = status_of(self, code, now);
@@ -160,7 +160,7 @@ bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
         self->own = NULL;
     }
     if (wants_again(self, task, status)) {
-        if (tg__context_status(self->run->context) == TG_OK) {
+        if (tg__context_status(self->exec->context) == TG_OK) {
             if (start_again(self, task, status, code))
                 return false;
         } else if (status != TG_OK) {
@@ -179,21 +179,21 @@ bool tg__careful_end(tg_task *self, const struct tg__view *task, int code)
         finish(&ending);
     else
         self->stops |= tg__runner_fail(&ending, finish_failed);
-    if (run->left != NULL && !run->ranks_later)
-        run->left(run, task, self->index);
+    if (exec->left != NULL && !exec->ranks_later)
+        exec->left(exec, task, self->index);
     if (status == TG_OK)
-        self->stops |= tg__runner_succeed(run);
+        self->stops |= tg__runner_succeed(exec);
     return true;
 }
 
 static void end(tg_task *self, const struct tg__view *task, int code)
 {
-    if (tg__careful_end(self, task, code) && self->run->ended != NULL)
-        self->run->ended(self->run);
+    if (tg__careful_end(self, task, code) && self->exec->ended != NULL)
+        self->exec->ended(self->exec);
 }
 
 /* Nobody has taken it out of the queue meanwhile. */
-static bool take_it(struct tg__run *run, const struct tg__view *task)
+static bool take_it(struct tg__exec *exec, const struct tg__view *task)
 {
     unsigned char state = 0;
     if ((task->flags & (TG__APART | TG__MARKED)) == 0) {
@@ -205,41 +205,41 @@ static bool take_it(struct tg__run *run, const struct tg__view *task)
     if (state != TG__AGAIN ||
         !atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)))
         return false;
-    atomic_fetch_sub(&run->ready_again, 1);
+    atomic_fetch_sub(&exec->ready_again, 1);
     return true;
 }
 
 void tg__careful_run(tg_task *self, const struct tg__view *task)
 {
     if ((task->flags & TG__APART) != 0 && !self->apart) {
-        if (self->run->passed != NULL)
-            self->run->passed(self->run, self->index);
+        if (self->exec->passed != NULL)
+            self->exec->passed(self->exec, self->index);
         return; /* claimed otherwise, or by nobody */
     }
-    if (!take_it(self->run, task)) {
-        if (self->run->gone != NULL)
-            self->run->gone(self->run, task, self->index);
+    if (!take_it(self->exec, task)) {
+        if (self->exec->gone != NULL)
+            self->exec->gone(self->exec, task, self->index);
         return;
     }
     self->attempt = count_attempt(task);
     if (task->extra != NULL && task->extra->attempts != 0)
-        atomic_fetch_add_explicit(&self->run->attempts, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&self->exec->attempts, 1, memory_order_relaxed);
     bool timed = task->extra != NULL && task->extra->timeout > 0;
-    bool reserved = (timed || self->holding.limit != NULL) && self->run->reserve(self);
+    bool reserved = (timed || self->holding.limit != NULL) && self->exec->reserve(self);
     if (!start_clock(self, task) || (timed && !reserved)) {
         self->message_lost = true;
         end(self, task, ENOMEM);
         return;
     }
-    if (self->run->guarded)
+    if (self->exec->guarded)
         tg__guard_arm(self->landing);
     int code = task->function(self, task->arg, task->result);
-    if (self->run->guarded)
+    if (self->exec->guarded)
         tg__guard_arm(NULL);
-    if (self->run->join != NULL)
-        self->run->join();
+    if (self->exec->join != NULL)
+        self->exec->join();
     if (self->way != TG__RETURNS)
-        self->run->away(self, task);
+        self->exec->away(self, task);
     else
         end(self, task, code);
 }

@@ -55,7 +55,7 @@ void tg__claim_put_late(tg_group *group, uint64_t key, size_t index)
 /* Indices below this one may be claimed in order. */
 static size_t end_of(tg_group *group)
 {
-    size_t count = tg__store_count_now(&group->run.store), ahead = group->options.ahead;
+    size_t count = tg__store_count_now(&group->exec.store), ahead = group->options.ahead;
     if (ahead == 0)
         return count;
     size_t delivered = atomic_load(&group->delivered);
@@ -64,7 +64,7 @@ static size_t end_of(tg_group *group)
 
 bool tg__claim_left(tg_group *group)
 {
-    return tg__queue_any(&group->queue, tg__store_count_now(&group->run.store)) ||
+    return tg__queue_any(&group->queue, tg__store_count_now(&group->exec.store)) ||
            atomic_load(&group->ready_count) > 0;
 }
 
@@ -80,7 +80,7 @@ bool tg__claimable(tg_group *group)
 
 void tg__claim_return(tg_group *group, size_t index)
 {
-    struct tg__view task = tg__store_get(&group->run.store, index);
+    struct tg__view task = tg__store_get(&group->exec.store, index);
     bool optional = (task.flags & TG_TASK_OPTIONAL) != 0;
     int priority = task.extra != NULL ? task.extra->priority : 0;
     tg__claim_put(group, tg__claim_key(group, priority, optional), index);
@@ -91,7 +91,7 @@ void tg__claim_return(tg_group *group, size_t index)
 /* Takes the weight of the task that is next. */
 static bool take_weight(tg_group *group, tg_task *self, size_t index)
 {
-    struct tg__view task = tg__store_get(&group->run.store, index);
+    struct tg__view task = tg__store_get(&group->exec.store, index);
     size_t weight = task.extra != NULL && task.extra->weight > 0 ? task.extra->weight : 1;
     return tg__limit_take(group->options.shared, &group->claimant, weight, &self->holding);
 }
@@ -107,7 +107,7 @@ static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want,
     size_t next =
         tg__queue_next(&group->queue); /* with a shared limit, one at a time: nobody has a hand */
     if (!early && shared && next < end) {
-        bool apart = (tg__store_get(&group->run.store, next).flags & TG__APART) !=
+        bool apart = (tg__store_get(&group->exec.store, next).flags & TG__APART) !=
                      0; /* weighs nothing: is passed by */
         if (!apart && !take_weight(group, self, next))
             return 0;

@@ -63,7 +63,7 @@ static bool still_waits(size_t index, void *user)
 {
     const tg_group *group = user;
     struct tg__view task;
-    if (!tg__store_look(&group->run.store, index, &task))
+    if (!tg__store_look(&group->exec.store, index, &task))
         return false;
     unsigned char state = atomic_load(task.state);
     return state == TG__START_TIME || state == TG__AGAIN_TIME || state == TG__SLEEP_TIME;
@@ -129,13 +129,13 @@ void tg__delay_arm(tg_group *group, double slack)
 
 /* ---- */
 
-bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay)
+bool tg__delay_again(struct tg__exec *exec, const struct tg__view *task, size_t index, double delay)
 {
-    tg_group *group = run->group;
+    tg_group *group = exec->group;
     bool periodic = task->extra->period > 0;
     if (delay <= 0 && !periodic) {
         atomic_store(task->state, TG__AGAIN);
-        atomic_fetch_add(&run->ready_again, 1);
+        atomic_fetch_add(&exec->ready_again, 1);
         make_ready(group, task, index); /* by who serves: he claims again next */
         return true;
     }
@@ -159,7 +159,7 @@ struct batch {
 static bool let_go(tg_group *group, size_t index, struct batch *batch)
 {
     struct tg__view task;
-    if (!tg__store_look(&group->run.store, index, &task))
+    if (!tg__store_look(&group->exec.store, index, &task))
         return false;
     switch (atomic_load(task.state)) {
     case TG__START_TIME:
@@ -170,7 +170,7 @@ static bool let_go(tg_group *group, size_t index, struct batch *batch)
         break;
     case TG__AGAIN_TIME:
         atomic_store(task.state, TG__AGAIN);
-        atomic_fetch_add(&group->run.ready_again, 1);
+        atomic_fetch_add(&group->exec.ready_again, 1);
         group->due_placed--;
         break;
     case TG__SLEEP_TIME:
@@ -192,7 +192,7 @@ static size_t reap(tg_group *group, uint64_t now, struct batch *batch)
     size_t popped[BATCH], many = 0;
     for (; many < BATCH && group->due.count > 0 && group->due.items[0].key <= now; many++) {
         popped[many] = tg__heap_pop(&group->due).index;
-        tg__store_expect(&group->run.store, popped[many]); /* far apart, most likely */
+        tg__store_expect(&group->exec.store, popped[many]); /* far apart, most likely */
     }
     for (size_t i = 0; i < many; i++) {
         if (!let_go(group, popped[i], batch)) {

@@ -15,7 +15,7 @@ static void call(tg_group *group, size_t index)
     TG__MUST_RETURN bool returned = false;
     tg__outcome_fill(group, index, false, &outcome);
     struct tg__pause pause = tg__runner_pause(); /* a crash in it is not that of the task around */
-    tg__runner_pretend(&callback, &group->run, TG__CALLBACK);
+    tg__runner_pretend(&callback, &group->exec, TG__CALLBACK);
     int code = group->options.on_done(group, &outcome, group->options.user);
     returned = true;
     tg__runner_stop_pretending(&callback);
@@ -46,26 +46,26 @@ static void give_reserve_back(tg_group *group, const struct tg__view *task)
 
 static void let_go(tg_group *group, size_t index)
 {
-    if (!tg__store_release(&group->run.store, index))
+    if (!tg__store_release(&group->exec.store, index))
         return;
     tg__lock_take(&group->lock);
-    tg__store_recycle(&group->run.store, index);
+    tg__store_recycle(&group->exec.store, index);
     tg__lock_give(&group->lock);
 }
 
 /* The same under the lock. */
 static void let_go_locked(tg_group *group, size_t index)
 {
-    if (tg__store_release(&group->run.store, index))
-        tg__store_recycle(&group->run.store, index);
+    if (tg__store_release(&group->exec.store, index))
+        tg__store_recycle(&group->exec.store, index);
 }
 
 /* Where records are recycled: this one is not needed any more. */
 static void release(tg_group *group, size_t index)
 {
-    if (!group->run.store.recycles)
+    if (!group->exec.store.recycles)
         return;
-    struct tg__view task = tg__store_get(&group->run.store, index);
+    struct tg__view task = tg__store_get(&group->exec.store, index);
     if (has_reserve(group, &task)) {
         tg__lock_take(&group->lock);
         give_reserve_back(group, &task);
@@ -74,9 +74,9 @@ static void release(tg_group *group, size_t index)
     let_go(group, index);
 }
 
-void tg__done_passed(struct tg__run *run, size_t index)
+void tg__done_passed(struct tg__exec *exec, size_t index)
 {
-    let_go(run->group, index);
+    let_go(exec->group, index);
 }
 
 void tg__done_pass(tg_group *group, size_t first, size_t many)
@@ -91,7 +91,7 @@ void tg__done_pass(tg_group *group, size_t first, size_t many)
 
 static bool next_has_ended(tg_group *group)
 {
-    struct tg__store *store = &group->run.store;
+    struct tg__store *store = &group->exec.store;
     size_t next = atomic_load(&group->delivered);
     if (next >= tg__store_count(store))
         return false;
@@ -150,7 +150,7 @@ static void sleep_until_low(tg_group *group)
 
 static void keep_up(tg_group *group)
 {
-    while (group->run.store.recycles && atomic_load(&group->backlog) > BACKLOG_MOST) {
+    while (group->exec.store.recycles && atomic_load(&group->backlog) > BACKLOG_MOST) {
         sleep_until_low(group);
         tg__done_deliver(group); /* if nobody does */
     }
@@ -168,7 +168,7 @@ static void leave_there(tg_group *group, struct tg__note *note, size_t index)
 
 static struct tg__note *note_of(tg_group *group, size_t index)
 {
-    struct tg__store *store = &group->run.store;
+    struct tg__store *store = &group->exec.store;
     struct tg__view task = tg__store_get(store, index);
     return task.note;
 }
@@ -189,7 +189,7 @@ static void deliver_as_ended(tg_group *group)
         struct tg__note *note = note_of(group, index);
         first = note->next;
         note->next = TG__TOLD;
-        atomic_store(&note->rank, 1 + atomic_fetch_add(&group->run.ranks, 1));
+        atomic_store(&note->rank, 1 + atomic_fetch_add(&group->exec.ranks, 1));
         call(group, index);
         release(group, index);
         shorten_backlog(group);
@@ -224,9 +224,9 @@ void tg__done_deliver(tg_group *group)
     } while (atomic_load(&group->told) != seen);
 }
 
-void tg__done_left(struct tg__run *run, const struct tg__view *task, size_t index)
+void tg__done_left(struct tg__exec *exec, const struct tg__view *task, size_t index)
 {
-    tg_group *group = run->group;
+    tg_group *group = exec->group;
     if (group->kept.on)
         tg__kept_ended(group, task, index);
     if (group->options.on_done == NULL)
@@ -243,9 +243,9 @@ void tg__done_make_room(tg_group *group)
     }
 }
 
-void tg__done_ended(struct tg__run *run)
+void tg__done_ended(struct tg__exec *exec)
 {
-    tg_group *group = run->group;
+    tg_group *group = exec->group;
     if (group->options.on_done != NULL) {
         tg__done_deliver(group);
         keep_up(group);
@@ -253,10 +253,10 @@ void tg__done_ended(struct tg__run *run)
     tg__done_make_room(group);
 }
 
-void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t index)
+void tg__done_gone(struct tg__exec *exec, const struct tg__view *task, size_t index)
 {
-    tg_group *group = run->group;
-    tg__done_left(run, task, index);
+    tg_group *group = exec->group;
+    tg__done_left(exec, task, index);
     tg__done_deliver(group);
 }
 
@@ -274,7 +274,7 @@ static void forget_left_over(tg_group *group, const struct tg__view *task, size_
    left over: who completes them has them told. */
 static void end_left_over(tg_group *group, size_t index)
 {
-    struct tg__view task = tg__store_get(&group->run.store, index);
+    struct tg__view task = tg__store_get(&group->exec.store, index);
     unsigned char state = atomic_load(task.state);
     if (group->options.on_done == NULL) {
         if (state == TG__START_TIME)
@@ -291,11 +291,11 @@ static void end_left_over(tg_group *group, size_t index)
 
 void tg__done_rest(tg_group *group, size_t from, bool for_good)
 {
-    if (group->options.on_done == NULL && !group->run.store.recycles)
+    if (group->options.on_done == NULL && !group->exec.store.recycles)
         return;
     tg__done_deliver(group); /* what has not been told is in no list then */
     tg__lock_take(&group->lock);
-    const struct tg__store *store = &group->run.store;
+    const struct tg__store *store = &group->exec.store;
     size_t end = group->settled;
     bool any = group->options.on_done != NULL || group->due.reserved > 0;
     for (size_t i = from; any && (i = tg__store_next(store, i, end)) < end; i++)

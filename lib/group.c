@@ -68,49 +68,49 @@ static bool check_options(const tg_group_options *o)
 static void set_rules(tg_group *group)
 {
     const tg_group_options *o = &group->options;
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     const char *wanted = getenv("TASKGROUP_REPORT");
     group->reports = wanted != NULL && strcmp(wanted, "1") == 0;
     bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;
-    run->keep_going = (o->flags & TG_GROUP_KEEP_GOING) != 0;
-    run->shield = (o->flags & TG_GROUP_SHIELD) != 0;
-    run->need = o->need;
+    exec->keep_going = (o->flags & TG_GROUP_KEEP_GOING) != 0;
+    exec->shield = (o->flags & TG_GROUP_SHIELD) != 0;
+    exec->need = o->need;
     group->source.raw = (o->flags & TG_GROUP_RAW_TASKS) != 0;
-    run->join = group->source.raw ? tg__team_join : NULL;
-    run->user = o->user;
-    run->workers.init = o->worker_init;
-    run->workers.fini = o->worker_fini;
+    exec->join = group->source.raw ? tg__team_join : NULL;
+    exec->user = o->user;
+    exec->workers.init = o->worker_init;
+    exec->workers.fini = o->worker_fini;
     if ((o->flags & TG_GROUP_RECYCLE) != 0)
-        tg__store_recycle_all(&run->store);
-    run->store.noted = (o->flags & TG_GROUP_TIMES) != 0 || group->reports || o->need > 0 ||
-                       (o->on_done != NULL && !in_order);
-    run->ranks_later = o->on_done != NULL && !in_order;
-    tg__failures_init(&run->failures, run->store.recycles ? FAILURES_RECYCLED : 0);
-    if (o->on_done != NULL || o->queue != 0 || run->store.recycles) {
-        run->left = tg__done_left;
-        run->ended = tg__done_ended;
-        run->gone = tg__done_gone;
+        tg__store_recycle_all(&exec->store);
+    exec->store.noted = (o->flags & TG_GROUP_TIMES) != 0 || group->reports || o->need > 0 ||
+                        (o->on_done != NULL && !in_order);
+    exec->ranks_later = o->on_done != NULL && !in_order;
+    tg__failures_init(&exec->failures, exec->store.recycles ? FAILURES_RECYCLED : 0);
+    if (o->on_done != NULL || o->queue != 0 || exec->store.recycles) {
+        exec->left = tg__done_left;
+        exec->ended = tg__done_ended;
+        exec->gone = tg__done_gone;
     }
-    if (run->store.recycles)
-        run->passed = tg__done_passed;
+    if (exec->store.recycles)
+        exec->passed = tg__done_passed;
 }
 
 /* What reset makes anew, beside the parts that reset themselves. Nobody looks meanwhile: an order would only cost. */
 static void forget(tg_group *group)
 {
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     const memory_order any = memory_order_relaxed;
-    atomic_size_t *const counts[] = {&run->ok, &run->failed, &run->timed_out, &run->crashed,
-        &run->cancelled, &run->dropped, &run->attempts, &run->ready_again, &run->ranks,
-        &run->successes, &group->ready_count, &group->late, &group->outstanding, &group->delivered,
+    atomic_size_t *const counts[] = {&exec->ok, &exec->failed, &exec->timed_out, &exec->crashed,
+        &exec->cancelled, &exec->dropped, &exec->attempts, &exec->ready_again, &exec->ranks,
+        &exec->successes, &group->ready_count, &group->late, &group->outstanding, &group->delivered,
         &group->finished, &group->backlog};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         atomic_store_explicit(counts[i], 0, any);
-    atomic_store_explicit(&run->stopped_itself, false, any);
-    atomic_store_explicit(&run->enough, false, any);
-    atomic_store_explicit(&run->called_off, false, any);
-    run->times.busy = run->times.longest = 0;
-    run->times.longest_index = TG_NO_INDEX;
+    atomic_store_explicit(&exec->stopped_itself, false, any);
+    atomic_store_explicit(&exec->enough, false, any);
+    atomic_store_explicit(&exec->called_off, false, any);
+    exec->times.busy = exec->times.longest = 0;
+    exec->times.longest_index = TG_NO_INDEX;
     atomic_store_explicit(&group->in_turn, tg__claims_in_turn(&group->options), any);
     group->ready.count = group->ready.reserved = 0;
     group->due.reserved = 0;
@@ -156,14 +156,14 @@ tg_group *tg_group_create(const tg_group_options *options)
         return tg__refuse_create(TG_NO_MEMORY, "tg_group_create: out of memory");
     group->options = o;
     tg__context_init(&group->context, o.context, free_group);
-    group->run.group = group;
-    group->run.context = &group->context;
+    group->exec.group = group;
+    group->exec.context = &group->context;
     group->armed = UINT64_MAX;
     group->slots.most = o.limit;
     group->queue.splits = o.grainsize == TG_GRAIN_AUTO;
     long grain = o.grainsize > 0 ? o.grainsize : 1;
     atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
-    tg__store_init(&group->run.store, o.result_size, o.results, o.capacity);
+    tg__store_init(&group->exec.store, o.result_size, o.results, o.capacity);
     atomic_init(&group->process, tg__process_number());
     init_gate(group);
     if (o.shared != NULL)
@@ -190,10 +190,10 @@ static void free_parts(tg_group *group)
     tg__heap_free(&group->due);
     tg__heap_free(&group->ready);
     tg_limit_destroy(group->options.shared);
-    tg__store_free(&group->run.store);
-    tg__failures_free(&group->run.failures);
+    tg__store_free(&group->exec.store);
+    tg__failures_free(&group->exec.failures);
     tg__ids_reset(&group->ids);
-    tg__workers_free(&group->run.workers);
+    tg__workers_free(&group->exec.workers);
     tg__queue_free(&group->queue);
     tg__context_drop(&group->context);
 }
@@ -219,9 +219,9 @@ tg_status tg__group_refuse_parents(const char *call)
 /* A condition with waiters of the parent's is not destroyed: that would wait for them. */
 void tg__group_free_parents(tg_group *group)
 {
-    const struct tg__run *run = &group->run;
+    const struct tg__exec *exec = &group->exec;
     bool torn = tg__lock_is_lost(&group->lock) || tg__lock_is_lost(&group->turn) ||
-                tg__lock_is_lost(&run->workers.lock);
+                tg__lock_is_lost(&exec->workers.lock);
     if (!torn)
         free_parts(group);
 }
@@ -234,7 +234,7 @@ void tg__group_adopt(tg_group *group)
     tg__lock_take(&group->lock);
     if (atomic_load(&group->process) != process && !tg__group_was_in_use(group)) {
         init_gate(group);
-        tg__failures_adopt(&group->run.failures);
+        tg__failures_adopt(&group->exec.failures);
         atomic_store(&group->process, process);
     }
     tg__lock_give(&group->lock);
@@ -259,7 +259,7 @@ void tg_group_destroy(tg_group *group)
     if (group == NULL || group->kept.on)
         return;
     if (tg__group_is_parents(group)) { /* unless we are in the middle of it */
-        if (tg__runner_inside(&group->run) == NULL)
+        if (tg__runner_inside(&group->exec) == NULL)
             tg__group_free_parents(group);
         return;
     }
@@ -278,8 +278,8 @@ tg_status tg__group_renew(tg_group *group)
     tg__lock_take(&group->lock);
     tg_status status = group->running || group->away > 0 ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
-        tg__store_reset(&group->run.store);
-        tg__failures_reset(&group->run.failures);
+        tg__store_reset(&group->exec.store);
+        tg__failures_reset(&group->exec.failures);
         tg__ids_reset(&group->ids);
         forget(group);
         tg__queue_reset(&group->queue);

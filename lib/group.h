@@ -54,7 +54,7 @@ struct tg_group {
     /* Open ones; where records are not recycled, completed ones too. */
     struct tg__hold *holds;
 
-    struct tg__run run;
+    struct tg__exec exec;
     struct tg__queue queue;
     struct tg__slots slots;
     struct tg__source source;
@@ -160,7 +160,7 @@ static inline bool tg__group_is_live(tg_group *group)
 /* Under the lock. Does what an add was refused for count, or is there such a reason, or an answer, already? */
 static inline bool tg__group_loses(const tg_group *group)
 {
-    return group->lost == TG_OK && group->answer == TG_OK && !atomic_load(&group->run.enough);
+    return group->lost == TG_OK && group->answer == TG_OK && !atomic_load(&group->exec.enough);
 }
 
 /* ---- group.c ---- */
@@ -238,7 +238,7 @@ tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads);
 tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, void *user);
 
 /* Tasks that have had an end of their own so far. */
-size_t tg__run_ended(struct tg__run *run);
+size_t tg__run_ended(struct tg__exec *exec);
 
 /* tg__store_next() for a caller that does not hold the lock: takes it for the look. */
 size_t tg__group_next(tg_group *group, size_t index, size_t end);
@@ -293,7 +293,7 @@ static inline size_t tg__claim(
     /* A claim that reads the older value takes from the cursor only; the heap is under `turn`. */
     return atomic_load_explicit(&group->in_turn, memory_order_acquire)
                ? tg__claim_in_turn(group, self, place, want, first)
-               : tg__queue_claim(&group->queue, place, want, tg__store_count(&group->run.store),
+               : tg__queue_claim(&group->queue, place, want, tg__store_count(&group->exec.store),
                      !group->kept.on, first);
 }
 
@@ -338,8 +338,9 @@ void tg__claim_return(tg_group *group, size_t index);
 
 /* ---- delay.c ---- */
 
-/* tg__run.again: the task waits `delay` seconds, and then is ready. */
-bool tg__delay_again(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+/* tg__exec.again: the task waits `delay` seconds, and then is ready. */
+bool tg__delay_again(
+    struct tg__exec *exec, const struct tg__view *task, size_t index, double delay);
 
 /* Under the lock: the task waits in this state until `time`. Room must have been reserved. */
 void tg__delay_push(
@@ -364,7 +365,7 @@ void tg__delay_ring(struct tg__alarm *alarm);
 
 /* ---- pending.c ---- */
 
-/* tg__run.reserve, .away */
+/* tg__exec.reserve, .away */
 bool tg__pending_reserve(tg_task *self);
 void tg__pending_put(tg_task *self, const struct tg__view *task);
 
@@ -423,23 +424,23 @@ void tg__room_made(tg_group *group);
 
 /* ---- done.c ---- */
 
-/* tg__run.left: a task has ended, and waits for on_done; or it is recycled. */
-void tg__done_left(struct tg__run *run, const struct tg__view *task, size_t index);
+/* tg__exec.left: a task has ended, and waits for on_done; or it is recycled. */
+void tg__done_left(struct tg__exec *exec, const struct tg__view *task, size_t index);
 
-/* tg__run.ended: on_done for all that wait for it, unless somebody else is at it; and there is room. */
-void tg__done_ended(struct tg__run *run);
+/* tg__exec.ended: on_done for all that wait for it, unless somebody else is at it; and there is room. */
+void tg__done_ended(struct tg__exec *exec);
 
 /* The same for what had no place in the queue: a hold, or a task that was dropped when it was added. */
 void tg__done_deliver(tg_group *group);
 
-/* tg__run.gone: a task that was taken out of the queue, and has given its place back. */
-void tg__done_gone(struct tg__run *run, const struct tg__view *task, size_t index);
+/* tg__exec.gone: a task that was taken out of the queue, and has given its place back. */
+void tg__done_gone(struct tg__exec *exec, const struct tg__view *task, size_t index);
 
 /* A place in the queue is free. */
 void tg__done_make_room(tg_group *group);
 
-/* tg__run.passed, where records are recycled. */
-void tg__done_passed(struct tg__run *run, size_t index);
+/* tg__exec.passed, where records are recycled. */
+void tg__done_passed(struct tg__exec *exec, size_t index);
 
 /*
  * Under the lock, where records are recycled. These stand apart and were just added: if the cursor

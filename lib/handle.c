@@ -26,13 +26,13 @@ struct tg__handle {
 };
 
 struct tg__handle *tg__handle_new(
-    struct tg__run *run, const char *name, const struct tg__handle_calls *calls)
+    struct tg__exec *exec, const char *name, const struct tg__handle_calls *calls)
 {
     size_t length = name != NULL ? strlen(name) : 0;
     struct tg__handle *handle = calloc(1, sizeof *handle + length + 1);
     if (handle == NULL)
         return NULL;
-    handle->task = (tg_task){.run = run, .index = TG_NO_INDEX, .kind = TG__HANDLE, .worker = -1};
+    handle->task = (tg_task){.exec = exec, .index = TG_NO_INDEX, .kind = TG__HANDLE, .worker = -1};
     handle->calls = calls;
     atomic_init(&handle->holds, 2);
     handle->process = tg__process_number();
@@ -135,7 +135,7 @@ tg_status tg_task_wait(tg_task *task, double timeout)
     double until = tg_time_now() + timeout;
     bool waits = true;
     pthread_mutex_lock(&handle->lock);
-    bool busy = timeout > 0 && !handle->over && handle->calls->inside(task->run);
+    bool busy = timeout > 0 && !handle->over && handle->calls->inside(task->exec);
     while (!busy && !handle->over && waits)
         waits = tg__thread_wait(&handle->ended, &handle->lock, until);
     tg_status status = busy ? TG_BUSY : handle->over ? handle->outcome.status : TG_RUNNING;
@@ -178,10 +178,10 @@ tg_status tg_task_cancel(tg_task *task)
     pthread_mutex_lock(&handle->lock);
     bool over = handle->over;
     if (!over) /* its end needs this lock, and its pool is not freed before that */
-        handle->calls->enter(task->run);
+        handle->calls->enter(task->exec);
     pthread_mutex_unlock(&handle->lock);
     return over ? tg__refuse(TG_DONE, "%s: the task has ended", call)
-                : handle->calls->cancel(task->run, task->index, handle);
+                : handle->calls->cancel(task->exec, task->index, handle);
 }
 
 void tg_task_release(tg_task *task)

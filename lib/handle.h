@@ -14,15 +14,15 @@ struct tg__handle;
 /* What a handle asks of its pool, while the task has not ended. */
 struct tg__handle_calls {
     /* Would a wait keep a thread of the pool from what it waits for? */
-    bool (*inside)(struct tg__run *run);
+    bool (*inside)(struct tg__exec *exec);
     /* Enter is called while the task has certainly not ended: the run stays until cancel returns. */
-    void (*enter)(struct tg__run *run);
-    tg_status (*cancel)(struct tg__run *run, size_t index, const struct tg__handle *handle);
+    void (*enter)(struct tg__exec *exec);
+    tg_status (*cancel)(struct tg__exec *exec, size_t index, const struct tg__handle *handle);
 };
 
 /* One hold is the user's, one the task's. NULL: out of memory. */
 struct tg__handle *tg__handle_new(
-    struct tg__run *run, const char *name, const struct tg__handle_calls *calls);
+    struct tg__exec *exec, const char *name, const struct tg__handle_calls *calls);
 
 /* The user's side, and where its task's index is noted before he gets it. */
 tg_task *tg__handle_task(struct tg__handle *handle);

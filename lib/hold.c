@@ -35,7 +35,7 @@ static void leave_list(tg_group *group, struct tg__hold *hold)
 void tg__hold_completed(tg_group *group, const struct tg__view *task)
 {
     struct tg__hold *hold = task->arg;
-    if (!group->run.store.recycles)
+    if (!group->exec.store.recycles)
         return; /* a second tg_task_complete() of it answers TG_DONE */
     leave_list(group, hold);
     free(hold);
@@ -77,9 +77,9 @@ static tg_status open_hold(tg_group *group, struct tg__addition *a, struct tg__h
         status = tg__add_put(group, a, a->o.flags | TG__APART);
     if (status != TG_OK)
         return status;
-    struct tg__view task = tg__store_get(&group->run.store, a->first);
+    struct tg__view task = tg__store_get(&group->exec.store, a->first);
     atomic_store(task.state, TG__DEFERRED);
-    hold->task = (tg_task){.run = &group->run, .index = a->first, .kind = TG__HOLD, .worker = -1};
+    hold->task = (tg_task){.exec = &group->exec, .index = a->first, .kind = TG__HOLD, .worker = -1};
     enter_list(group, hold);
     group->away++;
     if (group->watchable)

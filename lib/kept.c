@@ -28,7 +28,7 @@ static void abandon(tg_group *group, size_t index)
 {
     struct tg__view task;
     tg__lock_take(&group->lock);
-    bool there = tg__store_look(&group->run.store, index, &task);
+    bool there = tg__store_look(&group->exec.store, index, &task);
     unsigned char state = there ? atomic_load(task.state) : TG__STATE(TG_OK);
     bool unstarted = tg__status_of(state) == TG_NOT_RUN;
     struct tg__taken taken = {.state = state == TG__AGAIN ? TG__AGAIN : 0};
@@ -51,7 +51,7 @@ static void abandon(tg_group *group, size_t index)
 
 void tg__kept_abandon(tg_group *group)
 {
-    for (size_t i = 0, end = tg__store_count(&group->run.store);
+    for (size_t i = 0, end = tg__store_count(&group->exec.store);
         (i = tg__group_next(group, i, end)) < end; i++)
         abandon(group, i);
     tg__lock_take(&group->lock);
@@ -77,13 +77,13 @@ bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
     group->kept.has = has;
     group->kept.keeper = keeper;
     group->watchable = true;
-    group->run.forgets = true;
+    group->exec.forgets = true;
     group->source.lends = true;
     atomic_store(&group->source.most, group->options.threads);
     /* Also for tasks that callers run before there is a region. */
-    group->run.careful = true;
-    group->run.join = tg__team_join;
-    group->run.guarded = guarded;
+    group->exec.careful = true;
+    group->exec.join = tg__team_join;
+    group->exec.guarded = guarded;
     return true;
 }
 
@@ -91,14 +91,14 @@ void tg__kept_free(tg_group *group)
 {
     while (atomic_load(&group->kept.users) > 0) /* in a few instructions of a call on a handle */
         sched_yield();
-    if (group->run.guarded)
+    if (group->exec.guarded)
         tg__guard_give();
     tg__group_destroy(group); /* its user may not, we may */
 }
 
 void tg__kept_free_parents(tg_group *group)
 {
-    if (group->run.guarded)
+    if (group->exec.guarded)
         tg__guard_give();
     tg__group_free_parents(group);
 }

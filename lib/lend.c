@@ -190,7 +190,7 @@ static bool is_lent(tg_group *group)
 
 bool tg__lend_is_inside(tg_group *group)
 {
-    return group->options.pool != NULL && tg__runner_inside(&group->run) != NULL && is_lent(group);
+    return group->options.pool != NULL && tg__runner_inside(&group->exec) != NULL && is_lent(group);
 }
 
 tg_status tg__lend_run(tg_group *group)
@@ -266,7 +266,7 @@ tg_status tg_group_wait(tg_group *group, double timeout)
         return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
     tg__group_adopt(group);
     if (timeout > 0 &&
-        tg__runner_inside(&group->run) != NULL) /* also where a task of its pool runs it */
+        tg__runner_inside(&group->exec) != NULL) /* also where a task of its pool runs it */
         return tg__refuse(TG_BUSY, "%s: in a task of the group", call);
     struct tg__pause pause = tg__runner_pause();
     enum waited waited = wait(group, tg_time_now() + timeout);

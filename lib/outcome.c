@@ -9,7 +9,7 @@
 
 size_t tg_group_count(const tg_group *group)
 {
-    return group != NULL ? tg__store_count(&group->run.store) : 0;
+    return group != NULL ? tg__store_count(&group->exec.store) : 0;
 }
 
 void *tg_group_results(tg_group *group)
@@ -21,7 +21,7 @@ void *tg_group_results(tg_group *group)
         return NULL;
     }
     tg__lock_take(&group->lock);
-    struct tg__store *store = &group->run.store;
+    struct tg__store *store = &group->exec.store;
     if (group->running)
         status = TG_BUSY;
     else if (store->base != NULL && (results = tg__store_results(store)) == NULL)
@@ -42,7 +42,7 @@ void *tg_group_result(tg_group *group, size_t index)
         tg__refuse_null("tg_group_result", "group");
         return NULL;
     }
-    const struct tg__store *store = &group->run.store;
+    const struct tg__store *store = &group->exec.store;
     struct tg__view task = {0};
     tg__lock_take(&group->lock); /* the first run gives the segments their slots */
     size_t count = tg__store_count(store);
@@ -68,8 +68,8 @@ static tg_status status_of(const struct tg__view *task, bool settled)
 
 void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
 {
-    struct tg__run *run = &group->run;
-    struct tg__view task = tg__store_get(&run->store, index);
+    struct tg__exec *exec = &group->exec;
+    struct tg__view task = tg__store_get(&exec->store, index);
     *o = (tg_outcome){.size = sizeof *o, .index = index, .result = task.result};
     o->arg = task.function != NULL ? task.arg : NULL; /* a hold's is ours */
     o->status = status_of(&task, over);
@@ -91,7 +91,7 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
     }
     if (o->status != TG_FAILED && o->status != TG_TIMED_OUT && o->status != TG_CRASHED)
         return;
-    const struct tg__failure *failure = tg__failures_find(&run->failures, index);
+    const struct tg__failure *failure = tg__failures_find(&exec->failures, index);
     if (failure != NULL) {
         o->message = failure->error.message;
         o->signal = failure->error.signal;
@@ -109,7 +109,7 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
     if (group == NULL)
         return tg__refuse_null("tg_group_outcome", "group");
 
-    struct tg__store *store = &group->run.store;
+    struct tg__store *store = &group->exec.store;
     tg__lock_take(&group->lock);
     size_t count = tg__store_count(store);
     bool kept = index < count && tg__store_find(store, index) != NULL;
@@ -148,7 +148,7 @@ const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
 {
     if (group == NULL)
         return NULL;
-    const struct tg__failure *next = group->run.failures.head;
+    const struct tg__failure *next = group->exec.failures.head;
     if (previous != NULL)
         next = ((const struct tg__failure *)(const void *)previous)->next;
     return next != NULL ? &next->error : NULL;
@@ -157,7 +157,7 @@ const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
 /* Under the lock, between runs: returns the rank of the next success from *index on, or 0. */
 static size_t next_success(const tg_group *group, size_t *index)
 {
-    const struct tg__store *store = &group->run.store;
+    const struct tg__store *store = &group->exec.store;
     for (; (*index = tg__store_next(store, *index, group->settled)) < group->settled; ++*index) {
         struct tg__view task = tg__store_get(store, *index);
         if (task.note != NULL && status_of(&task, true) == TG_OK && task.note->rank > 0)
@@ -216,7 +216,7 @@ size_t tg_group_success(tg_group *group, size_t rank)
     if (group == NULL)
         return index;
     tg__lock_take(&group->lock);
-    if (group->running || !group->run.store.noted)
+    if (group->running || !group->exec.store.noted)
         ;
     else if (!build_order(group))
         index = search(group, rank);

@@ -24,7 +24,7 @@ struct tg__away {
 /* Under the lock. What was kept of an attempt that then did not leave its thread says nothing. */
 struct tg__away *tg__pending_take(tg_group *group, size_t index)
 {
-    struct tg__away *away = tg__store_take(&group->run.store, index);
+    struct tg__away *away = tg__store_take(&group->exec.store, index);
     if (away == NULL || !away->early)
         return away;
     free(away);
@@ -36,7 +36,7 @@ static tg_task stand_in(
     tg_group *group, const struct tg__view *task, size_t index, const struct tg__away *away)
 {
     int attempts = atomic_load(&task->cell->attempts);
-    tg_task self = {.run = &group->run,
+    tg_task self = {.exec = &group->exec,
         .index = index,
         .kind = TG__HOLD,
         .attempt = attempts,
@@ -98,7 +98,7 @@ static void stay(tg_task *self, const struct tg__view *task)
     const struct timespec moment = {.tv_nsec = 1000000};
     while (atomic_load(task->state) != TG__ENDING &&
            !(sleeps &&
-               (tg_time_now() >= self->wake || tg__context_status(self->run->context) != TG_OK)))
+               (tg_time_now() >= self->wake || tg__context_status(self->exec->context) != TG_OK)))
         nanosleep(&moment, NULL);
 }
 
@@ -107,10 +107,10 @@ static void stay(tg_task *self, const struct tg__view *task)
 static void take_along(tg_group *group, tg_task *self)
 {
     if ((self->own == NULL && self->holding.limit == NULL) || self->spare == NULL ||
-        !tg__store_keep_room(&group->run.store, self->index))
+        !tg__store_keep_room(&group->exec.store, self->index))
         return;
     *self->spare = (struct tg__away){self->own, self->start, self->until, self->holding, false};
-    tg__store_keep(&group->run.store, self->index, self->spare);
+    tg__store_keep(&group->exec.store, self->index, self->spare);
     self->spare = NULL;
     self->own = NULL;
     self->holding.limit = NULL;
@@ -145,38 +145,38 @@ static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
 /* It was completed before its function returned, or has done without leaving. */
 static void end_here(tg_task *self, const struct tg__view *task)
 {
-    tg_group *group = self->run->group;
+    tg_group *group = self->exec->group;
     bool completed = atomic_exchange(task->state, TG__ENDING) == TG__ENDING;
     tg__lock_take(&group->lock);
-    struct tg__away *early = tg__store_take(&group->run.store, self->index);
+    struct tg__away *early = tg__store_take(&group->exec.store, self->index);
     tg__lock_give(&group->lock);
     if (early != NULL && completed)
         tg_task_fail_text(self, 1, early->message);
     free(early);
-    self->told |= tg__context_status(self->run->context) != TG_OK;
+    self->told |= tg__context_status(self->exec->context) != TG_OK;
     self->kind = TG__HOLD; /* its time on the thread has been counted */
     if (tg__careful_end(self, task, completed ? atomic_load(&task->cell->code) : 0) &&
-        self->run->ended != NULL)
-        self->run->ended(self->run);
+        self->exec->ended != NULL)
+        self->exec->ended(self->exec);
     self->kind = TG__SERVER;
 }
 
 bool tg__pending_reserve(tg_task *self)
 {
-    tg_group *group = self->run->group;
+    tg_group *group = self->exec->group;
     if (self->spare == NULL)
         self->spare = calloc(1, sizeof *self->spare + 1);
     if (self->spare == NULL)
         return false;
     tg__lock_take(&group->lock);
-    bool room = tg__store_keep_room(&group->run.store, self->index);
+    bool room = tg__store_keep_room(&group->exec.store, self->index);
     tg__lock_give(&group->lock);
     return room;
 }
 
 void tg__pending_put(tg_task *self, const struct tg__view *task)
 {
-    tg_group *group = self->run->group;
+    tg_group *group = self->exec->group;
     bool timed = tg__waiter_start(), left = false;
     note_busy(self, task->note);
     tg__lock_take(&group->lock);
@@ -206,7 +206,7 @@ struct tg__sleeper tg__pending_wake(tg_group *group, const struct tg__view *task
 static bool is_plain(const tg_group *group, const struct tg__sleeper *sleeper)
 {
     return sleeper->away == NULL && sleeper->task.extra == NULL && sleeper->task.note == NULL &&
-           group->run.left == NULL && group->run.need == 0;
+           group->exec.left == NULL && group->exec.need == 0;
 }
 
 void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t many)
@@ -224,7 +224,7 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
         end(group, &s->task, &self, 0);
     }
     if (plain > 0) {
-        atomic_fetch_add(&group->run.ok, plain);
+        atomic_fetch_add(&group->exec.ok, plain);
         if (tg__slots_bounded(&group->slots))
             return_slots(group, plain);
     }
@@ -245,7 +245,7 @@ static tg_status status_of(const struct tg__view *task, unsigned char state)
 
 bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state)
 {
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     tg_status status = status_of(task, state);
     unsigned char now = state;
     if (state != 0 && state != TG__AGAIN) /* nobody else comes by it */
@@ -253,15 +253,15 @@ bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned c
     else if (!atomic_compare_exchange_strong(task->state, &now, TG__STATE(status)))
         return false;
     if (state == TG__AGAIN)
-        atomic_fetch_sub(&run->ready_again, 1);
+        atomic_fetch_sub(&exec->ready_again, 1);
     if (task->note != NULL && status != TG_SKIPPED)
-        tg__runner_rank(run, task->note);
+        tg__runner_rank(exec, task->note);
     if (status == TG_OK) {
-        atomic_fetch_add(&run->ok, 1);
-        tg__runner_succeed(run);
+        atomic_fetch_add(&exec->ok, 1);
+        tg__runner_succeed(exec);
     } else if (status == TG_CANCELLED ||
                group->kept.on) { /* skipped ones are counted when a run ends */
-        atomic_fetch_add(&run->cancelled, 1);
+        atomic_fetch_add(&exec->cancelled, 1);
     }
     return true;
 }
@@ -351,7 +351,7 @@ static bool complete_early(tg_group *group, const struct tg__view *task, size_t 
         return true;
     early->early = true;
     memcpy(early->message, message, length);
-    if (!tg__store_keep(&group->run.store, index, early))
+    if (!tg__store_keep(&group->exec.store, index, early))
         free(early);
     return true;
 }
@@ -366,8 +366,8 @@ static tg_status complete(
         tg__lock_give(&group->lock);
         return tg__group_refuse_parents(call);
     }
-    size_t count = tg__store_count(&group->run.store);
-    bool there = index < count && tg__store_look(&group->run.store, index, &task);
+    size_t count = tg__store_count(&group->exec.store);
+    bool there = index < count && tg__store_look(&group->exec.store, index, &task);
     if (there)
         state = atomic_load(task.state);
     if (state == TG__DEFERRED) {
@@ -391,7 +391,7 @@ tg_status tg_task_complete(tg_task *task, int code, const char *message)
         return tg__refuse_null(call, "task");
     if (task->kind != TG__HOLD)
         return tg__refuse(TG_INVALID, "%s: the task is not a hold", call);
-    return complete(task->run->group, call, task->index, code, message);
+    return complete(task->exec->group, call, task->index, code, message);
 }
 
 tg_status tg_group_complete(tg_group *group, size_t index, int code, const char *message)

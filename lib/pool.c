@@ -193,19 +193,19 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
 
 /* ---- submitting ---- */
 
-static bool would_block(struct tg__run *run)
+static bool would_block(struct tg__exec *exec)
 {
-    return tg__kept_inside(run->group);
+    return tg__kept_inside(exec->group);
 }
 
-static void enter_one(struct tg__run *run)
+static void enter_one(struct tg__exec *exec)
 {
-    atomic_fetch_add(&run->group->kept.users, 1);
+    atomic_fetch_add(&exec->group->kept.users, 1);
 }
 
-static tg_status cancel_one(struct tg__run *run, size_t index, const struct tg__handle *handle)
+static tg_status cancel_one(struct tg__exec *exec, size_t index, const struct tg__handle *handle)
 {
-    tg_group *group = run->group;
+    tg_group *group = exec->group;
     tg_status status = tg__cancel_task(group, index, handle);
     atomic_fetch_sub(&group->kept.users, 1); /* the last touch */
     return status;
@@ -237,7 +237,7 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
         return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
     struct tg__handle *handle = NULL;
     if (task != NULL) {
-        handle = tg__handle_new(&group->run, o.name, &handle_calls);
+        handle = tg__handle_new(&group->exec, o.name, &handle_calls);
         if (handle == NULL)
             return tg__refuse(TG_NO_MEMORY, "%s: out of memory", call);
     }
@@ -363,7 +363,7 @@ static void on_gone(struct tg__host *host)
 static void free_parents(tg_pool *pool)
 {
     for (int i = 0; i < pool->shards; i++)
-        if (tg__runner_inside(&pool->shard[i].group->run) != NULL)
+        if (tg__runner_inside(&pool->shard[i].group->exec) != NULL)
             return;
     for (int i = 0; i < pool->shards; i++)
         tg__shard_free_parents(&pool->shard[i]);
@@ -420,7 +420,7 @@ tg_status tg_pool_pause(tg_pool *pool, int paused)
 static void count(struct tg__shard *shard, tg_pool_numbers *n)
 {
     tg_group *group = shard->group;
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     tg__lock_take(&group->lock);
     bool live = tg__group_is_live(group);
     int most = atomic_load(&group->source.most),
@@ -434,12 +434,12 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
     size_t queued = outstanding > group->due_placed ? outstanding - group->due_placed : 0;
     n->queued += queued > (size_t)running ? queued - (size_t)running : 0;
     n->pending += group->away + (group->due.count - group->due_gone);
-    n->ok += atomic_load(&run->ok);
-    n->cancelled += atomic_load(&run->cancelled);
+    n->ok += atomic_load(&exec->ok);
+    n->cancelled += atomic_load(&exec->cancelled);
     n->failed +=
-        atomic_load(&run->failed) + atomic_load(&run->timed_out) + atomic_load(&run->crashed);
+        atomic_load(&exec->failed) + atomic_load(&exec->timed_out) + atomic_load(&exec->crashed);
     n->abandoned += group->kept.abandoned;
-    n->dropped += atomic_load(&run->dropped);
+    n->dropped += atomic_load(&exec->dropped);
     tg__lock_give(&group->lock);
 }
 

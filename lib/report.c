@@ -11,17 +11,17 @@
    runs, what is in flight is as the threads say. */
 static void count(tg_group *group, tg_report *r)
 {
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     struct tg__sums sums = tg__queue_sums(&group->queue);
-    r->ok = sums.ok + atomic_load(&run->ok);
-    r->failed = sums.failed + atomic_load(&run->failed);
-    r->timed_out = atomic_load(&run->timed_out);
-    r->crashed = atomic_load(&run->crashed);
-    r->cancelled = sums.cancelled + atomic_load(&run->cancelled);
+    r->ok = sums.ok + atomic_load(&exec->ok);
+    r->failed = sums.failed + atomic_load(&exec->failed);
+    r->timed_out = atomic_load(&exec->timed_out);
+    r->crashed = atomic_load(&exec->crashed);
+    r->cancelled = sums.cancelled + atomic_load(&exec->cancelled);
     r->skipped = group->skipped;
     r->pending = group->away - group->opened + (group->due.count - group->due_gone);
     if (group->running)
-        r->pending += sums.busy + atomic_load(&run->ready_again) - group->due_starts;
+        r->pending += sums.busy + atomic_load(&exec->ready_again) - group->due_starts;
     size_t known = r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped +
                    r->dropped + (group->running ? r->pending : 0);
     r->not_run = r->added > known ? r->added - known : 0;
@@ -30,19 +30,19 @@ static void count(tg_group *group, tg_report *r)
 /* Under the lock. */
 static void fill(tg_group *group, tg_report *r)
 {
-    struct tg__run *run = &group->run;
-    *r = (tg_report){.added = tg__store_count(&run->store)};
-    r->dropped = atomic_load(&run->dropped);
-    r->attempts = atomic_load(&run->attempts);
+    struct tg__exec *exec = &group->exec;
+    *r = (tg_report){.added = tg__store_count(&exec->store)};
+    r->dropped = atomic_load(&exec->dropped);
+    r->attempts = atomic_load(&exec->attempts);
     count(group, r);
     r->threads_asked = group->threads_asked;
     r->threads = group->threads;
     r->wall = group->wall;
-    tg__lock_take(&run->times.lock);
-    r->busy = run->times.busy;
-    r->longest = run->times.longest;
-    r->longest_index = run->times.longest_index;
-    tg__lock_give(&run->times.lock);
+    tg__lock_take(&exec->times.lock);
+    r->busy = exec->times.busy;
+    r->longest = exec->times.longest;
+    r->longest_index = exec->times.longest_index;
+    tg__lock_give(&exec->times.lock);
     if (r->wall > 0 && r->threads > 0)
         r->efficiency = r->busy / (r->wall * r->threads);
 }

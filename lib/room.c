@@ -32,7 +32,7 @@ static bool is_inside(tg_group *group)
 {
     if (group->kept.on && tg__kept_inside(group))
         return true;
-    return tg__runner_inside(&group->run) != NULL;
+    return tg__runner_inside(&group->exec) != NULL;
 }
 
 bool tg__room_full(tg_group *group)
@@ -44,7 +44,7 @@ bool tg__room_full(tg_group *group)
 bool tg__room_in_body(const tg_group *group)
 {
     const tg_task *current = tg__runner_current();
-    return current != NULL && current->run == &group->run && current->kind == TG__BODY &&
+    return current != NULL && current->exec == &group->exec && current->kind == TG__BODY &&
            tg__team_seat() != NULL; /* not so in a region that the body has opened */
 }
 
@@ -117,7 +117,7 @@ void tg__room_run(tg_group *group, size_t first, size_t many)
         if (is_stopped(group))
             return; /* the slot, if we have one, goes with the run */
         tg_task self;
-        tg__runner_enter(&self, &group->run, NULL);
+        tg__runner_enter(&self, &group->exec, NULL);
         self.apart = true;
         tg__group_run_bundle(tg__team_seat(), &self, first, end - first);
         tg__runner_leave(&self);

@@ -35,7 +35,7 @@ static struct tg__holding *find_lender(const tg_group *group, tg_task *task)
 {
     while (task != NULL &&
            !(task->holding.limit != NULL && task->holding.limit == group->options.shared))
-        task = task->run->above;
+        task = task->exec->above;
     return task != NULL ? &task->holding : NULL;
 }
 
@@ -50,18 +50,18 @@ static bool may_sleep(const tg_group *group)
 static tg_status set_surroundings(tg_group *group)
 {
     const tg_group_options *o = &group->options;
-    struct tg__run *run = &group->run;
-    run->above = group->detached ? NULL : tg__runner_current();
-    group->claimant.lender = o->shared != NULL ? find_lender(group, run->above) : NULL;
+    struct tg__exec *exec = &group->exec;
+    exec->above = group->detached ? NULL : tg__runner_current();
+    group->claimant.lender = o->shared != NULL ? find_lender(group, exec->above) : NULL;
     if (group->claimant.lender != NULL && group->heaviest > group->claimant.lender->weight)
         return refuse_run(
             group, TG_INVALID, "a task weighs more than the task around the run holds");
-    run->guarded =
-        (o->flags & TG_GROUP_GUARD) != 0 || (run->above != NULL && run->above->run->guarded);
-    if (run->guarded && !tg__guard_take())
+    exec->guarded =
+        (o->flags & TG_GROUP_GUARD) != 0 || (exec->above != NULL && exec->above->exec->guarded);
+    if (exec->guarded && !tg__guard_take())
         return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
-    run->careful = run->guarded || run->join != NULL || run->ended != NULL || o->shared != NULL ||
-                   run->need > 0 || run->store.noted;
+    exec->careful = exec->guarded || exec->join != NULL || exec->ended != NULL ||
+                    o->shared != NULL || exec->need > 0 || exec->store.noted;
     return TG_OK;
 }
 
@@ -69,7 +69,7 @@ static tg_status set_surroundings(tg_group *group)
 static tg_status prepare(tg_group *group, int places)
 {
     const tg_group_options *o = &group->options;
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     if (group->answer != TG_OK)
         return tg__error_publish(group->answer_error);
     if (group->lost != TG_OK)
@@ -77,8 +77,8 @@ static tg_status prepare(tg_group *group, int places)
     group->answer_error = NULL;
     free(group->order);
     group->order = NULL;
-    bool empty =
-        tg__store_count(&run->store) == group->settled && !group->turned_away && group->opened == 0;
+    bool empty = tg__store_count(&exec->store) == group->settled && !group->turned_away &&
+                 group->opened == 0;
     if (empty && group->body == NULL && (o->need == 0 || group->settled > 0))
         return TG_OK;
     if (places == 0)
@@ -86,7 +86,7 @@ static tg_status prepare(tg_group *group, int places)
             tg__team_places(o->threads); /* the runtime's first call, perhaps: not for nothing */
     if (!tg__queue_open(&group->queue, places))
         return refuse_run(group, TG_NO_MEMORY, "out of memory");
-    tg_status status = tg__store_open(&run->store);
+    tg_status status = tg__store_open(&exec->store);
     if (status != TG_OK)
         return refuse_run(group, status, "there is no memory for the results");
     if (may_sleep(group) && !tg__waiter_start())
@@ -105,17 +105,18 @@ static tg_status prepare(tg_group *group, int places)
 
 /* ---- after ---- */
 
-size_t tg__run_ended(struct tg__run *run)
+size_t tg__run_ended(struct tg__exec *exec)
 {
-    struct tg__sums sums = tg__queue_sums(&run->group->queue);
-    return sums.ok + sums.failed + sums.cancelled + atomic_load(&run->ok) +
-           atomic_load(&run->failed) + atomic_load(&run->timed_out) + atomic_load(&run->crashed) +
-           atomic_load(&run->cancelled) + atomic_load(&run->dropped);
+    struct tg__sums sums = tg__queue_sums(&exec->group->queue);
+    return sums.ok + sums.failed + sums.cancelled + atomic_load(&exec->ok) +
+           atomic_load(&exec->failed) + atomic_load(&exec->timed_out) +
+           atomic_load(&exec->crashed) + atomic_load(&exec->cancelled) +
+           atomic_load(&exec->dropped);
 }
 
 size_t tg__group_next(tg_group *group, size_t index, size_t end)
 {
-    const struct tg__store *store = &group->run.store;
+    const struct tg__store *store = &group->exec.store;
     if (!store->recycles)
         return index;
     tg__lock_take(&group->lock);
@@ -128,10 +129,10 @@ size_t tg__group_next(tg_group *group, size_t index, size_t end)
    cancelled; in the background, what has run is done. */
 static void settle_waiting(tg_group *group, size_t index)
 {
-    struct tg__run *run = &group->run;
+    struct tg__exec *exec = &group->exec;
     struct tg__view task;
     tg__lock_take(&group->lock);
-    bool there = tg__store_look(&run->store, index, &task);
+    bool there = tg__store_look(&exec->store, index, &task);
     struct tg__taken taken = {.state = there ? atomic_load(task.state) : TG__STATE(TG_OK)};
     if (taken.state == TG__SLEEP_TIME)
         taken.away = tg__pending_take(group, index);
@@ -141,8 +142,8 @@ static void settle_waiting(tg_group *group, size_t index)
     tg__pending_give_back(group, &task, taken);
     tg__pending_cancel(group, &task, taken.state);
     group->ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
-    if (run->left != NULL)
-        run->left(run, &task, index);
+    if (exec->left != NULL)
+        exec->left(exec, &task, index);
     if (taken.state != TG__SLEEP_TIME) /* it has kept its place in the queue; a sleeper has not */
         tg__done_make_room(group);
 }
@@ -150,11 +151,11 @@ static void settle_waiting(tg_group *group, size_t index)
 /* Fewer than needed: the failure that ended last says why. */
 static tg_status answer_fewer(tg_group *group)
 {
-    struct tg__run *run = &group->run;
-    size_t successes = atomic_load(&run->successes);
-    const struct tg__failure *last = run->failures.tail;
+    struct tg__exec *exec = &group->exec;
+    size_t successes = atomic_load(&exec->successes);
+    const struct tg__failure *last = exec->failures.tail;
     snprintf(group->error_text, sizeof group->error_text, "%zu of %zu tasks have succeeded",
-        successes, run->need);
+        successes, exec->need);
     answer_with(group, TG_FEWER, 0, group->error_text);
     if (last != NULL) {
         group->error = last->error;
@@ -167,20 +168,20 @@ static tg_status answer_fewer(tg_group *group)
 /* What the run has come to. */
 static tg_status conclude(tg_group *group)
 {
-    struct tg__run *run = &group->run;
-    const struct tg__failure *first = run->failures.first;
+    struct tg__exec *exec = &group->exec;
+    const struct tg__failure *first = exec->failures.first;
     tg_status cause = tg__context_noticed(&group->context);
-    bool called_off = atomic_load(&run->called_off), enough = atomic_load(&run->enough);
-    bool itself = enough || called_off || atomic_load(&run->stopped_itself);
-    bool undone = group->settled > group->ended || atomic_load(&run->cancelled) > 0 ||
+    bool called_off = atomic_load(&exec->called_off), enough = atomic_load(&exec->enough);
+    bool itself = enough || called_off || atomic_load(&exec->stopped_itself);
+    bool undone = group->settled > group->ended || atomic_load(&exec->cancelled) > 0 ||
                   tg__queue_sums(&group->queue).cancelled > 0 || group->turned_away ||
                   group->waiting > 0;
     bool from_outside = cause != TG_OK && undone && !itself;
-    bool reached = run->need > 0 && atomic_load(&run->successes) >= run->need;
+    bool reached = exec->need > 0 && atomic_load(&exec->successes) >= exec->need;
     group->skipped = group->settled - group->ended;
 
     if (enough || (reached && !itself && !undone)) { /* stopped from outside, too late */
-        atomic_store(&run->enough, true);
+        atomic_store(&exec->enough, true);
         return TG_OK;
     }
     if (called_off)
@@ -188,7 +189,7 @@ static tg_status conclude(tg_group *group)
     if (from_outside)
         return answer_with(group, cause == TG_TIMED_OUT ? TG_TIMED_OUT : TG_CANCELLED,
             group->context.cause.code, group->context.message);
-    if (first == NULL && run->need > 0)
+    if (first == NULL && exec->need > 0)
         return answer_fewer(group);
     if (first == NULL && group->lost != TG_OK) /* by a body, a task or on_done */
         return answer_with(group, group->lost, group->lost_code, group->error_text);
@@ -214,8 +215,8 @@ static void leave_run(tg_group *group)
     tg__context_leave(&group->context);
     if (group->options.shared != NULL)
         tg__limit_look(group->options.shared);
-    tg__workers_end(&group->run.workers, group->options.user);
-    if (group->run.guarded && !group->kept.on)
+    tg__workers_end(&group->exec.workers, group->options.user);
+    if (group->exec.guarded && !group->kept.on)
         tg__guard_give();
     tg__room_made(group);
 }
@@ -242,7 +243,7 @@ static void settle(tg_group *group, size_t from)
 static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
 {
     size_t many = 0;
-    const struct tg__store *store = &group->run.store;
+    const struct tg__store *store = &group->exec.store;
     for (size_t i = from; (i = tg__store_next(store, i, count)) < count; i++) {
         struct tg__view task = tg__store_get(store, i);
         if (task.function == NULL)
@@ -255,7 +256,7 @@ static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
    that did is still completed, by somebody. */
 static void skip_late(tg_group *group)
 {
-    size_t from = group->settled, count = tg__store_count(&group->run.store);
+    size_t from = group->settled, count = tg__store_count(&group->exec.store);
     if (!group->kept.on) {
         tg__delay_drop(group);
         while (group->away - group->opened >
@@ -286,7 +287,7 @@ static tg_status finish_run(tg_group *group, double start, int threads)
     if (!group->kept.on)
         group->answer = conclude(group);
     bool stopped = group->kept.on && tg__context_noticed(&group->context) != TG_OK;
-    bool closed = group->answer != TG_OK || atomic_load(&group->run.enough) || stopped;
+    bool closed = group->answer != TG_OK || atomic_load(&group->exec.enough) || stopped;
     if (closed)
         skip_late(group);
     if (group->reports)
@@ -332,7 +333,7 @@ tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads)
 double tg__run_start(tg_group *group)
 {
     double start = tg_time_now();
-    tg_task *above = group->run.above;
+    tg_task *above = group->exec.above;
     tg__context_start(
         &group->context, above != NULL ? tg__runner_context(above) : NULL, group->options.timeout);
     tg__lock_take(&group->lock);

@@ -14,11 +14,11 @@ tg_task *tg__runner_current(void)
     return current;
 }
 
-void tg__runner_enter(tg_task *self, struct tg__run *run, struct tg__counts *counts)
+void tg__runner_enter(tg_task *self, struct tg__exec *exec, struct tg__counts *counts)
 {
-    tg__runner_pretend(self, run, TG__SERVER);
+    tg__runner_pretend(self, exec, TG__SERVER);
     self->counts = counts != NULL ? counts : &self->own_counts;
-    if (run->guarded)
+    if (exec->guarded)
         self->stack = tg__guard_stack_new();
 }
 
@@ -42,18 +42,18 @@ void tg__runner_leave(tg_task *self)
 {
     tg__runner_stop_pretending(self);
     if (self->worker >= 0)
-        tg__workers_leave(&self->run->workers, self->worker);
+        tg__workers_leave(&self->exec->workers, self->worker);
     tg__guard_stack_free(self->stack);
     free(self->spare);
-    merge(&self->run->ok, &self->own_counts.ok);
-    merge(&self->run->failed, &self->own_counts.failed);
-    merge(&self->run->cancelled, &self->own_counts.cancelled);
+    merge(&self->exec->ok, &self->own_counts.ok);
+    merge(&self->exec->failed, &self->own_counts.failed);
+    merge(&self->exec->cancelled, &self->own_counts.cancelled);
 }
 
-void tg__runner_pretend(tg_task *self, struct tg__run *run, enum tg__kind kind)
+void tg__runner_pretend(tg_task *self, struct tg__exec *exec, enum tg__kind kind)
 {
     *self =
-        (tg_task){.run = run, .under = current, .index = TG_NO_INDEX, .kind = kind, .worker = -1};
+        (tg_task){.exec = exec, .under = current, .index = TG_NO_INDEX, .kind = kind, .worker = -1};
     current = self;
 }
 
@@ -81,17 +81,17 @@ void tg__runner_resume(struct tg__pause pause)
     }
 }
 
-tg_task *tg__runner_inside(const struct tg__run *run)
+tg_task *tg__runner_inside(const struct tg__exec *exec)
 {
     tg_task *task = current;
-    while (task != NULL && task->run != run)
-        task = task->run->above;
+    while (task != NULL && task->exec != exec)
+        task = task->exec->above;
     return task;
 }
 
 tg_context *tg__runner_context(const tg_task *self)
 {
-    return self->own != NULL ? self->own : self->run->shield ? NULL : self->run->context;
+    return self->own != NULL ? self->own : self->exec->shield ? NULL : self->exec->context;
 }
 
 void tg__runner_forget_message(tg_task *self)
@@ -121,7 +121,7 @@ static const char *message_of(const tg_task *self, char text[64], tg_status stat
 
 bool tg__runner_has_stopped(const tg_task *self)
 {
-    return !self->run->shield && tg__context_status(self->run->context) != TG_OK;
+    return !self->exec->shield && tg__context_status(self->exec->context) != TG_OK;
 }
 
 bool tg__runner_fail(const struct tg__ending *ending, void (*end)(void *ending))
@@ -143,33 +143,33 @@ bool tg__runner_fail(const struct tg__ending *ending, void (*end)(void *ending))
         .address = crashed ? self->landing->address : NULL,
         .backtrace = self->trace != NULL ? self->trace : "",
     };
-    struct tg__run *run = self->run;
-    if (run->forgets) {
+    struct tg__exec *exec = self->exec;
+    if (exec->forgets) {
         tg__handle_say(task->extra != NULL ? atomic_load(&task->extra->handle) : NULL, &error);
         end(&copy);
         return false;
     }
     bool required = (task->flags & TG_TASK_OPTIONAL) == 0;
     const struct tg__failure *first =
-        tg__failures_add(&run->failures, &error, required, end, &copy);
-    if (first == NULL || run->keep_going || !tg__context_stop(run->context, &first->error))
+        tg__failures_add(&exec->failures, &error, required, end, &copy);
+    if (first == NULL || exec->keep_going || !tg__context_stop(exec->context, &first->error))
         return false;
-    atomic_store(&run->stopped_itself, true);
+    atomic_store(&exec->stopped_itself, true);
     return true;
 }
 
-bool tg__runner_succeed(struct tg__run *run)
+bool tg__runner_succeed(struct tg__exec *exec)
 {
-    if (run->need == 0 || atomic_fetch_add(&run->successes, 1) + 1 != run->need)
+    if (exec->need == 0 || atomic_fetch_add(&exec->successes, 1) + 1 != exec->need)
         return false;
     const tg_error cause = {.status = TG_CANCELLED,
         .index = TG_NO_INDEX,
         .name = "",
         .message = "enough tasks have succeeded",
         .backtrace = ""};
-    if (!tg__context_stop(run->context, &cause))
+    if (!tg__context_stop(exec->context, &cause))
         return false;
-    atomic_store(&run->enough, true);
+    atomic_store(&exec->enough, true);
     return true;
 }
 
@@ -195,15 +195,15 @@ static void end_badly(tg_task *self, const struct tg__view *task, int code)
     }
 }
 
-static inline bool is_careful(const struct tg__run *run, const struct tg__view *task)
+static inline bool is_careful(const struct tg__exec *exec, const struct tg__view *task)
 {
-    return run->careful || (task->flags & (TG__APART | TG__CAREFUL)) != 0;
+    return exec->careful || (task->flags & (TG__APART | TG__CAREFUL)) != 0;
 }
 
 __attribute__((noinline)) static void run_carefully(tg_task *self)
 {
     struct tg__view task;
-    tg__store_view(&self->run->store, self->segment, self->index, &task);
+    tg__store_view(&self->exec->store, self->segment, self->index, &task);
     tg__careful_run(self, &task);
 }
 
@@ -211,14 +211,14 @@ __attribute__((noinline)) static void run_carefully(tg_task *self)
 __attribute__((noinline)) static void end_otherwise(tg_task *self, int code)
 {
     struct tg__view task;
-    tg__store_view(&self->run->store, self->segment, self->index, &task);
+    tg__store_view(&self->exec->store, self->segment, self->index, &task);
     if (self->way == TG__RETURNS) {
         end_badly(self, &task, code);
         return;
     }
     self->attempt = 0;
     self->until = (double)INFINITY;
-    self->run->away(self, &task);
+    self->exec->away(self, &task);
 }
 
 /* Is the rest of the bundle left to others? */
@@ -230,7 +230,7 @@ static inline bool is_wanted(const tg_task *self)
 /* Does the next one start? */
 static inline bool begin_next(tg_task *self)
 {
-    if (tg__context_status(self->run->context) != TG_OK) {
+    if (tg__context_status(self->exec->context) != TG_OK) {
         self->over = true;
         return false;
     }
@@ -265,9 +265,9 @@ static inline void call(
 static void run_range(tg_task *self, const struct tg__segment *segment, size_t end)
 {
     struct tg__view task;
-    tg__store_view(&self->run->store, segment, self->next, &task);
+    tg__store_view(&self->exec->store, segment, self->next, &task);
     size_t stride = task.arg != NULL ? segment->stride : 0;
-    size_t size = task.result != NULL ? self->run->store.result_size : 0;
+    size_t size = task.result != NULL ? self->exec->store.result_size : 0;
     uintptr_t arg = (uintptr_t)task.arg, result = (uintptr_t)task.result; /* NULL stays so */
     const atomic_int *wanted = self->wanted; /* not read for each item */
     while (self->next < end && !self->slot_gone && begin_next(self)) {
@@ -284,8 +284,8 @@ static void run_records(tg_task *self, const struct tg__segment *segment, size_t
 {
     while (self->next < end && !self->slot_gone && begin_next(self)) {
         struct tg__view task;
-        tg__store_view(&self->run->store, segment, self->index, &task);
-        if (is_careful(self->run, &task)) {
+        tg__store_view(&self->exec->store, segment, self->index, &task);
+        if (is_careful(self->exec, &task)) {
             run_carefully(self);
             forget_what_it_said(self);
         } else {
@@ -296,9 +296,9 @@ static void run_records(tg_task *self, const struct tg__segment *segment, size_t
     }
 }
 
-static bool is_plain_range(const struct tg__run *run, const struct tg__segment *segment)
+static bool is_plain_range(const struct tg__exec *exec, const struct tg__segment *segment)
 {
-    return segment->records == NULL && !run->careful &&
+    return segment->records == NULL && !exec->careful &&
            (segment->flags & (TG__APART | TG__CAREFUL)) == 0;
 }
 
@@ -307,10 +307,10 @@ __attribute__((noinline)) static void go_on(tg_task *self)
 {
     while (self->next < self->end && !self->slot_gone && !self->over) {
         struct tg__segment *segment =
-            tg__store_find_near(&self->run->store, self->next, self->segment);
+            tg__store_find_near(&self->exec->store, self->next, self->segment);
         size_t end = tg__store_end(segment) < self->end ? tg__store_end(segment) : self->end;
         self->segment = segment;
-        if (is_plain_range(self->run, segment))
+        if (is_plain_range(self->exec, segment))
             run_range(self, segment, end);
         else
             run_records(self, segment, end);
@@ -323,10 +323,10 @@ __attribute__((noinline)) static void go_on(tg_task *self)
 static void come_back(tg_task *self)
 {
     struct tg__view task;
-    self->segment = tg__store_find_near(&self->run->store, self->index, self->segment);
-    tg__store_view(&self->run->store, self->segment, self->index, &task);
+    self->segment = tg__store_find_near(&self->exec->store, self->index, self->segment);
+    tg__store_view(&self->exec->store, self->segment, self->index, &task);
     self->trace = tg__trace_text(self->landing);
-    if (is_careful(self->run, &task))
+    if (is_careful(self->exec, &task))
         tg__careful_land(self, &task);
     else
         end_badly(self, &task, self->code);
@@ -343,7 +343,7 @@ bool tg__runner_run(tg_task *self, size_t first, size_t many)
     self->end = first + many;
     self->stops = false;
     atomic_store_explicit(&self->counts->busy, true, memory_order_relaxed); /* for a report */
-    if (tg__landed(&landing, self->run->guarded))
+    if (tg__landed(&landing, self->exec->guarded))
         come_back(self);
     go_on(self);
     if (self->ok > 0) {

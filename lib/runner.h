@@ -15,7 +15,7 @@
 #include "worker.h"
 
 /* What the tasks of a group share. */
-struct tg__run {
+struct tg__exec {
     tg_group *group;
     void *user;          /* for the group's callbacks */
     tg_context *context; /* stopped: nothing starts any more */
@@ -28,21 +28,21 @@ struct tg__run {
     size_t need;         /* successes that are enough, or 0 */
     tg_task *above;      /* the task that the run happens in, or NULL */
     /* Told by the long way: the task waits `delay` seconds for its next attempt (false: it was taken back) … */
-    bool (*again)(struct tg__run *run, const struct tg__view *task, size_t index, double delay);
+    bool (*again)(struct tg__exec *exec, const struct tg__view *task, size_t index, double delay);
     /* … or has ended: first this, before anybody can be stopped by that, then … */
-    void (*left)(struct tg__run *run, const struct tg__view *task, size_t index);
+    void (*left)(struct tg__exec *exec, const struct tg__view *task, size_t index);
     /* … this; both NULL where nobody wants to know. */
-    void (*ended)(struct tg__run *run);
+    void (*ended)(struct tg__exec *exec);
     /* Its function has returned, but it goes on: somebody completes it, or it sleeps. */
     void (*away)(tg_task *self, const struct tg__view *task);
     /* A task that was claimed had been taken back before. */
-    void (*gone)(struct tg__run *run, const struct tg__view *task, size_t index);
+    void (*gone)(struct tg__exec *exec, const struct tg__view *task, size_t index);
     /* Its function has returned: what it has spawned as raw OpenMP tasks ends first. NULL: that may end later. */
     void (*join)(void);
     /* Before its function is called: what it may have to leave with it when it goes away. False: no memory. */
     bool (*reserve)(tg_task *self);
     /* The cursor has come by a task that stands apart; NULL where nobody wants to know. */
-    void (*passed)(struct tg__run *run, size_t index);
+    void (*passed)(struct tg__exec *exec, size_t index);
     /* Who was the first to stop it: a failure, the success that was enough, a body or on_done. */
     atomic_bool stopped_itself, enough, called_off;
     struct tg__store store;
@@ -68,7 +68,7 @@ enum tg__kind { TG__SERVER, TG__BODY, TG__CALLBACK, TG__HOLD, TG__HANDLE };
  * user's handle.
  */
 struct tg_task {
-    struct tg__run *run;
+    struct tg__exec *exec;
     tg_task *under;              /* the task below on this thread's stack, or NULL */
     struct tg__segment *segment; /* of the last one: the next is most likely there too */
     size_t index;                /* of the task, or TG_NO_INDEX */
@@ -104,11 +104,11 @@ struct tg_task {
 };
 
 /* `counts` NULL: the thread has no place of its own. */
-void tg__runner_enter(tg_task *self, struct tg__run *run, struct tg__counts *counts);
+void tg__runner_enter(tg_task *self, struct tg__exec *exec, struct tg__counts *counts);
 void tg__runner_leave(tg_task *self);
 
 /* What is no task but is called as if it were one. */
-void tg__runner_pretend(tg_task *self, struct tg__run *run, enum tg__kind kind);
+void tg__runner_pretend(tg_task *self, struct tg__exec *exec, enum tg__kind kind);
 void tg__runner_stop_pretending(tg_task *self);
 
 /* The innermost of this thread, whatever it is; NULL: none. */
@@ -122,7 +122,7 @@ struct tg__pause tg__runner_pause(void);
 void tg__runner_resume(struct tg__pause pause);
 
 /* Is the calling thread in something of the group's: a task, or a task of a group that runs in one? */
-tg_task *tg__runner_inside(const struct tg__run *run);
+tg_task *tg__runner_inside(const struct tg__exec *exec);
 
 /*
  * Runs the tasks `first` … `first + many - 1` one after another, until the group has stopped. True:
@@ -161,15 +161,15 @@ void tg__runner_forget_message(tg_task *self);
 
 /* A task has ended: its rank, unless on_done's order gives it. Relaxed: the final state, which is
    stored next, publishes it to outcome.c. */
-static inline void tg__runner_rank(struct tg__run *run, struct tg__note *note)
+static inline void tg__runner_rank(struct tg__exec *exec, struct tg__note *note)
 {
-    if (!run->ranks_later)
+    if (!exec->ranks_later)
         atomic_store_explicit(&note->rank,
-            1 + atomic_fetch_add_explicit(&run->ranks, 1, memory_order_relaxed),
+            1 + atomic_fetch_add_explicit(&exec->ranks, 1, memory_order_relaxed),
             memory_order_relaxed);
 }
 
 /* A task has succeeded. True: that was enough, and so the group stops. */
-bool tg__runner_succeed(struct tg__run *run);
+bool tg__runner_succeed(struct tg__exec *exec);
 
 #endif

@@ -66,9 +66,9 @@ static bool end(struct tg__source *source)
         atomic_store(&group->delivers, false);
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         group->watchable = group->kept.on;
-        group->settled = tg__store_count(&group->run.store);
+        group->settled = tg__store_count(&group->exec.store);
         group->ended = tg__run_ended(
-            &group->run); /* exact: nothing is in flight, and what comes late is not settled */
+            &group->exec); /* exact: nothing is in flight, and what comes late is not settled */
     }
     tg__lock_give(&group->lock);
     return ended;
@@ -111,7 +111,7 @@ void tg__group_run_bundle(struct tg__seat *seat, tg_task *self, size_t first, si
 /* Is there more, as far as can be seen for nothing? Relaxed: what makes a task ready calls. */
 static inline bool has_more(tg_group *group, int place)
 {
-    return tg__queue_more(&group->queue, place, tg__store_count(&group->run.store)) ||
+    return tg__queue_more(&group->queue, place, tg__store_count(&group->exec.store)) ||
            atomic_load_explicit(&group->ready_count, memory_order_relaxed) > 0;
 }
 
@@ -184,7 +184,7 @@ static void serve_with_slot(tg_group *group, struct tg__seat *seat)
     tg_task self;
 
     seat->helps = false; /* for the tasks that we run here */
-    tg__runner_enter(&self, &group->run, &group->queue.hands[seat->place].counts);
+    tg__runner_enter(&self, &group->exec, &group->queue.hands[seat->place].counts);
     do {
         if (atomic_load_explicit(&group->rung, memory_order_relaxed)) /* a hint: see delay.c */
             look_at_clock(group, seat, true);
@@ -238,7 +238,7 @@ static void run_body(struct tg__source *source)
     tg_group *group = tg__group_of(source);
     tg_task self;
     TG__MUST_RETURN bool returned = false;
-    tg__runner_pretend(&self, &group->run, TG__BODY);
+    tg__runner_pretend(&self, &group->exec, TG__BODY);
     int code = group->body(group, group->body_user);
     returned = true;
     atomic_store(&group->in_body, false);
@@ -261,7 +261,7 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
         .message = message,
         .backtrace = ""};
     if (tg__context_stop(&group->context, &cause)) {
-        atomic_store(&group->run.called_off, true);
+        atomic_store(&group->exec.called_off, true);
         return;
     }
     /* Something else was first; if that has left nothing undone, this counts. */
@@ -280,7 +280,7 @@ struct tg__grip tg__group_grip(tg_group *group)
 {
     struct tg__grip grip = {.team = atomic_load(&group->team)};
     const tg_task *task = tg__runner_current();
-    grip.inside = task != NULL && task->run == &group->run && task->kind != TG__CALLBACK;
+    grip.inside = task != NULL && task->exec == &group->exec && task->kind != TG__CALLBACK;
     if (grip.team != NULL && !grip.inside)
         tg__team_pin(&group->source); /* the run does not end before we have called */
     return grip;
@@ -291,7 +291,7 @@ struct tg__grip tg__group_grip_to_call(tg_group *group)
     /* Under the lock, as begin() and end() store it: so relaxed (test/model/open.pml). */
     const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
     const tg_task *task = tg__runner_current();
-    bool inside = task != NULL && task->run == &group->run;
+    bool inside = task != NULL && task->exec == &group->exec;
     if (team != NULL && !inside && !tg__team_sleeps(team))
         return (struct tg__grip){.none = true};
     return tg__group_grip(group);
@@ -375,9 +375,9 @@ void tg__group_set_body(tg_group *group, tg_scope_fn *body, void *user)
 
 void tg__group_init_run(tg_group *group)
 {
-    group->run.again = tg__delay_again;
-    group->run.away = tg__pending_put;
-    group->run.reserve = tg__pending_reserve;
+    group->exec.again = tg__delay_again;
+    group->exec.away = tg__pending_put;
+    group->exec.reserve = tg__pending_reserve;
     group->source.begin = begin;
     group->source.expects = expects;
     group->source.claimable = claimable;

@@ -19,8 +19,8 @@ tg_status tg_task_check(tg_task *self)
 {
     if (self == NULL)
         return tg__refuse_null("tg_task_check", "self");
-    struct tg__run *run = self->run;
-    tg_status status = run->shield ? TG_OK : tg__context_status(run->context);
+    struct tg__exec *exec = self->exec;
+    tg_status status = exec->shield ? TG_OK : tg__context_status(exec->context);
     if (status != TG_OK)
         self->told = true;
     else if (self->own != NULL && tg_time_now() >= self->until)
@@ -35,7 +35,7 @@ size_t tg_task_index(const tg_task *self)
 
 tg_group *tg_task_group(const tg_task *self)
 {
-    return self != NULL ? self->run->group : NULL;
+    return self != NULL ? self->exec->group : NULL;
 }
 
 tg_context *tg_task_context(const tg_task *self)
@@ -126,7 +126,7 @@ void tg_task_stop(tg_task *self)
 {
     if (self == NULL || self->kind != TG__SERVER)
         return;
-    struct tg__view task = tg__store_get(&self->run->store, self->index);
+    struct tg__view task = tg__store_get(&self->exec->store, self->index);
     if (task.extra != NULL)
         atomic_store(&task.extra->last, true);
 }

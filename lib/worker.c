@@ -89,7 +89,7 @@ int tg_task_worker(tg_task *self)
     if (self == NULL || self->kind != TG__SERVER)
         return -1;
     if (self->worker < 0)
-        self->worker = tg__workers_enter(&self->run->workers);
+        self->worker = tg__workers_enter(&self->exec->workers);
     return self->worker;
 }
 
@@ -99,8 +99,8 @@ static void *find_local(tg_task *self)
     int worker = tg_task_worker(self);
     if (worker < 0)
         return NULL;
-    struct tg__run *run = self->run;
-    int code = tg__workers_state(&run->workers, worker, run->user, &self->local);
+    struct tg__exec *exec = self->exec;
+    int code = tg__workers_state(&exec->workers, worker, exec->user, &self->local);
     self->has_local = code == 0;
     if (code != 0)
         tg_task_fail(self, code, "worker_init returned %d for worker %d", code, worker);

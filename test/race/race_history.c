@@ -135,7 +135,7 @@ END_TEST
 static void leap(tg_group *group)
 {
     tg__lock_take(&group->lock);
-    atomic_store(&group->run.store.count, years);
+    atomic_store(&group->exec.store.count, years);
     atomic_store(&group->queue.cursor, years);
     atomic_store(&group->delivered, years); /* in order */
     tg__lock_give(&group->lock);
@@ -256,7 +256,7 @@ static int age_pool(tg_task *self, void *arg, void *result)
     tg_group *group = tg_task_group(self);
     count_run(self, arg, result);
     for (size_t i = tg_task_index(self) + 1; i % TG__STORE_RECYCLED != 0; i++)
-        atomic_store(tg__store_get(&group->run.store, i).state, TG__STATE(TG_OK));
+        atomic_store(tg__store_get(&group->exec.store, i).state, TG__STATE(TG_OK));
     leap(group);
     return 0;
 }

@@ -13,7 +13,7 @@ struct bench {
 
 struct workshop {
     struct blame blame;
-    struct tg__run run;
+    struct tg__exec exec;
     struct bench benches[WORKERS_MOST];
     atomic_int refusals; /* of init, still to come */
 };
@@ -32,8 +32,8 @@ static int init(int worker, void **state, void *user)
 static void open_workshop(struct workshop *w, int refusals)
 {
     memset(w, 0, sizeof *w);
-    w->run.user = w;
-    w->run.workers.init = init;
+    w->exec.user = w;
+    w->exec.workers.init = init;
     atomic_store(&w->refusals, refusals);
 }
 
@@ -44,7 +44,7 @@ static void serve(void *what, int number)
     uint32_t random = (uint32_t)number;
     for (int i = 0; i < TURNS; i++) {
         tg_task self;
-        tg__runner_enter(&self, &w->run, NULL);
+        tg__runner_enter(&self, &w->exec, NULL);
         struct bench *bench = NULL;
         for (uint32_t calls = draw_from(&random) % 20; calls > 0; calls--) {
             struct bench *now = tg_task_local(&self);
@@ -68,8 +68,8 @@ START_TEST(an_id_is_handed_over_with_what_was_made_for_it)
         assert_blameless(&w.blame, "workers");
         for (int i = 0; i < WORKERS_MOST; i++)
             ck_assert_int_eq(w.benches[i].inits, w.benches[i].calls > 0);
-        tg__workers_end(&w.run.workers, &w);
-        tg__workers_free(&w.run.workers);
+        tg__workers_end(&w.exec.workers, &w);
+        tg__workers_free(&w.exec.workers);
     } while (tg_time_now() < until);
 }
 END_TEST
@@ -80,26 +80,26 @@ START_TEST(after_the_first_call_the_state_is_there_without_the_lock)
     static struct workshop w;
     tg_task self;
     open_workshop(&w, 2);
-    tg__runner_enter(&self, &w.run, NULL);
+    tg__runner_enter(&self, &w.exec, NULL);
     for (int i = 0; i < 2; i++) {
         ck_assert_ptr_null(tg_task_local(&self));
         ck_assert_str_eq(self.message, "worker_init returned 7 for worker 0");
         tg__runner_forget_message(&self);
     }
     ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]); /* the next task has tried again */
-    tg__lock_take(&w.run.workers.lock);
+    tg__lock_take(&w.exec.workers.lock);
     for (int i = 0; i < 100; i++) {
         ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]);
         ck_assert_int_eq(tg_task_worker(&self), 0);
     }
-    tg__lock_give(&w.run.workers.lock);
+    tg__lock_give(&w.exec.workers.lock);
     tg__runner_leave(&self);
-    tg__runner_enter(&self, &w.run, NULL); /* the next server gets what is there */
+    tg__runner_enter(&self, &w.exec, NULL); /* the next server gets what is there */
     ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]);
     tg__runner_leave(&self);
     ck_assert_int_eq(w.benches[0].inits, 1);
-    tg__workers_end(&w.run.workers, &w);
-    tg__workers_free(&w.run.workers);
+    tg__workers_end(&w.exec.workers, &w);
+    tg__workers_free(&w.exec.workers);
 }
 END_TEST
 
@@ -109,15 +109,15 @@ START_TEST(without_an_init_the_lock_is_taken_for_the_id_only)
     static struct workshop w;
     tg_task self;
     open_workshop(&w, 0);
-    w.run.workers.init = NULL;
-    tg__runner_enter(&self, &w.run, NULL);
+    w.exec.workers.init = NULL;
+    tg__runner_enter(&self, &w.exec, NULL);
     ck_assert_int_eq(tg_task_worker(&self), 0);
-    tg__lock_take(&w.run.workers.lock);
+    tg__lock_take(&w.exec.workers.lock);
     ck_assert_ptr_null(tg_task_local(&self));
-    tg__lock_give(&w.run.workers.lock);
+    tg__lock_give(&w.exec.workers.lock);
     tg__runner_leave(&self);
-    tg__workers_end(&w.run.workers, &w);
-    tg__workers_free(&w.run.workers);
+    tg__workers_end(&w.exec.workers, &w);
+    tg__workers_free(&w.exec.workers);
 }
 END_TEST
 
