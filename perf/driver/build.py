@@ -14,7 +14,7 @@ PERF = Path(__file__).resolve().parent.parent
 ROOT = PERF.parent
 COMPILERS = {"libgomp": ["gcc"], "libomp": ["clang-19", "clang"]}
 CFLAGS = ["-std=c17", "-O2", "-DNDEBUG", "-I", str(ROOT / "include"), "-I", str(PERF / "common")]
-LIBRARY_CFLAGS = ["-fPIC", "-fvisibility=hidden", "-D_POSIX_C_SOURCE=200809L"]
+LIBRARY_CFLAGS = ["-I", str(ROOT / "lib"), "-fPIC", "-fvisibility=hidden", "-D_POSIX_C_SOURCE=200809L"]
 
 
 class Skip(Exception):
@@ -71,8 +71,8 @@ class Build:
         stamp.write_text(line)
 
     def library(self, pool):
-        headers = sorted((ROOT / "include").rglob("*.h")) + sorted((ROOT / "lib").glob("*.h"))
-        sources = sorted((ROOT / "lib").glob("*.c"))
+        headers = sorted((ROOT / "include").rglob("*.h")) + sorted((ROOT / "lib").glob("*/*.h"))
+        sources = sorted((ROOT / "lib").glob("*/*.c"))
         objects = [self.folder / "lib" / f"{s.stem}.o" for s in sources]
         compiler = [self.compiler, *self.cflags, *LIBRARY_CFLAGS, self.flag]
         list(pool.map(lambda pair: self.make(

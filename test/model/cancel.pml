@@ -3,7 +3,7 @@
  * Everything below finds a cancel: context.c and context.h. One thread cancels a context. Two
  * threads ask another context, which hangs below, and remember the epoch in which they found
  * nothing. In the end every thread that asks finds the cancel, with its cause. (That the epoch must
- * be loaded with sequential consistency is shown in waiter.pml.)
+ * be loaded with sequential consistency is shown in events.pml.)
  *
  *   WEAK_EPOCH     the epoch is advanced relaxed
  *   WEAK_ASK       the epoch is loaded relaxed

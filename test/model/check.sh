@@ -26,10 +26,10 @@ fail() {
 }
 
 for file in $(grep -oE '\b[a-z]+\.[ch]\b' "$model" | sort -u); do
-    [ "$file" = memory.inc ] || [ -f "$lib/$file" ] || fail "lib/ has no $file"
+    [ "$file" = memory.inc ] || compgen -G "$lib/*/$file" >/dev/null || fail "lib/ has no $file"
 done
 for function in $(grep -oE '\btg__[a-z_]+\(' "$model" | sort -u); do
-    grep -qF "$function" "$lib"/*.[ch] || fail "lib/ has no $function)"
+    grep -qF "$function" "$lib"/*/*.[ch] || fail "lib/ has no $function)"
 done
 
 # Compiled once, and not optimised: that takes longer than most searches.

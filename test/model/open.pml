@@ -56,7 +56,7 @@ proctype adder()
     :: live == 0 -> store(RELEASE, COUNT, 1)
     :: else -> store(SEQ_CST, COUNT, 1)
     fi;
-    load(LIVE, TEAM, live); /* tg__group_grip_to_call() */
+    load(LIVE, TEAM, live); /* tg__group_pin_to_notify() */
     unlock(GROUP);
     if
     :: live == 1 -> call_sleeper(seen)
@@ -64,7 +64,7 @@ proctype adder()
     fi
 }
 
-/* tg__team_lend(): the opener itself does not serve. */
+/* tg__team_attach(): the opener itself does not serve. */
 proctype opener()
 {
     byte me = 1, seen;

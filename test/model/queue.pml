@@ -10,7 +10,7 @@
  *
  *   WEAK_TAKE     the owner loads and stores its hand instead of comparing and swapping
  *   WEAK_STEAL    a thief does so
- *   WEAK_RETURN   tg__queue_return() does so
+ *   WEAK_RETURN   tg__queue_unclaim() does so
  *   WEAK_PASS     tg__queue_pass() looks at the cursor and stores it, without a comparison
  *   WEAK_FILL     the owner fills its hand relaxed
  *   WEAK_ACQUIRE  a thief takes without acquire
@@ -199,7 +199,7 @@ proctype server(byte me)
         :: else
         fi;
         if
-        :: got == 1 && given_back == 0 -> /* tg__queue_return() */
+        :: got == 1 && given_back == 0 -> /* tg__queue_unclaim() */
             given_back++;
             d_step { claimed[first] = 0 };
             load(SEQ_CST, HANDS + me, has);

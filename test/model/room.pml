@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Producers that wait for space in a bounded queue: room.c. The queue has one place, and a task has
+ * Producers that wait for space in a bounded queue: backpressure.c. The queue has one place, and a task has
  * it. A foreign producer waits at the gate; the group's body waits in the team. The task ends; its
  * server gives the place back and looks for both. Both find room.
  *

@@ -48,7 +48,7 @@
 bool parked, notified; /* the helper is in the list of sleepers, and was called; under the lock */
 bool ran[3];
 
-/* tg__team_call(), if `idle` says that a thread sleeps. */
+/* tg__team_notify(), if `idle` says that a thread sleeps. */
 inline call_sleeper(seen)
 {
     load(SLEEPS, IDLE, seen);

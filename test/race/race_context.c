@@ -2,7 +2,7 @@
 /* context.c: the first cause wins and stays; who was told that a cancel is over sees it, however deep he stands. */
 #include "race.h"
 
-#include "../../lib/context.h"
+#include "cancel/context.h"
 
 enum { DEPTH = 5 };
 
@@ -257,7 +257,7 @@ START_TEST(contexts_of_runs_come_and_go)
     race(run_in_tree, &tree);
     assert_blameless(&tree.blame, "a tree of contexts");
     for (int i = 0; i < RACERS; i++)
-        tg__context_drop(&tree.inner[i]);
+        tg__context_unref(&tree.inner[i]);
     tg_context_destroy(tree.outer);
     tg_context_destroy(tree.root);
 }

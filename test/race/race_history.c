@@ -6,7 +6,7 @@
  */
 #include "race.h"
 
-#include "../../lib/group.h"
+#include "group/group.h"
 #include "team_on_threads.h"
 
 #include <malloc.h>
@@ -136,7 +136,7 @@ static void leap(tg_group *group)
 {
     tg__lock_take(&group->lock);
     atomic_store(&group->exec.store.count, years);
-    atomic_store(&group->queue.cursor, years);
+    atomic_store(&group->queue.head, years);
     atomic_store(&group->delivered, years); /* in order */
     tg__lock_give(&group->lock);
 }

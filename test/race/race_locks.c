@@ -2,8 +2,8 @@
 /* lock.h and slots.h: what they guard is guarded, with plain variables for TSan to look at. */
 #include "race.h"
 
-#include "../../lib/lock.h"
-#include "../../lib/slots.h"
+#include "sys/lock.h"
+#include "sched/slots.h"
 
 enum { TIMES = 2000 / RACE_PART };
 
@@ -61,7 +61,7 @@ static void take_and_give(void *what, int number)
         atomic_fetch_sub_explicit(&places->inside, 1, memory_order_relaxed);
         if (draw_from(&random) % 4 == 0) { /* its task goes on elsewhere, and ends there */
             tg__slots_leave(&places->slots);
-            expect(&places->blame, atomic_load(&places->slots.away) <= places->slots.most);
+            expect(&places->blame, atomic_load(&places->slots.suspended) <= places->slots.most);
             tg__slots_return(&places->slots, 1);
         } else {
             tg__slots_give(&places->slots);
@@ -78,7 +78,7 @@ static void compete(long most)
         race(take_and_give, &places);
         assert_blameless(&places.blame, "slots");
         ck_assert_int_eq(atomic_load(&places.slots.used), 0);
-        ck_assert_int_eq(atomic_load(&places.slots.away), 0);
+        ck_assert_int_eq(atomic_load(&places.slots.suspended), 0);
         ck_assert(most > 1 || places.count == atomic_load(&places.taken));
     } while (tg_time_now() < until);
 }

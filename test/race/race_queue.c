@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* queue.c: the cursor and the hands. Each index is handed out once, with all that was known of it. */
+/* queue.c: the head index and the hands. Each index is handed out once, with all that was known of it. */
 #include "race.h"
 
-#include "../../lib/queue.h"
+#include "sched/queue.h"
 
 enum { INDICES = RACE_PART > 1 ? 500 : 20000 };
 
@@ -39,7 +39,7 @@ static void claim_all(struct line *line, int place, uint32_t random)
         size_t got = tg__queue_claim(&line->queue, place, want, end, true, &first);
         size_t kept = got > 1 && draw_from(&random) % 4 == 0 ? got / 2 : got;
         if (kept < got)
-            tg__queue_return(&line->queue, place, first + kept, got - kept);
+            tg__queue_unclaim(&line->queue, place, first + kept, got - kept);
         for (size_t i = 0; i < kept; i++)
             take_one(line, first + i);
         if (got == 0)
@@ -172,7 +172,7 @@ static void begin_hand(void *what)
 {
     struct hand *hand = what;
     tg__queue_drop(&hand->queue, IN_HAND);
-    tg__queue_return(&hand->queue, 0, 2, IN_HAND - 2);
+    tg__queue_unclaim(&hand->queue, 0, 2, IN_HAND - 2);
     hand->puts_back = !hand->puts_back;
     hand->got = hand->puts_back ? 0 : 3;
     hand->stolen = 0;
@@ -191,7 +191,7 @@ static void own_hand(void *what)
 {
     struct hand *hand = what;
     if (hand->puts_back)
-        tg__queue_return(&hand->queue, 0, 0, 2);
+        tg__queue_unclaim(&hand->queue, 0, 0, 2);
     else
         claim_one(hand, 0, &hand->got);
 }
@@ -214,14 +214,14 @@ static void judge_hand(void *what)
 
 START_TEST(an_owner_and_a_thief_divide_a_hand)
 {
-    static struct hand hands[HANDS];
-    struct duel duel = DUEL(hands, begin_hand, own_hand, steal_hand, judge_hand);
+    static struct hand chunks[HANDS];
+    struct duel duel = DUEL(chunks, begin_hand, own_hand, steal_hand, judge_hand);
     for (int i = 0; i < HANDS; i++)
-        ck_assert(tg__queue_open(&hands[i].queue, 2));
+        ck_assert(tg__queue_open(&chunks[i].queue, 2));
     run_duel(&duel);
     for (int i = 0; i < HANDS; i++) {
-        ck_assert(!hands[i].wrong);
-        tg__queue_free(&hands[i].queue);
+        ck_assert(!chunks[i].wrong);
+        tg__queue_free(&chunks[i].queue);
     }
 }
 END_TEST
@@ -238,7 +238,7 @@ static void begin_watch(void *what)
 {
     struct watch *watch = what;
     tg__queue_drop(&watch->queue, 6);
-    tg__queue_return(&watch->queue, 1, 0, 6); /* all that there is is in the hand of place 1 */
+    tg__queue_unclaim(&watch->queue, 1, 0, 6); /* all that there is is in the hand of place 1 */
     atomic_store(&watch->idle, 0);
 }
 

@@ -2,17 +2,17 @@
 /* store.c: tasks are found while others are added, and records are used again when all of a segment are gone. */
 #include "race.h"
 
-#include "../../lib/lock.h"
-#include "../../lib/store.h"
+#include "sys/lock.h"
+#include "task/store.h"
 
-enum { TASKS = RACE_PART > 1 ? 1500 : 20000, FLAG = TG__CAREFUL };
+enum { TASKS = RACE_PART > 1 ? 1500 : 20000, FLAG = TG__SLOW };
 
 struct shelf {
     struct blame blame;
     struct tg__store store;
     struct tg__lock lock;
     atomic_bool full;
-    atomic_size_t cursor, gone; /* recycling: handed out, and released */
+    atomic_size_t head, gone; /* recycling: handed out, and released */
 };
 
 /* What is stored of each task tells its index. */
@@ -27,19 +27,19 @@ static void *number(size_t index)
     return (void *)(uintptr_t)(index + 1);
 }
 
-static struct tg__extra *extra_of(size_t index)
+static struct tg__attributes *extra_of(size_t index)
 {
-    struct tg__extra *extra = calloc(1, sizeof *extra);
-    if (extra == NULL)
+    struct tg__attributes *attributes = calloc(1, sizeof *attributes);
+    if (attributes == NULL)
         abort();
-    extra->id = index + 1;
-    return extra;
+    attributes->id = index + 1;
+    return attributes;
 }
 
 static bool is_right(const struct tg__view *task, size_t index)
 {
     return task->function == function && task->arg == number(index) && task->flags == FLAG &&
-           task->result != NULL && (task->extra == NULL || task->extra->id == index + 1);
+           task->result != NULL && (task->attributes == NULL || task->attributes->id == index + 1);
 }
 
 /* ---- finding while others add ---- */
@@ -140,7 +140,7 @@ static void look_at_first(void *what)
     struct shelf *shelf = what;
     for (int i = 0; i < 20; i++) {
         struct tg__view task = tg__store_get(&shelf->store, 0);
-        expect(&shelf->blame, task.extra == NULL && task.function == function);
+        expect(&shelf->blame, task.attributes == NULL && task.function == function);
     }
 }
 
@@ -148,7 +148,7 @@ static void judge_pair(void *what)
 {
     struct shelf *shelf = what;
     struct tg__view task = tg__store_get(&shelf->store, 1);
-    expect(&shelf->blame, task.extra != NULL && task.extra->id == 2);
+    expect(&shelf->blame, task.attributes != NULL && task.attributes->id == 2);
 }
 
 START_TEST(a_task_without_extras_is_looked_at_while_the_first_extra_comes)
@@ -181,10 +181,10 @@ static void add_recycled(struct shelf *shelf)
         return;
     }
     unsigned flags = stands_apart(count) ? FLAG | TG__APART : FLAG;
-    struct tg__extra *extra = count % 8 == 0 ? extra_of(count) : NULL;
+    struct tg__attributes *attributes = count % 8 == 0 ? extra_of(count) : NULL;
     tg__lock_take(&shelf->lock);
     expect(&shelf->blame,
-        tg__store_add(&shelf->store, function, number(count), flags, extra, true) == TG_OK);
+        tg__store_add(&shelf->store, function, number(count), flags, attributes, true) == TG_OK);
     tg__lock_give(&shelf->lock);
 }
 
@@ -200,15 +200,15 @@ static void release(struct shelf *shelf, size_t index)
 /* The next one: its result slot must be as new. What stands apart is released once more, later. */
 static bool use_next(struct shelf *shelf, size_t *apart)
 {
-    size_t index = atomic_load(&shelf->cursor);
+    size_t index = atomic_load(&shelf->head);
     if (index >= tg__store_count(&shelf->store) ||
-        !atomic_compare_exchange_strong(&shelf->cursor, &index, index + 1))
+        !atomic_compare_exchange_strong(&shelf->head, &index, index + 1))
         return false;
     struct tg__view task = tg__store_get(&shelf->store, index);
     size_t result;
     task.flags &= ~(unsigned)TG__APART;
     expect(&shelf->blame, is_right(&task, index));
-    expect(&shelf->blame, (index % 8 == 0) == (task.extra != NULL));
+    expect(&shelf->blame, (index % 8 == 0) == (task.attributes != NULL));
     memcpy(&result, task.result, sizeof result);
     expect(&shelf->blame, result == 0);
     memcpy(task.result, &index, sizeof index);
@@ -230,8 +230,7 @@ static void add_or_use(void *what, int number)
         add_recycled(shelf);
     if (number == 0)
         atomic_store(&shelf->full, true);
-    while (
-        !atomic_load(&shelf->full) || atomic_load(&shelf->cursor) < tg__store_count(&shelf->store))
+    while (!atomic_load(&shelf->full) || atomic_load(&shelf->head) < tg__store_count(&shelf->store))
         if (!use_next(shelf, &apart))
             sched_yield();
     if (apart != SIZE_MAX)
@@ -346,9 +345,9 @@ static void walk_trail(void *what, int number)
     while (number == 0 && atomic_load(&trail->added) < TASKS)
         add_to_trail(trail, &random);
     while (n < TASKS) {
-        n = atomic_load(&shelf->cursor);
+        n = atomic_load(&shelf->head);
         if (n < atomic_load(&trail->added) &&
-            atomic_compare_exchange_strong(&shelf->cursor, &n, n + 1))
+            atomic_compare_exchange_strong(&shelf->head, &n, n + 1))
             keep(trail, kept, &keeps, trail->index[n]);
         else if (keeps > 0)
             keep(trail, kept, &keeps, SIZE_MAX);
@@ -368,7 +367,7 @@ START_TEST(nodes_come_and_go_beside_those_who_look_at_their_tasks)
         tg__store_init(store, sizeof(size_t), NULL, 0);
         tg__store_recycle_all(store);
         atomic_store(&trail.added, 0);
-        atomic_store(&trail.shelf.cursor, 0);
+        atomic_store(&trail.shelf.head, 0);
         atomic_store(&trail.shelf.gone, 0);
         race(walk_trail, &trail);
         assert_blameless(&trail.shelf.blame, "tasks far apart");

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * team.c: sources without a group. Who publishes work and calls, and who lies down, do not miss each other; what is done
- * in a source is seen by who has run it; tickets that come at any moment touch nothing that is over.
+ * team.c: run queues without a group. Who publishes work and calls, and who lies down, do not miss each other; what is done
+ * in a run queue is seen by who has run it; helper tasks that come at any moment touch nothing that is over.
  */
 #include "race.h"
 
 #include "team_on_threads.h"
 
 struct work {
-    struct tg__source source; /* first */
+    struct tg__runq runq; /* first */
     struct blame blame;
     atomic_long published, claimed;
     atomic_long done;
@@ -19,19 +19,19 @@ struct work {
     double until;
 };
 
-static struct work *work_of(struct tg__source *source)
+static struct work *work_of(struct tg__runq *runq)
 {
-    return (struct work *)(void *)source;
+    return (struct work *)(void *)runq;
 }
 
-static void begin(struct tg__source *source, struct tg__team *team)
+static void begin(struct tg__runq *runq, struct tg__team *team)
 {
-    atomic_store(&work_of(source)->team, team);
+    atomic_store(&work_of(runq)->team, team);
 }
 
-static bool claimable(struct tg__source *source)
+static bool claimable(struct tg__runq *runq)
 {
-    struct work *work = work_of(source);
+    struct work *work = work_of(runq);
     return atomic_load(&work->claimed) < atomic_load(&work->published);
 }
 
@@ -44,26 +44,27 @@ static bool claim(struct work *work, long *unit)
     return false;
 }
 
-static void serve(struct tg__source *source, struct tg__seat *seat)
+static void serve(struct tg__runq *runq, struct tg__worker *worker)
 {
-    struct work *work = work_of(source);
+    struct work *work = work_of(runq);
     long unit;
     while (claim(work, &unit)) {
-        if (claimable(source))
-            tg__team_share(seat, source);
-        expect(&work->blame, seat->place >= 0 && seat->place < RACERS && seat->serving == source);
-        work->seen[seat->place]++; /* one thread to a place */
+        if (claimable(runq))
+            tg__team_share(worker, runq);
+        expect(
+            &work->blame, worker->place >= 0 && worker->place < RACERS && worker->serving == runq);
+        work->seen[worker->place]++; /* one thread to a place */
         work->plain[unit % (1 << 16)] = unit;
         atomic_fetch_add(&work->done, 1);
     }
 }
 
 /* Under the team's lock. */
-static bool end(struct tg__source *source)
+static bool end(struct tg__runq *runq)
 {
-    struct work *work = work_of(source);
-    return atomic_load(&source->visitors) == 0 && atomic_load(&work->producers) == 0 &&
-           !claimable(source);
+    struct work *work = work_of(runq);
+    return atomic_load(&runq->active) == 0 && atomic_load(&work->producers) == 0 &&
+           !claimable(runq);
 }
 
 static struct work *new_work(long producers)
@@ -71,11 +72,11 @@ static struct work *new_work(long producers)
     struct work *work = calloc(1, sizeof *work);
     if (work == NULL)
         abort();
-    work->source.begin = begin;
-    work->source.claimable = claimable;
-    work->source.serve = serve;
-    work->source.end = end;
-    atomic_store(&work->source.most, RACERS);
+    work->runq.begin = begin;
+    work->runq.claimable = claimable;
+    work->runq.serve = serve;
+    work->runq.end = end;
+    atomic_store(&work->runq.max_workers, RACERS);
     atomic_store(&work->producers, producers);
     work->until = race_until();
     return work;
@@ -105,25 +106,25 @@ static void *publish_one_by_one(void *arg)
         for (volatile uint32_t n = draw_from(&random) % 256; n > 0; n--)
             ;
         long unit = atomic_fetch_add(&work->published, 1);
-        if (tg__team_sleeps(team)) { /* as tg__group_grip_to_call() does */
-            tg__team_pin(&work->source);
-            tg__team_call(team, &work->source);
-            tg__team_unpin(team, &work->source);
+        if (tg__team_sleeps(team)) { /* as tg__group_pin_to_notify() does */
+            tg__team_pin(&work->runq);
+            tg__team_notify(team, &work->runq);
+            tg__team_unpin(team, &work->runq);
         }
         for (int n = 0; atomic_load(&work->done) <= unit; n++)
             if (n > 1000) /* before that the server is only about to lie down again */
                 sched_yield();
     }
-    tg__team_pin(&work->source);
+    tg__team_pin(&work->runq);
     atomic_fetch_sub(&work->producers, 1);
-    tg__team_unpin(team, &work->source);
+    tg__team_unpin(team, &work->runq);
     return NULL;
 }
 
-/* After the end, while tickets still come: this is for the next run. */
-static void add_late(struct tg__source *source)
+/* After the end, while helper tasks still come: this is for the next run. */
+static void add_late(struct tg__runq *runq)
 {
-    struct work *work = work_of(source);
+    struct work *work = work_of(runq);
     long claimed = atomic_load(&work->claimed);
     expect(&work->blame, claimed == atomic_load(&work->published));
     atomic_fetch_add(&work->published, 3);
@@ -132,24 +133,24 @@ static void add_late(struct tg__source *source)
     expect(&work->blame, atomic_load(&work->claimed) == claimed);
 }
 
-static void run_with_producers(int producers, int team, bool tickets)
+static void run_with_producers(int producers, int team, bool spawns_helpers)
 {
     struct work *work = new_work(producers);
     pthread_t threads[2];
     for (int i = 0; i < producers; i++)
         ck_assert(pthread_create(&threads[i], NULL, publish_one_by_one, work) == 0);
-    if (tickets) { /* a user's region: its team is not told to others before it runs */
+    if (spawns_helpers) { /* a user's region: its team is not told to others before it runs */
         for (int i = 0; i < 20 || tg_time_now() < work->until; i++) {
             atomic_fetch_add(&work->published, 100);
-            run_with_tickets(&work->source, RACERS, add_late);
+            run_with_tickets(&work->runq, RACERS, add_late);
         }
     } else {
-        ck_assert_int_eq(tg__team_run(&work->source, team), team);
+        ck_assert_int_eq(tg__team_run(&work->runq, team), team);
     }
     for (int i = 0; i < producers; i++)
         pthread_join(threads[i], NULL);
-    if (tickets)
-        run_with_tickets(&work->source, RACERS, NULL);
+    if (spawns_helpers)
+        run_with_tickets(&work->runq, RACERS, NULL);
     check_work(work);
     assert_blameless(&work->blame, "a team");
     free(work);
@@ -174,18 +175,18 @@ START_TEST(tickets_come_at_any_moment)
 }
 END_TEST
 
-/* ---- sources that come and go below ---- */
+/* ---- run queues that come and go below ---- */
 
-static void serve_inner(struct tg__source *source, struct tg__seat *seat)
+static void serve_inner(struct tg__runq *runq, struct tg__worker *worker)
 {
-    (void)seat;
-    struct work *work = work_of(source);
+    (void)worker;
+    struct work *work = work_of(runq);
     long unit;
     while (claim(work, &unit)) {
         struct work *inner = new_work(0);
-        inner->source.serve = serve;
+        inner->runq.serve = serve;
         atomic_store(&inner->published, 1 + unit % 4); /* few: its end is what is met */
-        tg__team_run(&inner->source, RACERS);
+        tg__team_run(&inner->runq, RACERS);
         check_work(inner);
         expect(&work->blame, atomic_load(&inner->blame.line) == 0);
         free(inner); /* nobody comes by any more */
@@ -200,9 +201,9 @@ START_TEST(a_source_below_is_left_by_all_before_its_run_returns)
     double until = race_until();
     do {
         struct work *work = new_work(0);
-        work->source.serve = serve_inner;
+        work->runq.serve = serve_inner;
         atomic_store(&work->published, BELOW);
-        tg__team_run(&work->source, RACERS);
+        tg__team_run(&work->runq, RACERS);
         ck_assert_int_eq(atomic_load(&work->done), BELOW);
         assert_blameless(&work->blame, "sources below");
         free(work);

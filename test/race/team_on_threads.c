@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define tg__team_run tg__team_run_by_openmp
-#include "../../lib/team.c"
+#include "sched/team.c"
 #undef tg__team_run
 
 #include "team_on_threads.h"
@@ -37,7 +37,7 @@ int omp_get_max_threads(void)
 
 int omp_get_num_procs(void)
 {
-    return threads_of_team; /* idlers spin before they sleep: the wider window */
+    return threads_of_team; /* parked workers spin before they sleep: the wider window */
 }
 
 int omp_get_cancellation(void)
@@ -75,7 +75,7 @@ void omp_get_place_proc_ids(int place, int *ids)
 
 struct member {
     struct tg__team *team;
-    struct tg__source *source;
+    struct tg__runq *runq;
     void (*part)(const struct member *member);
     const atomic_bool *over; /* of a user's region */
     int number, threads;
@@ -118,60 +118,59 @@ static void join_members(struct member *members)
 
 static void attend_region(const struct member *member)
 {
-    take_part(member->team, member->source);
+    take_part(member->team, member->runq);
 }
 
 /* As run_in_our_region(). */
-static int run_on_threads(struct tg__source *source, int threads)
+static int run_on_threads(struct tg__runq *runq, int threads)
 {
     struct tg__team team;
     open_team(&team, true, threads);
-    enlist(&team, source);
-    struct member *members = fork_members(&(struct member){
-        .team = &team, .source = source, .part = attend_region, .threads = threads});
-    take_part(&team, source);
+    enlist(&team, runq);
+    struct member *members = fork_members(
+        &(struct member){.team = &team, .runq = runq, .part = attend_region, .threads = threads});
+    take_part(&team, runq);
     join_members(members);
     pthread_mutex_destroy(&team.lock);
     return team.got;
 }
 
-int tg__team_run(struct tg__source *source, int threads)
+int tg__team_run(struct tg__runq *runq, int threads)
 {
-    struct tg__seat *seat = tg__team_seat();
-    prepare(source, seat != NULL ? seat->serving : NULL);
-    if (seat != NULL)
-        return run_below(seat, source);
+    struct tg__worker *worker = tg__team_worker();
+    prepare(runq, worker != NULL ? worker->serving : NULL);
+    if (worker != NULL)
+        return run_below(worker, runq);
     if (omp_get_level() > 0)
-        return run_in_users_region(source);
-    return run_on_threads(source, threads);
+        return run_in_users_region(runq);
+    return run_on_threads(runq, threads);
 }
 
-/* ---- a user's region: more tickets than would ever be spawned ---- */
+/* ---- a user's region: more helper tasks than would ever be spawned ---- */
 
 static void take_tickets(const struct member *member)
 {
     while (!atomic_load(member->over)) {
-        help(member->team, member->source);
+        run_helper(member->team, member->runq);
         sched_yield();
     }
 }
 
-void run_with_tickets(
-    struct tg__source *source, int threads, void (*after)(struct tg__source *source))
+void run_with_tickets(struct tg__runq *runq, int threads, void (*after)(struct tg__runq *runq))
 {
     struct tg__team team;
     atomic_bool over = false;
-    prepare(source, NULL);
+    prepare(runq, NULL);
     here.threads = threads;
     here.level = 1;
     open_team(&team, false, threads);
-    enlist(&team, source);
+    enlist(&team, runq);
     struct member *members = fork_members(&(struct member){
-        .team = &team, .source = source, .part = take_tickets, .over = &over, .threads = threads});
-    struct tg__seat seat = {.team = &team, .home = source, .place = 0, .level = 1};
-    own(&seat, source);
+        .team = &team, .runq = runq, .part = take_tickets, .over = &over, .threads = threads});
+    struct tg__worker worker = {.team = &team, .home = runq, .place = 0, .level = 1};
+    own(&worker, runq);
     if (after != NULL)
-        after(source);
+        after(runq);
     atomic_store(&over, true);
     join_members(members);
     pthread_mutex_destroy(&team.lock);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "cancel/hook.h"
+
+#include "sys/recovery.h"
+#include "base/status.h"
+#include "cancel/events.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all hooks; never held in one */
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+static tg_context *watched; /* contexts with hooks that are set */
+static tg_hook *due;
+static tg_hook *running; /* NULL also when it has removed itself */
+
+/* Puts it at the front of a list. */
+static void link_in(tg_hook **list, tg_hook *hook)
+{
+    hook->previous = NULL;
+    hook->next = *list;
+    if (*list != NULL)
+        (*list)->previous = hook;
+    *list = hook;
+}
+
+static void link_out(tg_hook **list, tg_hook *hook)
+{
+    if (hook->previous != NULL)
+        hook->previous->next = hook->next;
+    else
+        *list = hook->next;
+    if (hook->next != NULL)
+        hook->next->previous = hook->previous;
+}
+
+static void watch(tg_context *context)
+{
+    context->watched_previous = NULL;
+    context->watched_next = watched;
+    if (watched != NULL)
+        watched->watched_previous = context;
+    watched = context;
+    atomic_fetch_add(&tg__events_watching, 1);
+}
+
+static void unwatch(tg_context *context)
+{
+    if (context->watched_previous != NULL)
+        context->watched_previous->watched_next = context->watched_next;
+    else
+        watched = context->watched_next;
+    if (context->watched_next != NULL)
+        context->watched_next->watched_previous = context->watched_previous;
+    atomic_fetch_sub(&tg__events_watching, 1);
+}
+
+/* Each that is due, or runs, is watched over instead of its context: at exit nobody must wait for the event thread, which
+   may never come back from it. */
+static void make_due(tg_context *context)
+{
+    while (context->hooks != NULL) {
+        tg_hook *hook = context->hooks;
+        link_out(&context->hooks, hook);
+        hook->state = TG__HOOK_DUE;
+        link_in(&due, hook);
+        atomic_fetch_add(&tg__events_watching, 1);
+    }
+    unwatch(context);
+}
+
+/* Which contexts have stopped? Answers the earliest deadline of the others. Under the lock. */
+static double look_at_all(void)
+{
+    double until = (double)INFINITY;
+    for (tg_context *context = watched, *next; context != NULL; context = next) {
+        next = context->watched_next;
+        double deadline;
+        tg_status status;
+        do
+            status = tg__context_status(context);
+        while (status == TG_OK && !tg__context_until(context, &deadline));
+        if (status != TG_OK) {
+            make_due(context);
+            continue;
+        }
+        until = deadline < until ? deadline : until;
+    }
+    return until;
+}
+
+/* On the event thread, each time that it is awake. */
+static double look(void)
+{
+    pthread_mutex_lock(&lock);
+    double until = look_at_all();
+    while (due != NULL) {
+        tg_hook *hook = running = due;
+        link_out(&due, hook);
+        hook->state = TG__HOOK_RUNNING;
+        pthread_mutex_unlock(&lock);
+        TG__MUST_RETURN bool returned = false;
+        hook->function(hook->user);
+        returned = true;
+        pthread_mutex_lock(&lock);
+        if (running == hook)
+            hook->state = TG__HOOK_IDLE;
+        running = NULL;
+        atomic_fetch_sub(&tg__events_watching, 1);
+        pthread_cond_broadcast(&ended);
+    }
+    pthread_mutex_unlock(&lock);
+    return until;
+}
+
+/* ---- at a fork ---- */
+
+/* So that the lists are whole in the child. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static void forget_all(tg_hook **list)
+{
+    while (*list != NULL) {
+        tg_hook *hook = *list;
+        link_out(list, hook);
+        hook->state = TG__HOOK_IDLE;
+    }
+}
+
+/* Hooks belong to the parent's waiter: in the child they are as if they had been removed, all but their memory. */
+static void in_child(void)
+{
+    while (watched != NULL) {
+        tg_context *context = watched;
+        forget_all(&context->hooks);
+        watched = context->watched_next;
+    }
+    forget_all(&due);
+    if (running != NULL)
+        running->state = TG__HOOK_IDLE;
+    running = NULL;
+    atomic_store(&tg__events_watching, 0);
+    pthread_cond_init(&ended, NULL); /* whoever waited is not there */
+    pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    /* Without memory so early nothing works. */
+    (void)pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* ---- */
+
+void tg__hook_set(tg_hook *hook, tg_context *context, tg_hook_fn *function, void *user)
+{
+    tg__events_poll_with(look);
+    hook->context = context;
+    hook->function = function;
+    hook->user = user;
+    pthread_mutex_lock(&lock);
+    hook->state = TG__HOOK_SET;
+    if (context->hooks == NULL)
+        watch(context);
+    link_in(&context->hooks, hook);
+    pthread_mutex_unlock(&lock);
+    tg__events_wake(); /* it may have stopped already, or have a deadline */
+}
+
+void tg__hook_clear(tg_hook *hook)
+{
+    pthread_mutex_lock(&lock);
+    if (hook->state == TG__HOOK_SET) {
+        link_out(&hook->context->hooks, hook);
+        if (hook->context->hooks == NULL)
+            unwatch(hook->context);
+    } else if (hook->state == TG__HOOK_DUE) {
+        link_out(&due, hook);
+        atomic_fetch_sub(&tg__events_watching, 1);
+    } else if (hook->state == TG__HOOK_RUNNING) {
+        if (tg__events_is_self())
+            running = NULL; /* whoever runs it does not touch it any more */
+        while (running == hook)
+            pthread_cond_wait(&ended, &lock);
+    }
+    hook->state = TG__HOOK_IDLE;
+    pthread_mutex_unlock(&lock);
+}
+
+void tg__hook_settle(tg_context *context)
+{
+    pthread_mutex_lock(&lock);
+    if (context->hooks != NULL && tg__context_noticed(context) != TG_OK) {
+        make_due(context);
+        tg__events_wake();
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+tg_hook *tg_context_hook(tg_context *context, tg_hook_fn *function, void *user)
+{
+    static const char call[] = "tg_context_hook";
+    if (context == NULL) {
+        tg__refuse_null(call, "context");
+        return NULL;
+    }
+    if (function == NULL)
+        return tg__refuse_create(TG_INVALID, "%s: function is NULL", call);
+    if (!tg__events_start())
+        return tg__refuse_create(TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    tg_hook *hook = calloc(1, sizeof *hook);
+    if (hook == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
+    tg__context_ref(context);
+    tg__hook_set(hook, context, function, user);
+    return hook;
+}
+
+void tg_hook_remove(tg_hook *hook)
+{
+    if (hook == NULL)
+        return;
+    tg__hook_clear(hook);
+    tg__context_unref(hook->context);
+    free(hook);
+}

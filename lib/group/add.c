@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: MIT */
+/* How tasks come into a group: before a run, from its own tasks, from anywhere. */
+#include "group/addition.h"
+
+#include "pool/resident.h"
+#include "base/options.h"
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <taskgroup/version.h>
+
+/* The API takes const so that const input needs no cast; the task function's argument is the user's. */
+static void *without_const(const void *arg)
+{
+    return (void *)(uintptr_t)arg;
+}
+
+/* ---- saying no ---- */
+
+/* The batch is incomplete without what was refused: so the run is. */
+static void lose(tg_group *group, tg_status status, const char *text)
+{
+    tg__lock_take(&group->lock);
+    if (!group->kept.on && tg__group_loses(group)) {
+        group->add_error = status;
+        snprintf(group->error_text, sizeof group->error_text, "%s", text);
+    }
+    tg__lock_give(&group->lock);
+}
+
+/* Refuses an add. Two refusals are not remembered: one of a full queue or a closed pool, which was asked for or says it
+   all, and a duplicate, without which the batch is complete. (What has stopped turns away: tg__add_check_open().) */
+tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, ...)
+{
+    char text[sizeof group->error_text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (status >= TG_INVALID && status != TG_DUPLICATE)
+        lose(group, status, text);
+    return tg__refuse(status, "%s", text);
+}
+
+/* The caller's array ends. */
+static tg_status refuse_slot(tg_group *group, const char *call, size_t many)
+{
+    char text[sizeof group->error_text];
+    snprintf(text, sizeof text, "%s: %zu more than the %zu slots of results", call, many,
+        group->options.capacity);
+    lose(group, TG_FULL, text);
+    return tg__refuse(TG_FULL, "%s", text);
+}
+
+/* Says what an add of `many` tasks was refused for. */
+tg_status tg__add_explain(tg_group *group, tg_status status, const struct tg__addition *a)
+{
+    const char *call = a->call;
+    switch (status) {
+    case TG_DUPLICATE:
+        return tg__add_refuse(
+            group, status, "%s: id %llu is taken", call, (unsigned long long)a->o.id);
+    case TG_CLOSED:
+        return tg__add_refuse(group, status, "%s: the %s %s", call,
+            group->kept.on ? "pool" : "group",
+            tg__group_is_parents(group) ? "belongs to the parent process" : "has stopped");
+    case TG_CANCELLED:
+        return tg__add_refuse(group, status, "%s: the group stopped while there was no room", call);
+    case TG_FULL:
+        if (a->no_slot)
+            return refuse_slot(group, call, a->count);
+        return tg__add_refuse(group, status, "%s: the queue of %ld is full", call,
+            group->options.queue > 0 ? group->options.queue : 0);
+    case TG_TOO_LARGE:
+        return tg__add_refuse(group, status, "%s: %zu tasks are too many", call, a->count);
+    case TG_NO_SYSTEM:
+        return tg__add_refuse(group, status, "%s: the system has no thread left", call);
+    case TG_INVALID:
+        return tg__add_refuse(
+            group, status, "%s: weight %zu is more than the task around holds", call, a->o.weight);
+    default:
+        return tg__add_refuse(group, status, "%s: out of memory", call);
+    }
+}
+
+static bool is_time(double seconds)
+{
+    return seconds >= 0; /* false for what is not a number */
+}
+
+static bool has_time(const tg_task_options *o)
+{
+    return o->start > 0 || o->delay > 0 || o->period > 0;
+}
+
+static tg_status check_times(tg_group *group, const char *call, const tg_task_options *o)
+{
+    if (!is_time(o->start) || !is_time(o->delay) || !is_time(o->period))
+        return tg__add_refuse(group, TG_INVALID, "%s: start is %g, delay %g, period %g", call,
+            o->start, o->delay, o->period);
+    if (o->start > 0 && o->delay > 0)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: start %g and delay %g", call, o->start, o->delay);
+    if (o->period > 0 && o->attempts != 0)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: period %g and attempts %d", call, o->period, o->attempts);
+    if (has_time(o) && group->options.ahead != 0)
+        return tg__add_refuse(group, TG_INVALID,
+            "%s: start %g, delay %g or period %g in a group with ahead", call, o->start, o->delay,
+            o->period);
+    if ((o->flags & TG_TASK_BACKGROUND) != 0 && !has_time(o))
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: TG_TASK_BACKGROUND without start, delay or period", call);
+    if ((has_time(o) || (o->attempts != 0 && o->backoff > 0)) && !tg__events_start())
+        return tg__add_refuse(group, TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    return TG_OK;
+}
+
+/* Do the options make sense in this group? If not, says so. */
+static tg_status check_task_options(tg_group *group, const char *call, const tg_task_options *o)
+{
+    bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0 && !group->kept.on;
+    unsigned unknown = o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND);
+    if (unknown != 0)
+        return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
+    if (o->priority < -TG_PRIORITY_MOST || o->priority > TG_PRIORITY_MOST)
+        return tg__add_refuse(group, TG_INVALID, "%s: priority is %d", call, o->priority);
+    if ((o->attempts < 0 && o->attempts != TG_ENDLESS) || o->attempts > TG_ATTEMPTS_MOST)
+        return tg__add_refuse(group, TG_INVALID, "%s: attempts is %d", call, o->attempts);
+    if (!is_time(o->backoff) || !is_time(o->backoff_max))
+        return tg__add_refuse(group, TG_INVALID, "%s: backoff is %g, backoff_max %g", call,
+            o->backoff, o->backoff_max);
+    if (!is_time(o->timeout) || !is_time(o->patience))
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: timeout is %g, patience %g", call, o->timeout, o->patience);
+    if (o->when_full < TG_FULL_WAIT || o->when_full > TG_FULL_RUN)
+        return tg__add_refuse(group, TG_INVALID, "%s: when_full is %d", call, o->when_full);
+    if (o->weight > 0 && group->options.shared == NULL && !group->kept.on)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: weight is %zu without a shared limit", call, o->weight);
+    if (o->weight > 0 && !group->kept.on && tg__limit_too_heavy(group->options.shared, o->weight))
+        return tg__add_refuse(
+            group, TG_TOO_LARGE, "%s: weight %zu is more than the limit", call, o->weight);
+    if (o->priority != 0 && group->options.ahead != 0)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: priority %d in a group with ahead", call, o->priority);
+    if (recycles && o->id != 0)
+        return tg__add_refuse(group, TG_INVALID, "%s: id %llu with TG_GROUP_RECYCLE", call,
+            (unsigned long long)o->id);
+    if (recycles && o->result != NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: a result with TG_GROUP_RECYCLE", call);
+    if (o->copy > PTRDIFF_MAX)
+        return tg__add_refuse(group, TG_TOO_LARGE, "%s: copy is %zu", call, o->copy);
+    return check_times(group, call, o);
+}
+
+tg_status tg__add_options(
+    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
+{
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(o, sizeof *o, options, why);
+    if (status != TG_OK)
+        return tg__add_refuse(group, status, "%s: options: %s", call, why);
+    return check_task_options(group, call, o);
+}
+
+/* ---- what goes in ---- */
+
+static bool needs_extra(const tg_task_options *o)
+{
+    return o->id != 0 || o->result != NULL || o->name != NULL || o->weight != 0 || o->timeout > 0 ||
+           o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0;
+}
+
+/* When it is to be started at first. */
+static double start_of(const tg_task_options *o)
+{
+    return o->start > 0 ? o->start : tg_time_now() + o->delay;
+}
+
+/* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of memory. */
+static struct tg__attributes *new_extra(const tg_task_options *o, const void *from, size_t size)
+{
+    const char *name = o->name != NULL ? o->name : "";
+    size_t length = strlen(name) + 1, unit = _Alignof(max_align_t);
+    size_t head = (sizeof(struct tg__attributes) + unit - 1) / unit * unit;
+    if (size > SIZE_MAX - head - length)
+        return NULL;
+    struct tg__attributes *attributes = malloc(head + size + length);
+    if (attributes == NULL)
+        return NULL;
+    char *bytes = (char *)attributes;
+    *attributes = (struct tg__attributes){
+        .id = o->id,
+        .result = o->result,
+        .name = memcpy(bytes + head + size, name, length),
+        .copy = size > 0 ? memcpy(bytes + head, from, size) : NULL,
+        .weight = o->weight,
+        .timeout = o->timeout,
+        .backoff = o->backoff,
+        .backoff_max = o->backoff_max,
+        .period = o->period,
+        .next_start = start_of(o),
+        .attempts = o->attempts,
+        .priority = o->priority,
+    };
+    return attributes;
+}
+
+void tg__add_free_extras(struct tg__addition *addition, size_t count)
+{
+    for (size_t i = 0; addition->attributes_of != NULL && i < count; i++)
+        free(addition->attributes_of[i]);
+    free(addition->attributes_of);
+    free(addition->attributes);
+}
+
+bool tg__add_extras(struct tg__addition *a, bool each)
+{
+    const unsigned char *item = a->items;
+    if (!needs_extra(&a->o) && a->handle == NULL)
+        return true;
+    if (!each) {
+        a->attributes = new_extra(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0);
+        if (a->attributes != NULL && a->attributes->copy != NULL)
+            a->items = a->attributes->copy;
+        if (a->attributes != NULL)
+            atomic_init(&a->attributes->handle, a->handle);
+        return a->attributes != NULL;
+    }
+    a->attributes_of = calloc(a->count, sizeof *a->attributes_of);
+    if (a->attributes_of == NULL)
+        return false;
+    for (size_t i = 0; i < a->count; i++, item += item != NULL ? a->stride : 0)
+        if ((a->attributes_of[i] = new_extra(&a->o, item, a->o.copy)) == NULL) {
+            tg__add_free_extras(a, i);
+            a->attributes_of = NULL;
+            return false;
+        }
+    return true;
+}
+
+/* How the tasks are claimed and run. */
+static void classify(const tg_group *group, struct tg__addition *a)
+{
+    bool optional = (a->o.flags & TG_TASK_OPTIONAL) != 0;
+    a->flags = a->o.flags;
+    a->key = tg__claim_key(group, a->o.priority, optional);
+    if (tg__claim_is_apart(group, a->o.priority, optional))
+        a->flags |= TG__APART;
+    if (has_time(&a->o))
+        a->flags |= TG__APART | TG__TIMED;
+    if (a->handle != NULL)
+        a->flags |= TG__MARKED | TG__SLOW;
+    if (a->o.attempts != 0)
+        a->flags |= TG__TIMED | TG__MARKED;
+    if (a->o.timeout > 0 || a->o.attempts != 0)
+        a->flags |= TG__SLOW;
+}
+
+/* ---- putting it in; under the lock ---- */
+
+/* Before a run it is enough to see a cancel that somebody has noticed: the run looks for others. A pool would
+   take what it then abandons, or not, as its waiter is quick. */
+static inline bool has_stopped(tg_group *group)
+{
+    bool asks = group->kept.on && group->options.context != NULL;
+    return (asks ? tg__context_status(&group->context) : tg__context_noticed(&group->context)) !=
+           TG_OK;
+}
+
+/* A task was refused because the group has stopped: the run, this one or the next, is not OK. */
+static void turn_away(tg_group *group)
+{
+    group->turned_away |= tg__group_loses(group);
+}
+
+static inline bool is_open(tg_group *group)
+{
+    return !atomic_load(&group->kept.shut) && !group->destroy_pending && group->result == TG_OK &&
+           !tg__group_is_parents(group) && !has_stopped(group);
+}
+
+/* May tasks be added? */
+tg_status tg__add_check_open(tg_group *group)
+{
+    if (is_open(group))
+        return TG_OK;
+    if (!atomic_load(&group->kept.shut) && !tg__group_is_parents(group))
+        turn_away(group);
+    return TG_CLOSED;
+}
+
+/* Room in what these tasks may have to wait in: then no push, in the middle of a run, can fail. */
+static bool reserve(tg_group *group, const struct tg__addition *a)
+{
+    bool timed = (a->flags & TG__TIMED) != 0, ready = timed || (a->flags & TG__APART) != 0;
+    if (ready && !tg__claim_reserve(group, a->count))
+        return false;
+    if (!timed || tg__heap_reserve(&group->timers, a->count))
+        return true;
+    tg__claim_unreserve(group, a->count);
+    return false;
+}
+
+/* They were not added: else the room would grow with every add that is refused. */
+static void unreserve(tg_group *group, const struct tg__addition *a)
+{
+    bool timed = (a->flags & TG__TIMED) != 0;
+    if (timed || (a->flags & TG__APART) != 0)
+        tg__claim_unreserve(group, a->count);
+    if (timed)
+        tg__heap_unreserve(&group->timers, a->count);
+}
+
+static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)
+{
+    struct tg__store *to = &group->exec.store;
+    bool live = tg__group_is_live(group);
+    if (a->range && !to->recycles)
+        return tg__store_add_range(
+            to, a->function, a->count, a->items, a->stride, flags, a->attributes, live);
+    if (a->range)
+        return tg__store_add_each(
+            to, a->function, a->count, a->items, a->stride, flags, a->attributes_of, live);
+    return tg__store_add(to, a->function, a->items, flags, a->attributes, live);
+}
+
+/* While it runs: for what the task around holds and lends, nobody else gives anything back meanwhile. */
+static bool is_too_heavy(const tg_group *group, size_t weight)
+{
+    const struct tg__grant *parent_grant = group->running ? group->limit_client.parent_grant : NULL;
+    return parent_grant != NULL && weight > parent_grant->weight;
+}
+
+tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
+{
+    size_t taken;
+    if (is_too_heavy(group, a->o.weight))
+        return TG_INVALID;
+    a->first = tg__store_count(&group->exec.store);
+    if (a->o.id != 0 && tg__ids_find(&group->ids, a->o.id, &taken))
+        return TG_DUPLICATE;
+    if ((a->o.id != 0 && !tg__ids_reserve(&group->ids)) || !reserve(group, a))
+        return TG_NO_MEMORY;
+    tg_status status = store(group, a, flags);
+    a->no_slot = status == TG_FULL;
+    if (status != TG_OK) {
+        unreserve(group, a);
+        return status;
+    }
+    if (group->exec.store.recycles && (flags & TG__APART) != 0)
+        tg__done_pass(group, a->first, a->count);
+    if (a->o.id != 0)
+        tg__ids_put(&group->ids, a->o.id, a->first);
+    if (group->options.shared != NULL && group->heaviest < (a->o.weight > 0 ? a->o.weight : 1))
+        group->heaviest = a->o.weight > 0 ? a->o.weight : 1;
+    if ((a->flags & TG__TIMED) != 0 && group->watchable)
+        tg__group_watch(group);
+    return TG_OK;
+}
+
+/* They take a place in the queue only when it is time. */
+static void let_wait(tg_group *group, const struct tg__addition *a)
+{
+    double time = start_of(&a->o);
+    for (size_t i = a->first; i < a->first + a->count; i++) {
+        struct tg__view task = tg__store_get(&group->exec.store, i);
+        tg__timers_push(group, &task, i, TG__START_TIME, time);
+    }
+}
+
+/* Queued: somebody will claim it. */
+static tg_status queue_up(tg_group *group, struct tg__addition *a)
+{
+    tg_status status = tg__add_put(group, a, a->flags);
+    if (status != TG_OK)
+        return status;
+    if (has_time(&a->o)) {
+        let_wait(group, a);
+        return TG_OK;
+    }
+    if (group->options.queue != 0)
+        atomic_fetch_add(&group->outstanding, a->count);
+    for (size_t i = 0; (a->flags & TG__APART) != 0 && i < a->count; i++)
+        tg__claim_put(group, a->key, a->first + i);
+    return TG_OK;
+}
+
+/* Never to be started. */
+static tg_status drop(tg_group *group, struct tg__addition *a)
+{
+    tg_status status = tg__add_put(group, a, a->flags | TG__APART | TG__DROPPED);
+    if (status != TG_OK)
+        return status;
+    for (size_t i = a->first; i < a->first + a->count; i++) {
+        struct tg__view task = tg__store_get(&group->exec.store, i);
+        atomic_store(task.state, TG__STATE(TG_SKIPPED));
+    }
+    atomic_fetch_add(&group->exec.dropped, a->count);
+    return TG_OK;
+}
+
+/* For the calling thread to run. */
+static tg_status put_aside(tg_group *group, struct tg__addition *a)
+{
+    tg_status status = tg__add_put(group, a, a->flags | TG__APART);
+    if (status == TG_OK)
+        atomic_fetch_add(&group->outstanding, a->count);
+    return status;
+}
+
+/* ---- adding ---- */
+
+/* Can the calling thread run what it adds? It has no place at a shared limit, and outside of the body
+   would have to fight for a slot with those who keep theirs. */
+static bool may_run_here(const tg_group *group)
+{
+    return group->options.shared == NULL &&
+           (tg__backpressure_in_body(group) || group->options.limit == TG_UNLIMITED);
+}
+
+static void tell_dropped(tg_group *group, const struct tg__addition *a)
+{
+    for (size_t i = a->first; i < a->first + a->count; i++) {
+        struct tg__view task = tg__store_get(&group->exec.store, i);
+        tg__done_on_end(&group->exec, &task, i);
+    }
+    tg__done_deliver(group);
+}
+
+/* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
+   be room now. */
+static tg_status add_to_full(tg_group *group, struct tg__addition *a)
+{
+    int way = a->o.when_full;
+    if (way == TG_FULL_RUN && !may_run_here(group))
+        way = TG_FULL_WAIT;
+    if (way == TG_FULL_WAIT && tg__backpressure_none(group)) {
+        if (may_run_here(group)) {
+            way = TG_FULL_RUN; /* nobody else would */
+        } else if (atomic_load(&group->outstanding) == 0) {
+            tg_status status = queue_up(group, a);
+            tg__lock_give(&group->lock);
+            return status;
+        }
+    }
+    struct tg__pin pin = tg__group_pin(group);
+    group->waiting += way == TG_FULL_WAIT;
+    bool visits = group->kept.on && (way == TG_FULL_RUN || way == TG_FULL_DROP);
+    if (visits) /* a pool's region, or the pool, does not end meanwhile */
+        group->kept.clients++;
+    tg_status status = way == TG_FULL_REFUSE ? TG_FULL
+                       : way == TG_FULL_DROP ? drop(group, a)
+                       : way == TG_FULL_RUN  ? put_aside(group, a)
+                                             : TG_BUSY;
+    tg__lock_give(&group->lock);
+    if (status == TG_BUSY) {
+        tg__group_unpin(group, pin, 0);
+        if (a->until == 0) /* the first time */
+            a->until = a->o.patience > 0 ? tg_time_now() + a->o.patience : (double)INFINITY;
+        status = tg__backpressure_wait(group, a->until);
+        tg__lock_take(&group->lock);
+        group->waiting--;
+        if (status == TG_CANCELLED)
+            turn_away(group);
+        tg__lock_give(&group->lock);
+        return status == TG_OK ? TG_BUSY : status;
+    }
+    if (status == TG_OK && way == TG_FULL_RUN)
+        tg__backpressure_run(group, a->first, a->count);
+    if (status == TG_OK && way == TG_FULL_DROP)
+        tell_dropped(group, a);
+    if (visits)
+        tg__kept_part(group);
+    tg__group_unpin(group, pin, 0);
+    return status;
+}
+
+static tg_status try_to_add(tg_group *group, struct tg__addition *a)
+{
+    tg__lock_take(&group->lock);
+    tg_status status = tg__add_check_open(group);
+    if (status == TG_OK && !has_time(&a->o) && tg__backpressure_full(group))
+        return add_to_full(group, a);
+    if (status == TG_OK)
+        status = queue_up(group, a);
+    struct tg__pin pin = {.none = true};
+    if (status == TG_OK)
+        pin = tg__group_pin_to_notify(group);
+    tg__lock_give(&group->lock);
+    tg__group_unpin(group, pin, 1);
+    return status;
+}
+
+static tg_status add(tg_group *group, struct tg__addition *a)
+{
+    tg_status status;
+    bool each = a->range && group->exec.store.recycles;
+    if (!tg__add_extras(a, each))
+        return tg__add_explain(group, TG_NO_MEMORY, a);
+    classify(group, a);
+    do
+        status = try_to_add(group, a);
+    while (status == TG_BUSY);
+    if (status == TG_OK) {
+        free(a->attributes_of); /* the array; what is in it is the store's */
+        return TG_OK;
+    }
+    tg__add_free_extras(a, a->count);
+    return tg__add_explain(group, status, a);
+}
+
+tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
+    const tg_task_options *o, struct tg__handle *handle, size_t *index)
+{
+    struct tg__addition a = {.call = call,
+        .function = function,
+        .items = without_const(arg),
+        .count = 1,
+        .o = *o,
+        .handle = handle};
+    if (a.o.copy > 0 && arg == NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", call, a.o.copy);
+    a.o.id = 0;
+    a.o.weight = 0;
+    tg_status status = add(group, &a);
+    *index = a.first;
+    return status;
+}
+
+/* Apart: what it fills in would cost the usual way as much as all else that it does. */
+__attribute__((noinline)) static tg_status add_plain(
+    tg_group *group, tg_task_fn *function, void *arg)
+{
+    struct tg__addition a = {
+        .call = "tg_group_add", .function = function, .items = arg, .count = 1};
+    return add(group, &a);
+}
+
+__attribute__((noinline)) static tg_status refuse_plain(tg_group *group, tg_status status)
+{
+    struct tg__addition a = {.call = "tg_group_add", .count = 1, .no_slot = status == TG_FULL};
+    return tg__add_explain(group, status, &a);
+}
+
+tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_add", "group");
+    if (function == NULL)
+        return tg__add_refuse(group, TG_INVALID, "tg_group_add: function is NULL");
+    if (group->options.queue != 0 || group->options.shared != NULL)
+        return add_plain(group, function, without_const(arg));
+    tg__lock_take(&group->lock);
+    tg_status status = is_open(group) ? TG_OK : tg__add_check_open(group);
+    bool live = tg__group_is_live(group);
+    if (status == TG_OK)
+        status = tg__store_add(&group->exec.store, function, without_const(arg), 0, NULL, live);
+    if (!live || status != TG_OK) {
+        tg__lock_give(&group->lock);
+        return status == TG_OK ? TG_OK : refuse_plain(group, status);
+    }
+    struct tg__pin pin = tg__group_pin_to_notify(group);
+    tg__lock_give(&group->lock);
+    tg__group_unpin(group, pin, 1);
+    return TG_OK;
+}
+
+tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
+    const tg_task_options *options, size_t *index)
+{
+    struct tg__addition a = {
+        .call = "tg_group_add_with", .function = function, .items = without_const(arg), .count = 1};
+    if (index != NULL)
+        *index = TG_NO_INDEX;
+    if (group == NULL)
+        return tg__refuse_null(a.call, "group");
+    if (function == NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: function is NULL", a.call);
+    tg_status status = tg__add_options(group, a.call, options, &a.o);
+    if (status != TG_OK)
+        return status;
+    if (a.o.copy > 0 && arg == NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", a.call, a.o.copy);
+    status = add(group, &a);
+    if (status == TG_OK && index != NULL)
+        *index = a.first;
+    return status;
+}
+
+tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count, const void *items,
+    size_t stride, const tg_task_options *options)
+{
+    struct tg__addition a = {.call = "tg_group_add_many",
+        .function = function,
+        .items = without_const(items),
+        .stride = stride,
+        .count = count,
+        .range = true};
+    if (group == NULL)
+        return tg__refuse_null(a.call, "group");
+    if (function == NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: function is NULL", a.call);
+    tg_status status = tg__add_options(group, a.call, options, &a.o);
+    if (status != TG_OK)
+        return status;
+    if (a.o.id != 0)
+        return tg__add_refuse(group, TG_INVALID, "%s: id %llu for all tasks at once", a.call,
+            (unsigned long long)a.o.id);
+    if (a.o.result != NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: a result for all tasks at once", a.call);
+    if (a.o.period > 0)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: a period (%g) for all tasks at once", a.call, a.o.period);
+    if (a.o.copy > 0 && (items == NULL || a.o.copy != stride))
+        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu with a stride of %zu%s", a.call,
+            a.o.copy, stride, items == NULL ? " and items NULL" : "");
+    if (items != NULL && stride != 0 && count > PTRDIFF_MAX / stride)
+        return tg__add_refuse(
+            group, TG_TOO_LARGE, "%s: %zu items of %zu bytes", a.call, count, stride);
+    return count > 0 ? add(group, &a) : TG_OK;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a group over a pool: its threads serve it, and whoever waits for it ends it. */
+#include "group/group.h"
+
+#include "sched/park.h"
+#include "base/status.h"
+#include "sys/thread.h"
+
+#include <taskgroup/version.h>
+
+static struct tg__host *host_of(const tg_group *group)
+{
+    return (struct tg__host *)(void *)group->options.pool; /* a pool begins with it */
+}
+
+bool tg__attach_applies(const tg_group *group)
+{
+    struct tg__host *host = host_of(group);
+    const struct tg__worker *worker = tg__team_worker();
+    return host != NULL && !(worker != NULL && host->has(host, worker->team));
+}
+
+/* A worker that waits: on its own stack, in the group's list. */
+struct tg__attach_waiter {
+    struct tg__parker parker;
+    struct tg__attach_waiter *next;
+};
+
+/* Under the gate. Whoever waits for the end looks at `lent` and `calls` again. */
+static void notify_all(tg_group *group)
+{
+    pthread_cond_broadcast(&group->quiescent);
+    for (struct tg__attach_waiter *waiter = group->workers_waiting; waiter != NULL;
+        waiter = waiter->next)
+        tg__park_notify(&waiter->parker);
+}
+
+/* Under the lock of the pool's team. */
+static void on_quiescent_team(struct tg__runq *runq)
+{
+    tg_group *group = tg__group_of(runq);
+    pthread_mutex_lock(&group->wait_lock);
+    group->calls++;
+    notify_all(group);
+    pthread_mutex_unlock(&group->wait_lock);
+}
+
+/* One at a time; false: it runs over its pool already. */
+static bool take(tg_group *group)
+{
+    pthread_mutex_lock(&group->wait_lock);
+    bool taken = group->attached == TG__UNATTACHED;
+    if (taken)
+        group->attached = TG__ATTACHING;
+    pthread_mutex_unlock(&group->wait_lock);
+    return taken;
+}
+
+static void set_attached(tg_group *group, int attached)
+{
+    pthread_mutex_lock(&group->wait_lock);
+    group->attached = attached;
+    notify_all(group);
+    pthread_mutex_unlock(&group->wait_lock);
+}
+
+/* TG_RUNNING: it has begun. `detached`: it may outlive the task that begins it, so nothing of that reaches it. */
+static tg_status begin(tg_group *group, const char *call, bool detached)
+{
+    struct tg__host *host = host_of(group);
+    if (host->process != tg__process_number())
+        return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
+    tg__group_adopt(group);
+    if (!take(group))
+        return tg__refuse(TG_BUSY, "%s: the group is running already", call);
+    void *room;
+    struct tg__team *team = host->enter(host, group, &room);
+    tg_status status = team == NULL
+                           ? tg_error_last()->status
+                           : tg__run_begin(group, call, NULL, NULL, tg__team_size(team), detached);
+    if (status != TG_RUNNING) {
+        if (team != NULL)
+            host->leave(host, group, room);
+        group->started |= status == TG_OK;
+        set_attached(group, TG__UNATTACHED);
+        return status;
+    }
+    group->started = true;
+    group->host_room = room;
+    group->host_team = team;
+    group->begun = tg__run_start(group);
+    group->from = group->run_base;
+    group->runq.on_quiescent = on_quiescent_team;
+    tg__team_attach(team, &group->runq);
+    set_attached(group, TG__ATTACHED);
+    return TG_RUNNING;
+}
+
+static tg_status finish(tg_group *group)
+{
+    int threads = tg__team_size(group->host_team);
+    group->runq.on_quiescent = NULL;
+    struct tg__pause pause = tg__runner_pause();
+    tg_status status = tg__run_end(group, group->begun, group->from, threads);
+    tg__runner_resume(pause);
+    host_of(group)->leave(host_of(group), group, group->host_room);
+    set_attached(group, TG__UNATTACHED);
+    return status;
+}
+
+enum waited { NOT_YET, ENDED_BY_US, ENDED_BY_OTHERS, FOR_ITSELF };
+
+/* Tries to end it. The gate is held, and free meanwhile; nobody else can end it then, so its team is there. A worker
+   that will wait for ever says so to its team. */
+static enum waited try_to_end(tg_group *group, bool is_worker)
+{
+    size_t calls;
+    bool ended, itself = false;
+    group->attached = TG__DETACHING; /* one at a time */
+    do {
+        calls = group->calls;
+        pthread_mutex_unlock(&group->wait_lock);
+        ended = tg__team_end(group->host_team, &group->runq);
+        itself = !ended && is_worker && !tg__team_await(group->host_team, &group->runq);
+        pthread_mutex_lock(&group->wait_lock);
+    } while (!ended && calls != group->calls);
+    if (!ended) {
+        group->attached = TG__ATTACHED;
+        notify_all(group);
+    }
+    return ended ? ENDED_BY_US : itself ? FOR_ITSELF : NOT_YET;
+}
+
+/* The gate is held, and free meanwhile. `me`: of a worker, which serves what it waits for and what is below; NULL: of
+   another thread, which only waits. False: it is time. */
+static bool wait_for_news(tg_group *group, struct tg__attach_waiter *me, double until)
+{
+    if (me == NULL)
+        return tg__thread_wait(&group->quiescent, &group->wait_lock, until);
+    if (tg_time_now() >= until)
+        return false;
+    pthread_mutex_unlock(&group->wait_lock);
+    tg__team_help(&group->runq, &me->parker, until);
+    pthread_mutex_lock(&group->wait_lock);
+    return true;
+}
+
+/* Until it has ended (by us: it is to be finished), or until that time. */
+static enum waited wait(tg_group *group, double until)
+{
+    struct tg__attach_waiter waiter = {.next = NULL};
+    struct tg__attach_waiter *me = tg__team_worker() != NULL ? &waiter : NULL;
+    bool for_ever = until >= TG_FOREVER, waits = true;
+    enum waited waited = NOT_YET;
+    tg__park_init(&waiter.parker);
+    pthread_mutex_lock(&group->wait_lock);
+    if (me != NULL) {
+        me->next = group->workers_waiting;
+        // cppcheck-suppress autoVariables ; it is taken out before this returns
+        group->workers_waiting = me;
+    }
+    size_t seen = group->calls - 1;
+    while (group->attached != TG__UNATTACHED && waited == NOT_YET && waits) {
+        bool look = group->attached == TG__ATTACHED && seen != group->calls;
+        seen = group->calls;
+        if (look)
+            waited = try_to_end(group, me != NULL && for_ever);
+        else
+            waits = wait_for_news(group, me, until);
+    }
+    if (waited == NOT_YET && group->attached == TG__UNATTACHED)
+        waited = ENDED_BY_OTHERS;
+    struct tg__attach_waiter **at = &group->workers_waiting;
+    while (me != NULL && *at != me)
+        at = &(*at)->next;
+    if (me != NULL)
+        *at = me->next;
+    pthread_mutex_unlock(&group->wait_lock);
+    tg__park_fini(&waiter.parker);
+    return waited;
+}
+
+static bool is_attached(tg_group *group)
+{
+    pthread_mutex_lock(&group->wait_lock);
+    bool attached = group->attached != TG__UNATTACHED;
+    pthread_mutex_unlock(&group->wait_lock);
+    return attached;
+}
+
+bool tg__attach_is_inside(tg_group *group)
+{
+    return group->options.pool != NULL && tg__runner_inside(&group->exec) != NULL &&
+           is_attached(group);
+}
+
+tg_status tg__attach_run(tg_group *group)
+{
+    struct tg__pause pause = tg__runner_pause();
+    tg_status status = begin(group, "tg_group_run", false);
+    if (status == TG_RUNNING)
+        status =
+            wait(group, (double)INFINITY) == ENDED_BY_US ? finish(group) : tg_group_wait(group, 0);
+    tg__runner_resume(pause);
+    return status;
+}
+
+void tg__attach_help_begin(tg_group *group)
+{
+    pthread_mutex_lock(&group->wait_lock);
+    group->helpers++;
+    pthread_mutex_unlock(&group->wait_lock);
+}
+
+/* While it is just being lent, or its end finished by somebody else, there is nothing to help with. */
+bool tg__attach_help(tg_group *group, double until)
+{
+    bool ended = wait(group, until) == ENDED_BY_US;
+    if (ended)
+        finish(group);
+    pthread_mutex_lock(&group->wait_lock);
+    ended |= group->attached == TG__UNATTACHED;
+    group->helpers--;
+    notify_all(group);
+    pthread_mutex_unlock(&group->wait_lock);
+    return ended;
+}
+
+static void wait_for_helpers(tg_group *group)
+{
+    pthread_mutex_lock(&group->wait_lock);
+    while (group->helpers > 0)
+        pthread_cond_wait(&group->quiescent, &group->wait_lock);
+    pthread_mutex_unlock(&group->wait_lock);
+}
+
+void tg__attach_finish(tg_group *group)
+{
+    if (is_attached(group))
+        tg_context_cancel(&group->context, 0, "the group was destroyed");
+    if (wait(group, (double)INFINITY) == ENDED_BY_US)
+        finish(group);
+    wait_for_helpers(group);
+}
+
+tg_status tg_group_start(tg_group *group)
+{
+    static const char call[] = "tg_group_start";
+    if (group == NULL)
+        return tg__refuse_null(call, "group");
+    if (group->options.pool == NULL)
+        return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
+    tg_status status = begin(group, call, true);
+    return status == TG_RUNNING ? TG_OK : status;
+}
+
+tg_status tg_group_wait(tg_group *group, double timeout)
+{
+    static const char call[] = "tg_group_wait";
+    if (group == NULL)
+        return tg__refuse_null(call, "group");
+    if (!(timeout >= 0))
+        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    if (group->options.pool == NULL)
+        return tg__refuse(TG_INVALID, "%s: the group has no pool", call);
+    if (tg__group_is_parents(group))
+        return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
+    tg__group_adopt(group);
+    if (timeout > 0 &&
+        tg__runner_inside(&group->exec) != NULL) /* also where a task of its pool runs it */
+        return tg__refuse(TG_BUSY, "%s: in a task of the group", call);
+    struct tg__pause pause = tg__runner_pause();
+    enum waited waited = wait(group, tg_time_now() + timeout);
+    tg__runner_resume(pause);
+    if (waited == ENDED_BY_US)
+        return finish(group);
+    if (waited == FOR_ITSELF)
+        return tg__refuse(TG_BUSY, "%s: in a task that the group waits for", call);
+    if (waited == NOT_YET)
+        return TG_RUNNING;
+    if (!group->started)
+        return tg__refuse(TG_INVALID, "%s: the group was never started", call);
+    tg__lock_take(&group->lock);
+    tg_status status = group->result;
+    const tg_error *error = group->result_error;
+    tg__lock_give(&group->lock);
+    return error != NULL ? tg__error_publish(error) : status;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Producers that find the bounded queue of a running group full, and wait for room. */
+#include "pool/resident.h"
+
+#include "sys/thread.h"
+
+#include <taskgroup/version.h>
+
+/* How many tasks may be added and not ended: those that threads have, and the queue. */
+static size_t bound(tg_group *group)
+{
+    size_t servers = (size_t)atomic_load(&group->runq.max_workers);
+    if (atomic_load(&group->kept.paused))
+        servers = (size_t)tg__team_serving(&group->runq); /* those that are still at it */
+    if (atomic_load(&group->in_body) && servers > 0)
+        servers--;                          /* the body's thread does not serve */
+    if (tg__slots_bounded(&group->slots)) { /* tasks that are away keep theirs */
+        long left = group->slots.most - atomic_load(&group->slots.suspended);
+        left = left > 0 ? left : 0;
+        servers = (size_t)left < servers ? (size_t)left : servers;
+    }
+    return servers + (group->options.queue > 0 ? (size_t)group->options.queue : 0);
+}
+
+static bool is_full(tg_group *group)
+{
+    return atomic_load(&group->outstanding) >= bound(group);
+}
+
+/* In one of its tasks; or on a thread of the pool's, which is what makes room. */
+static bool is_inside(tg_group *group)
+{
+    if (group->kept.on && tg__kept_inside(group))
+        return true;
+    return tg__runner_inside(&group->exec) != NULL;
+}
+
+bool tg__backpressure_full(tg_group *group)
+{
+    return group->options.queue != 0 && (group->kept.on || tg__group_is_live(group)) &&
+           is_full(group) && (!is_inside(group) || tg__backpressure_in_body(group));
+}
+
+bool tg__backpressure_in_body(const tg_group *group)
+{
+    const tg_task *current = tg__runner_current();
+    return current != NULL && current->exec == &group->exec && current->kind == TG__BODY &&
+           tg__team_worker() != NULL; /* not so in a region that the body has opened */
+}
+
+/* A quarter of the queue, so that he does not come for each task. */
+bool tg__backpressure_low(tg_group *group)
+{
+    size_t quarter = group->options.queue > 0 ? (size_t)group->options.queue / 4 : 0;
+    return atomic_load(&group->outstanding) + quarter < bound(group);
+}
+
+bool tg__backpressure_none(tg_group *group)
+{
+    return bound(group) == 0;
+}
+
+/* ---- in the body: works meanwhile ---- */
+
+static bool is_stopped(tg_group *group)
+{
+    return tg__context_status(&group->context) != TG_OK;
+}
+
+/* Where there is never any room, something may go on when nothing else does. */
+static bool is_idle(tg_group *group)
+{
+    return bound(group) == 0 && atomic_load(&group->outstanding) == 0;
+}
+
+struct patience {
+    struct tg__timer timer; /* first */
+    tg_group *group;
+};
+
+static void lose_patience(struct tg__timer *timer)
+{
+    tg__group_notify_owner(((struct patience *)(void *)timer)->group);
+}
+
+static bool has_room(struct tg__runq *runq)
+{
+    tg_group *group = tg__group_of(runq);
+    return !is_full(group) || is_idle(group) || is_stopped(group) ||
+           tg_time_now() >= group->patience;
+}
+
+static bool has_slot(struct tg__runq *runq)
+{
+    tg_group *group = tg__group_of(runq);
+    return is_stopped(group) || tg__slots_take(&group->slots);
+}
+
+static void wait_in_body(tg_group *group, bool (*enough)(struct tg__runq *), double until)
+{
+    struct patience loses = {.timer = {.fire = lose_patience}, .group = group};
+    group->patience = until;
+    if (until < (double)INFINITY)
+        tg__timer_set(&loses.timer, group->patience);
+    atomic_store(&group->body_waits, true);
+    tg__team_wait(&group->runq, enough);
+    atomic_store(&group->body_waits, false);
+    tg__timer_clear(&loses.timer);
+}
+
+void tg__backpressure_run(tg_group *group, size_t first, size_t many)
+{
+    bool limited = tg__slots_bounded(&group->slots); /* then we are in the body */
+    for (size_t end = first + many; first < end;) {
+        if (limited)
+            wait_in_body(group, has_slot, (double)INFINITY);
+        if (is_stopped(group))
+            return; /* the slot, if we have one, goes with the run */
+        tg_task self;
+        tg__runner_enter(&self, &group->exec, NULL);
+        self.apart = true;
+        tg__group_run_bundle(tg__team_worker(), &self, first, end - first);
+        tg__runner_leave(&self);
+        if (limited && !self.slot_gone)
+            tg__slots_give(&group->slots);
+        first = self.next;
+    }
+}
+
+/* ---- anywhere else: sleeps at the gate ---- */
+
+/* Is there still a reason to wait? */
+static bool must_wait(tg_group *group)
+{
+    return (group->kept.on || atomic_load(&group->team) != NULL) &&
+           !atomic_load(&group->kept.shut) && is_full(group) && !is_stopped(group);
+}
+
+/* False: too many wait already. */
+static bool wait_at_gate(tg_group *group, double until)
+{
+    bool patient = true;
+    pthread_mutex_lock(&group->wait_lock);
+    bool admitted =
+        group->kept.waiters == 0 || atomic_load(&group->producers) < group->kept.waiters;
+    if (admitted) {
+        atomic_fetch_add(&group->producers, 1); /* then looks, as who makes room does */
+        while (patient && must_wait(group))
+            patient = tg__thread_wait(&group->not_full, &group->wait_lock, until);
+        atomic_fetch_sub(&group->producers, 1);
+    }
+    pthread_mutex_unlock(&group->wait_lock);
+    return admitted;
+}
+
+tg_status tg__backpressure_wait(tg_group *group, double until)
+{
+    if (tg__backpressure_in_body(group))
+        wait_in_body(group, has_room, until);
+    else if (!wait_at_gate(group, until))
+        return TG_FULL;
+    if (is_stopped(group))
+        return group->kept.on ? TG_CLOSED : TG_CANCELLED;
+    return until <= tg_time_now() && must_wait(group) ? TG_FULL : TG_OK;
+}
+
+void tg__backpressure_notify(tg_group *group)
+{
+    if (atomic_load(&group->body_waits)) {
+        struct tg__team *team = atomic_load(&group->team);
+        if (team != NULL)
+            tg__team_notify_owner(team, &group->runq);
+    }
+    if (atomic_load(&group->producers) > 0) {
+        pthread_mutex_lock(&group->wait_lock);
+        pthread_cond_broadcast(&group->not_full);
+        pthread_mutex_unlock(&group->wait_lock);
+    }
+}

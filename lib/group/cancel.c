@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Taking one task back that waits for its time, or in the queue where it can be found. */
+#include "group/group.h"
+
+#include "base/status.h"
+
+#include <stdlib.h>
+
+/* It may be claimed at this moment: who does so finds it taken, and finishes it. Its record stays at least until the
+   lock is free. */
+static tg_status take_from_queue(
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
+{
+    bool in_order = (group->options.flags & TG_GROUP_IN_ORDER) != 0;
+    if ((task->flags & (TG__APART | TG__MARKED)) == 0 || (in_order && group->exec.store.recycles))
+        return TG_INVALID;
+    if (!tg__pending_cancel(group, task, state))
+        return TG_RUNNING;
+    if (group->kept.on) /* who waits for it need not wait for that */
+        tg__kept_ended(group, task, index);
+    return TG_OK;
+}
+
+/* It runs, or is to be completed. */
+static tg_status tell(const struct tg__view *task)
+{
+    if (task->attributes == NULL || !(task->attributes->period > 0))
+        return TG_BUSY;
+    atomic_store(&task->attributes->last, true);
+    return TG_OK;
+}
+
+/* Under the lock. TG_RUNNING: it was not as it seemed. */
+static tg_status take(
+    tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
+{
+    switch (state) {
+    case 0:
+    case TG__AGAIN:
+        return take_from_queue(group, task, index, state);
+    case TG__DEFERRED:
+    case TG__ENDING:
+    case TG__STATE(TG_RUNNING):
+        return tell(task);
+    default:
+        return TG_DONE;
+    }
+}
+
+/* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by who
+   comes by it there. */
+static void settle(
+    tg_group *group, const struct tg__view *task, size_t index, struct tg__taken taken)
+{
+    struct tg__exec *exec = &group->exec;
+    if (taken.state != 0) {
+        tg__pending_give_back(group, task, taken);
+        tg__pending_cancel(group, task, taken.state);
+        if (exec->on_end != NULL)
+            exec->on_end(exec, task, index);
+        if (atomic_load(&group->delivers))
+            tg__done_deliver(group);
+    }
+    if (taken.state == 0 || taken.state == TG__AGAIN_TIME)
+        tg__done_make_room(group);
+}
+
+static tg_status explain(tg_status status, const char *call, size_t index)
+{
+    if (status == TG_DONE)
+        return tg__refuse(status, "%s: task %zu has ended", call, index);
+    if (status == TG_BUSY)
+        return tg__refuse(status, "%s: task %zu is in flight", call, index);
+    return tg__refuse(status, "%s: task %zu waits for no time: it may be claimed", call, index);
+}
+
+/* With a handle: of the task that has it, which may have gone with a close. */
+tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle *handle)
+{
+    const char *call = handle != NULL ? "tg_task_cancel" : "tg_group_cancel";
+    struct tg__view task;
+    tg__lock_take(&group->lock);
+    if (tg__group_is_parents(group)) {
+        tg__lock_give(&group->lock);
+        return tg__group_refuse_parents(call);
+    }
+    struct tg__store *store = &group->exec.store;
+    size_t count = tg__store_count(store);
+    bool there = index < count && tg__store_look(store, index, &task);
+    if (there && handle != NULL)
+        there = task.attributes != NULL && atomic_load(&task.attributes->handle) == handle;
+    if (!there) {
+        tg__lock_give(&group->lock);
+        return index < count || handle != NULL
+                   ? explain(TG_DONE, call, index)
+                   : tg__refuse(TG_INVALID, "%s: index %zu of %zu tasks", call, index, count);
+    }
+    struct tg__taken taken = {0};
+    tg_status status = TG_DONE;
+    bool queued = false;
+    if (index >= group->run_base || group->kept.on) {
+        taken = tg__pending_take_out(group, &task, index);
+        status = taken.state != 0 ? TG_OK : TG_RUNNING;
+        while (status == TG_RUNNING) { /* has just been claimed, if it comes back */
+            unsigned char state = atomic_load(task.state);
+            status = take(group, &task, index, state);
+            queued = status == TG_OK && (state == 0 || state == TG__AGAIN);
+        }
+    }
+    bool is_taken = queued || taken.state != 0;
+    group->suspended += is_taken; /* the run does not end meanwhile */
+    tg__lock_give(&group->lock);
+    if (!is_taken)
+        return status == TG_OK ? TG_OK : explain(status, call, index);
+    settle(group, &task, index, taken);
+    tg__lock_take(&group->lock);
+    group->suspended--;
+    struct tg__pin grip = tg__group_pin(group);
+    tg__lock_give(&group->lock);
+    tg__group_unpin(group, grip, 1);
+    return TG_OK;
+}
+
+tg_status tg_group_cancel(tg_group *group, size_t index)
+{
+    return group != NULL ? tg__cancel_task(group, index, NULL)
+                         : tg__refuse_null("tg_group_cancel", "group");
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is next. Most groups claim from the queue alone. Where the order of start must be exact, or
+ * a claim needs something first (weights, a look-ahead), claims are made one at a time: from `ready`
+ * what comes before the tasks in order of adding, then these, then the rest of `ready`.
+ */
+#include "group/group.h"
+
+/* A key is the priority, then required before optional, then (for those that had to wait for a time) a
+   number; tasks in order of adding have this one: priority 0, required. */
+enum { RANK = 48 };
+static const uint64_t key_of_head = (uint64_t)TG_PRIORITY_MOST << 1 << RANK;
+
+uint64_t tg__claim_key(const tg_group *group, int priority, bool optional)
+{
+    bool later = optional && (group->options.flags & TG_GROUP_REQUIRED_FIRST) != 0;
+    return ((uint64_t)(TG_PRIORITY_MOST - priority) << 1 | later) << RANK;
+}
+
+bool tg__claim_is_apart(const tg_group *group, int priority, bool optional)
+{
+    return tg__claim_key(group, priority, optional) != key_of_head;
+}
+
+bool tg__claim_reserve(tg_group *group, size_t many)
+{
+    tg__lock_take(&group->dispatch_lock);
+    bool reserved = tg__heap_reserve(&group->ready, many);
+    tg__lock_give(&group->dispatch_lock);
+    return reserved;
+}
+
+void tg__claim_unreserve(tg_group *group, size_t many)
+{
+    tg__lock_take(&group->dispatch_lock);
+    tg__heap_unreserve(&group->ready, many);
+    tg__lock_give(&group->dispatch_lock);
+}
+
+void tg__claim_put(tg_group *group, uint64_t key, size_t index)
+{
+    tg__lock_take(&group->dispatch_lock);
+    tg__heap_push(&group->ready, key, index);
+    atomic_store(&group->ordered, true);
+    atomic_store(&group->ready_count, group->ready.count); /* published: looks for sleepers next */
+    tg__lock_give(&group->dispatch_lock);
+}
+
+void tg__claim_put_late(tg_group *group, uint64_t key, size_t index)
+{
+    size_t late = 1 + atomic_fetch_add(&group->late, 1);
+    tg__claim_put(group, key | (late & ((UINT64_C(1) << RANK) - 1)), index);
+}
+
+/* Indices below this one may be claimed in order. */
+static size_t end_of(tg_group *group)
+{
+    size_t count = tg__store_count_now(&group->exec.store), ahead = group->options.ahead;
+    if (ahead == 0)
+        return count;
+    size_t delivered = atomic_load(&group->delivered);
+    return count - delivered > ahead ? delivered + ahead : count;
+}
+
+bool tg__claim_left(tg_group *group)
+{
+    return tg__queue_any(&group->queue, tg__store_count_now(&group->exec.store)) ||
+           atomic_load(&group->ready_count) > 0;
+}
+
+bool tg__claimable(tg_group *group)
+{
+    bool some =
+        (!tg__slots_bounded(&group->slots) || tg__slots_free(&group->slots)) &&
+        !atomic_load(&group->limit_client.blocked) &&
+        (tg__queue_any(&group->queue, end_of(group)) || atomic_load(&group->ready_count) > 0);
+    return (some || atomic_load(&group->expired)) && !atomic_load(&group->kept.halted) &&
+           tg__context_status(&group->context) == TG_OK;
+}
+
+void tg__claim_unclaim(tg_group *group, size_t index)
+{
+    struct tg__view task = tg__store_get(&group->exec.store, index);
+    bool optional = (task.flags & TG_TASK_OPTIONAL) != 0;
+    int priority = task.attributes != NULL ? task.attributes->priority : 0;
+    tg__claim_put(group, tg__claim_key(group, priority, optional), index);
+}
+
+/* ---- one at a time ---- */
+
+/* Takes the weight of the task that is next. */
+static bool take_weight(tg_group *group, tg_task *self, size_t index)
+{
+    struct tg__view task = tg__store_get(&group->exec.store, index);
+    size_t weight =
+        task.attributes != NULL && task.attributes->weight > 0 ? task.attributes->weight : 1;
+    return tg__limit_take(group->options.shared, &group->limit_client, weight, &self->grant);
+}
+
+/* Under `turn`. */
+static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
+{
+    bool shared = group->options.shared != NULL;
+    size_t end = end_of(group);
+    place = tg__claim_place(group, place);
+    struct tg__heap *ready = &group->ready;
+    bool early = ready->count > 0 && ready->items[0].key >> RANK <= key_of_head >> RANK;
+    size_t next =
+        tg__queue_next(&group->queue); /* with a shared limit, one at a time: nobody has a chunk */
+    if (!early && shared && next < end) {
+        bool apart = (tg__store_get(&group->exec.store, next).flags & TG__APART) !=
+                     0; /* weighs nothing: is passed by */
+        if (!apart && !take_weight(group, self, next))
+            return 0;
+        return tg__queue_claim(&group->queue, place, 1, end, false, first);
+    }
+    if (!early && !shared) {
+        size_t got = tg__queue_claim(&group->queue, place, want, end, false, first);
+        if (got > 0)
+            return got;
+    }
+    if (ready->count == 0 || (shared && !take_weight(group, self, ready->items[0].index)))
+        return 0;
+    *first = tg__heap_pop(ready).index;
+    atomic_store(&group->ready_count, ready->count);
+    self->apart = true;
+    return 1;
+}
+
+size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
+{
+    tg__lock_take(&group->dispatch_lock);
+    size_t got = claim_next(group, self, place, want, first);
+    tg__lock_give(&group->dispatch_lock);
+    if (group->options.shared != NULL)
+        tg__limit_notify(group->options.shared);
+    return got;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a group, freeing it, and making it as new. */
+#include "group/group.h"
+
+#include "base/options.h"
+#include "base/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What no runtime can serve is refused here, where it can be explained. */
+enum { THREADS_MOST = 1 << 13 };
+
+/* Failures that are kept where records are not. */
+enum { FAILURES_RECYCLED = 1000 };
+
+static void free_group(tg_context *context)
+{
+    free(context);
+}
+
+static const unsigned all_flags = TG_GROUP_KEEP_GOING | TG_GROUP_REQUIRED_FIRST |
+                                  TG_GROUP_IN_ORDER | TG_GROUP_RECYCLE | TG_GROUP_SHIELD |
+                                  TG_GROUP_GUARD | TG_GROUP_TIMES | TG_GROUP_RAW_TASKS;
+
+/* Refuses for tg_group_create() what makes no sense. */
+static bool check_options(const tg_group_options *o)
+{
+    bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;
+    if ((o->flags & ~all_flags) != 0)
+        tg__refuse_create(
+            TG_UNSUPPORTED, "tg_group_create: flags 0x%x are unknown", o->flags & ~all_flags);
+    else if (o->threads < 0 || o->threads > THREADS_MOST)
+        tg__refuse_create(TG_INVALID, "tg_group_create: threads is %d", o->threads);
+    else if (o->limit < 0)
+        tg__refuse_create(TG_INVALID, "tg_group_create: limit is %ld", o->limit);
+    else if (o->grainsize < 0 && o->grainsize != TG_GRAIN_AUTO)
+        tg__refuse_create(TG_INVALID, "tg_group_create: grainsize is %ld", o->grainsize);
+    else if (!(o->timeout >= 0))
+        tg__refuse_create(TG_INVALID, "tg_group_create: timeout is %g", o->timeout);
+    else if (o->results != NULL && (o->capacity == 0 || o->result_size == 0))
+        tg__refuse_create(TG_INVALID,
+            "tg_group_create: results with result_size %zu and capacity %zu", o->result_size,
+            o->capacity);
+    else if (o->result_size != 0 && o->capacity > PTRDIFF_MAX / o->result_size)
+        tg__refuse_create(TG_TOO_LARGE, "tg_group_create: capacity %zu times result_size %zu",
+            o->capacity, o->result_size);
+    else if (o->queue < 0 && o->queue != TG_QUEUE_NONE)
+        tg__refuse_create(TG_INVALID, "tg_group_create: queue is %ld", o->queue);
+    else if (in_order && o->on_done == NULL)
+        tg__refuse_create(TG_INVALID, "tg_group_create: TG_GROUP_IN_ORDER without on_done");
+    else if ((o->flags & TG_GROUP_REQUIRED_FIRST) != 0 && o->ahead != 0)
+        tg__refuse_create(
+            TG_INVALID, "tg_group_create: ahead is %zu with TG_GROUP_REQUIRED_FIRST", o->ahead);
+    else if (!in_order && o->ahead != 0)
+        tg__refuse_create(
+            TG_INVALID, "tg_group_create: ahead is %zu without TG_GROUP_IN_ORDER", o->ahead);
+    else if ((o->flags & TG_GROUP_RECYCLE) != 0 && (o->results != NULL || o->capacity != 0))
+        tg__refuse_create(TG_INVALID,
+            "tg_group_create: TG_GROUP_RECYCLE with results or capacity %zu", o->capacity);
+    else
+        return true;
+    return false;
+}
+
+/* How the group runs its tasks, once and for all. */
+static void set_rules(tg_group *group)
+{
+    const tg_group_options *o = &group->options;
+    struct tg__exec *exec = &group->exec;
+    const char *wanted = getenv("TASKGROUP_REPORT");
+    group->reports = wanted != NULL && strcmp(wanted, "1") == 0;
+    bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;
+    exec->keep_going = (o->flags & TG_GROUP_KEEP_GOING) != 0;
+    exec->shield = (o->flags & TG_GROUP_SHIELD) != 0;
+    exec->need = o->need;
+    group->runq.raw = (o->flags & TG_GROUP_RAW_TASKS) != 0;
+    exec->join = group->runq.raw ? tg__team_join : NULL;
+    exec->user = o->user;
+    exec->locals.init = o->worker_init;
+    exec->locals.fini = o->worker_fini;
+    if ((o->flags & TG_GROUP_RECYCLE) != 0)
+        tg__store_recycle_all(&exec->store);
+    exec->store.noted = (o->flags & TG_GROUP_TIMES) != 0 || group->reports || o->need > 0 ||
+                        (o->on_done != NULL && !in_order);
+    exec->ranks_later = o->on_done != NULL && !in_order;
+    tg__failures_init(&exec->failures, exec->store.recycles ? FAILURES_RECYCLED : 0);
+    if (o->on_done != NULL || o->queue != 0 || exec->store.recycles) {
+        exec->on_end = tg__done_on_end;
+        exec->after_end = tg__done_after_end;
+        exec->on_cancelled_claim = tg__done_on_cancelled_claim;
+    }
+    if (exec->store.recycles)
+        exec->on_skipped = tg__done_on_skipped;
+}
+
+/* What reset makes anew, beside the parts that reset themselves. Nobody looks meanwhile: an order would only cost. */
+static void forget(tg_group *group)
+{
+    struct tg__exec *exec = &group->exec;
+    const memory_order any = memory_order_relaxed;
+    atomic_size_t *const counts[] = {&exec->ok, &exec->failed, &exec->timed_out, &exec->crashed,
+        &exec->cancelled, &exec->dropped, &exec->attempts, &exec->ready_again, &exec->ranks,
+        &exec->successes, &group->ready_count, &group->late, &group->outstanding, &group->delivered,
+        &group->finished, &group->backlog};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        atomic_store_explicit(counts[i], 0, any);
+    atomic_store_explicit(&exec->stopped_itself, false, any);
+    atomic_store_explicit(&exec->enough, false, any);
+    atomic_store_explicit(&exec->called_off, false, any);
+    exec->times.busy = exec->times.longest = 0;
+    exec->times.longest_index = TG_NO_INDEX;
+    atomic_store_explicit(&group->ordered, tg__claims_ordered(&group->options), any);
+    group->ready.count = group->ready.reserved = 0;
+    group->timers.reserved = 0;
+    tg__timers_drop(group);
+    group->timers_dropped = false;
+    atomic_store_explicit(&group->expired, false, any);
+    group->heaviest = 0;
+    free(group->order);
+    group->order = NULL;
+    tg__hold_free_all(group);
+    group->suspended = group->opened = 0;
+    group->add_error = TG_OK;
+    group->add_error_code = 0;
+    group->turned_away = false;
+    atomic_store_explicit(&group->delivers, false, any);
+    group->run_base = 0;
+    group->result = TG_OK;
+    group->result_error = NULL;
+    group->skipped = group->ended = 0;
+    group->threads = group->threads_asked = 0;
+    group->wall = 0;
+}
+
+static void init_gate(tg_group *group)
+{
+    pthread_mutex_init(&group->wait_lock, NULL);
+    pthread_cond_init(&group->not_full, NULL);
+    pthread_cond_init(&group->backlog_low, NULL);
+    pthread_cond_init(&group->quiescent, NULL);
+}
+
+tg_group *tg_group_create(const tg_group_options *options)
+{
+    tg_group_options o;
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(&o, sizeof o, options, why);
+    if (status != TG_OK)
+        return tg__refuse_create(status, "tg_group_create: options: %s", why);
+    if (!check_options(&o))
+        return NULL;
+    tg_group *group = calloc(1, sizeof *group);
+    if (group == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "tg_group_create: out of memory");
+    group->options = o;
+    tg__context_init(&group->context, o.context, free_group);
+    group->exec.group = group;
+    group->exec.context = &group->context;
+    group->timer_key = UINT64_MAX;
+    group->slots.most = o.limit;
+    group->queue.splits = o.grainsize == TG_GRAIN_AUTO;
+    long grain = o.grainsize > 0 ? o.grainsize : 1;
+    atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
+    tg__store_init(&group->exec.store, o.result_size, o.results, o.capacity);
+    atomic_init(&group->process, tg__process_number());
+    init_gate(group);
+    if (o.shared != NULL)
+        tg__limit_ref(o.shared);
+    tg__group_init_run(group);
+    set_rules(group);
+    forget(group);
+    return group;
+}
+
+static void fini_gate(tg_group *group)
+{
+    pthread_mutex_destroy(&group->wait_lock);
+    pthread_cond_destroy(&group->not_full);
+    pthread_cond_destroy(&group->backlog_low);
+    pthread_cond_destroy(&group->quiescent);
+}
+
+static void free_parts(tg_group *group)
+{
+    tg__timer_clear(&group->timer);
+    tg__hold_free_all(group);
+    free(group->order);
+    tg__heap_free(&group->timers);
+    tg__heap_free(&group->ready);
+    tg_limit_destroy(group->options.shared);
+    tg__store_free(&group->exec.store);
+    tg__failures_free(&group->exec.failures);
+    tg__ids_reset(&group->ids);
+    tg__locals_free(&group->exec.locals);
+    tg__queue_free(&group->queue);
+    tg__context_unref(&group->context);
+}
+
+void tg__group_free(tg_group *group)
+{
+    fini_gate(group);
+    free_parts(group);
+}
+
+/* ---- in a child of fork() ---- */
+
+bool tg__group_was_in_use(const tg_group *group)
+{
+    return group->running || group->kept.on || group->attached != TG__UNATTACHED;
+}
+
+tg_status tg__group_refuse_parents(const char *call)
+{
+    return tg__refuse(TG_CLOSED, "%s: the group belongs to the parent process", call);
+}
+
+/* A condition with waiters of the parent's is not destroyed: that would wait for them. */
+void tg__group_free_parents(tg_group *group)
+{
+    const struct tg__exec *exec = &group->exec;
+    bool torn = tg__lock_is_lost(&group->lock) || tg__lock_is_lost(&group->dispatch_lock) ||
+                tg__lock_is_lost(&exec->locals.lock);
+    if (!torn)
+        free_parts(group);
+}
+
+void tg__group_adopt(tg_group *group)
+{
+    unsigned process = tg__process_number();
+    if (atomic_load_explicit(&group->process, memory_order_relaxed) == process)
+        return;
+    tg__lock_take(&group->lock);
+    if (atomic_load(&group->process) != process && !tg__group_was_in_use(group)) {
+        init_gate(group);
+        tg__failures_adopt(&group->exec.failures);
+        atomic_store(&group->process, process);
+    }
+    tg__lock_give(&group->lock);
+}
+
+/* ---- */
+
+void tg__group_destroy(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    bool running = group->running;
+    group->destroy_pending = true;
+    if (running) /* under the lock: afterwards the run may have freed it */
+        tg_context_cancel(&group->context, 0, "the group was destroyed");
+    tg__lock_give(&group->lock);
+    if (!running)
+        tg__group_free(group);
+}
+
+void tg_group_destroy(tg_group *group)
+{
+    if (group == NULL || group->kept.on)
+        return;
+    if (tg__group_is_parents(group)) { /* unless we are in the middle of it */
+        if (tg__runner_inside(&group->exec) == NULL)
+            tg__group_free_parents(group);
+        return;
+    }
+    tg__group_adopt(group);
+    if (tg__attach_is_inside(group)) { /* who would wait for it here would wait for himself */
+        tg_context_cancel(&group->context, 0, "the group was destroyed");
+        return;
+    }
+    if (group->options.pool != NULL)
+        tg__attach_finish(group);
+    tg__group_destroy(group);
+}
+
+tg_status tg__group_renew(tg_group *group)
+{
+    tg__lock_take(&group->lock);
+    tg_status status = group->running || group->suspended > 0 ? TG_BUSY : TG_OK;
+    if (status == TG_OK) {
+        tg__store_reset(&group->exec.store);
+        tg__failures_reset(&group->exec.failures);
+        tg__ids_reset(&group->ids);
+        forget(group);
+        tg__queue_reset(&group->queue);
+        tg__hook_settle(&group->context);
+        tg__context_reset(&group->context);
+    }
+    tg__lock_give(&group->lock);
+    return status;
+}
+
+tg_status tg_group_reset(tg_group *group)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_reset", "group");
+    if (group->kept.on)
+        return tg__refuse(TG_BUSY, "tg_group_reset: the group is a pool's own");
+    tg_status status = tg__group_renew(group);
+    return status == TG_OK
+               ? TG_OK
+               : tg__refuse(status, "tg_group_reset: the group is running, or a hold is open");
+}
+
+tg_context *tg_group_context(tg_group *group)
+{
+    return group != NULL ? &group->context : NULL;
+}

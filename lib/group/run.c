@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a group: what must be there before, and what the run has come to. */
+#include "group/group.h"
+
+#include "base/status.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <taskgroup/version.h>
+
+/* ---- before ---- */
+
+/* Not a task's failure: the status and the text of the group's own error. */
+static tg_status answer_with(tg_group *group, tg_status status, int code, const char *message)
+{
+    group->error = (tg_error){.status = status,
+        .code = code,
+        .index = TG_NO_INDEX,
+        .name = "",
+        .message = message,
+        .backtrace = ""};
+    group->result_error = &group->error;
+    return tg__error_publish(&group->error);
+}
+
+static tg_status refuse_run(tg_group *group, tg_status status, const char *text)
+{
+    snprintf(group->error_text, sizeof group->error_text, "tg_group_run: %s", text);
+    return answer_with(group, status, 0, group->error_text);
+}
+
+/* What the task around the run holds of the shared limit, and lends. */
+static struct tg__grant *find_parent_grant(const tg_group *group, tg_task *task)
+{
+    while (
+        task != NULL && !(task->grant.limit != NULL && task->grant.limit == group->options.shared))
+        task = task->exec->above;
+    return task != NULL ? &task->grant : NULL;
+}
+
+/* Might it sleep with nothing in flight that would notice a cancel? */
+static bool may_sleep(const tg_group *group)
+{
+    return group->body != NULL || group->options.pool != NULL || group->suspended > 0 ||
+           group->timers.reserved > 0 || group->options.shared != NULL || group->options.queue != 0;
+}
+
+/* What depends on where the group is run. */
+static tg_status set_surroundings(tg_group *group)
+{
+    const tg_group_options *o = &group->options;
+    struct tg__exec *exec = &group->exec;
+    exec->above = group->detached ? NULL : tg__runner_current();
+    group->limit_client.parent_grant =
+        o->shared != NULL ? find_parent_grant(group, exec->above) : NULL;
+    if (group->limit_client.parent_grant != NULL &&
+        group->heaviest > group->limit_client.parent_grant->weight)
+        return refuse_run(
+            group, TG_INVALID, "a task weighs more than the task around the run holds");
+    exec->guarded =
+        (o->flags & TG_GROUP_GUARD) != 0 || (exec->above != NULL && exec->above->exec->guarded);
+    if (exec->guarded && !tg__guard_take())
+        return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
+    exec->slow = exec->guarded || exec->join != NULL || exec->after_end != NULL ||
+                 o->shared != NULL || exec->need > 0 || exec->store.noted;
+    return TG_OK;
+}
+
+/* Whether there is anything to run, and the memory for it. Under the lock. TG_RUNNING: go on. */
+static tg_status prepare(tg_group *group, int places)
+{
+    const tg_group_options *o = &group->options;
+    struct tg__exec *exec = &group->exec;
+    if (group->result != TG_OK)
+        return tg__error_publish(group->result_error);
+    if (group->add_error != TG_OK)
+        return answer_with(group, group->add_error, group->add_error_code, group->error_text);
+    group->result_error = NULL;
+    free(group->order);
+    group->order = NULL;
+    bool empty = tg__store_count(&exec->store) == group->run_base && !group->turned_away &&
+                 group->opened == 0;
+    if (empty && group->body == NULL && (o->need == 0 || group->run_base > 0))
+        return TG_OK;
+    if (places == 0)
+        places =
+            tg__team_places(o->threads); /* the runtime's first call, perhaps: not for nothing */
+    if (!tg__queue_open(&group->queue, places))
+        return refuse_run(group, TG_NO_MEMORY, "out of memory");
+    tg_status status = tg__store_open(&exec->store);
+    if (status != TG_OK)
+        return refuse_run(group, status, "there is no memory for the results");
+    if (may_sleep(group) && !tg__events_start())
+        return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
+    if (!group->kept.on && (status = set_surroundings(group)) != TG_OK)
+        return status;
+    group->watchable = true;
+    if (!group->kept.on) /* whose tasks may be away meanwhile */
+        atomic_store(&group->slots.used, 0);
+    group->threads_asked = o->threads > 0 ? o->threads : places;
+    if (!group->kept.on) /* whose pool says so at any time */
+        atomic_store(
+            &group->runq.max_workers, o->threads > 0 && o->threads < places ? o->threads : places);
+    return TG_RUNNING;
+}
+
+/* ---- after ---- */
+
+size_t tg__run_ended(struct tg__exec *exec)
+{
+    struct tg__sums sums = tg__queue_sums(&exec->group->queue);
+    return sums.ok + sums.failed + sums.cancelled + atomic_load(&exec->ok) +
+           atomic_load(&exec->failed) + atomic_load(&exec->timed_out) +
+           atomic_load(&exec->crashed) + atomic_load(&exec->cancelled) +
+           atomic_load(&exec->dropped);
+}
+
+size_t tg__group_next(tg_group *group, size_t index, size_t end)
+{
+    const struct tg__store *store = &group->exec.store;
+    if (!store->recycles)
+        return index;
+    tg__lock_take(&group->lock);
+    size_t next = tg__store_next(store, index, end);
+    tg__lock_give(&group->lock);
+    return next;
+}
+
+/* Those that waited for a time when the run ended, or for their next attempt. What has slept or is to be tried again is
+   cancelled; in the background, what has run is done. */
+static void settle_waiting(tg_group *group, size_t index)
+{
+    struct tg__exec *exec = &group->exec;
+    struct tg__view task;
+    tg__lock_take(&group->lock);
+    bool there = tg__store_look(&exec->store, index, &task);
+    struct tg__taken taken = {.state = there ? atomic_load(task.state) : TG__STATE(TG_OK)};
+    if (taken.state == TG__SLEEP_TIME)
+        taken.suspended = tg__pending_take(group, index);
+    tg__lock_give(&group->lock);
+    if (taken.state != TG__AGAIN_TIME && taken.state != TG__AGAIN && taken.state != TG__SLEEP_TIME)
+        return;
+    tg__pending_give_back(group, &task, taken);
+    tg__pending_cancel(group, &task, taken.state);
+    group->ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
+    if (exec->on_end != NULL)
+        exec->on_end(exec, &task, index);
+    if (taken.state != TG__SLEEP_TIME) /* it has kept its place in the queue; a sleeper has not */
+        tg__done_make_room(group);
+}
+
+/* Fewer than needed: the failure that ended last says why. */
+static tg_status answer_fewer(tg_group *group)
+{
+    struct tg__exec *exec = &group->exec;
+    size_t successes = atomic_load(&exec->successes);
+    const struct tg__failure *last = exec->failures.tail;
+    snprintf(group->error_text, sizeof group->error_text, "%zu of %zu tasks have succeeded",
+        successes, exec->need);
+    answer_with(group, TG_FEWER, 0, group->error_text);
+    if (last != NULL) {
+        group->error = last->error;
+        group->error.status = TG_FEWER;
+        tg__error_publish(&group->error);
+    }
+    return TG_FEWER;
+}
+
+/* What the run has come to. */
+static tg_status conclude(tg_group *group)
+{
+    struct tg__exec *exec = &group->exec;
+    const struct tg__failure *first = exec->failures.first;
+    tg_status cause = tg__context_noticed(&group->context);
+    bool called_off = atomic_load(&exec->called_off), enough = atomic_load(&exec->enough);
+    bool itself = enough || called_off || atomic_load(&exec->stopped_itself);
+    bool undone = group->run_base > group->ended || atomic_load(&exec->cancelled) > 0 ||
+                  tg__queue_sums(&group->queue).cancelled > 0 || group->turned_away ||
+                  group->waiting > 0;
+    bool from_outside = cause != TG_OK && undone && !itself;
+    bool reached = exec->need > 0 && atomic_load(&exec->successes) >= exec->need;
+    group->skipped = group->run_base - group->ended;
+
+    if (enough || (reached && !itself && !undone)) { /* stopped from outside, too late */
+        atomic_store(&exec->enough, true);
+        return TG_OK;
+    }
+    if (called_off)
+        return answer_with(group, TG_FAILED, group->context.cause.code, group->context.message);
+    if (from_outside)
+        return answer_with(group, cause == TG_TIMED_OUT ? TG_TIMED_OUT : TG_CANCELLED,
+            group->context.cause.code, group->context.message);
+    if (first == NULL && exec->need > 0)
+        return answer_fewer(group);
+    if (first == NULL && group->add_error != TG_OK) /* by a body, a task or on_done */
+        return answer_with(group, group->add_error, group->add_error_code, group->error_text);
+    if (first == NULL)
+        return TG_OK;
+    group->result_error = &first->error;
+    return tg__error_publish(&first->error);
+}
+
+/* ---- */
+
+/* Nothing of the run is looked at by anybody else when this returns. */
+static void leave_run(tg_group *group)
+{
+    if (group->watched) { /* no more watchable: it stays as it is */
+        tg__hook_clear(&group->hook);
+        group->watched = false;
+    }
+    if (!group->kept.on) { /* what waits in it is called for, too, when there is no run */
+        tg__timer_clear(&group->timer);
+        group->timer_key = UINT64_MAX;
+    }
+    tg__context_leave(&group->context);
+    if (group->options.shared != NULL)
+        tg__limit_notify(group->options.shared);
+    tg__locals_end(&group->exec.locals, group->options.user);
+    if (group->exec.guarded && !group->kept.on)
+        tg__guard_give();
+    tg__backpressure_notify(group);
+}
+
+/* Under no lock: on_done is called, and may add. */
+static void settle(tg_group *group, size_t from)
+{
+    bool stopped = tg__context_noticed(&group->context) != TG_OK;
+    if (group->kept.on) {
+        if (stopped)
+            tg__kept_abandon(group);
+        return;
+    }
+    tg__lock_take(&group->lock); /* if it has stopped, this is the end of the last add */
+    bool waited = group->timers.reserved > 0 && (group->timers_dropped || stopped);
+    tg__lock_give(&group->lock);
+    size_t end = group->run_base;
+    for (size_t i = from; waited && (i = tg__group_next(group, i, end)) < end; i++)
+        settle_waiting(group, i);
+    tg__done_rest(group, from, false);
+}
+
+/* Holds that were opened when the run was over: all of them, or the open ones. */
+static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
+{
+    size_t many = 0;
+    const struct tg__store *store = &group->exec.store;
+    for (size_t i = from; (i = tg__store_next(store, i, count)) < count; i++) {
+        struct tg__view task = tg__store_get(store, i);
+        if (task.function == NULL)
+            many += !open || atomic_load(task.state) == TG__DEFERRED;
+    }
+    return many;
+}
+
+/* Under the lock, which is free meanwhile. Nothing more is added, and no later run will start what came late; a hold
+   that did is still completed, by somebody. */
+static void skip_late(tg_group *group)
+{
+    size_t from = group->run_base, count = tg__store_count(&group->exec.store);
+    if (!group->kept.on) {
+        tg__timers_drop(group);
+        while (group->suspended - group->opened >
+               late_holds(group, from, count, true)) { /* taken back, or completed, just now */
+            tg__lock_give(&group->lock);
+            sched_yield();
+            tg__lock_take(&group->lock);
+        }
+    }
+    group->skipped += count - from - late_holds(group, from, count, false);
+    group->run_base = count;
+    tg__queue_drop(&group->queue, count);
+    group->ready.count = 0;
+    atomic_store(&group->ready_count, 0);
+    if (count > from && group->options.on_done != NULL) {
+        tg__lock_give(&group->lock);
+        tg__done_rest(group, from, true);
+        tg__lock_take(&group->lock);
+    }
+    group->add_error = TG_OK; /* the answer stands, whatever it says of that */
+}
+
+static tg_status finish_run(tg_group *group, double start, int threads)
+{
+    tg__lock_take(&group->lock);
+    group->threads = threads;
+    group->wall = tg_time_now() - start;
+    if (!group->kept.on)
+        group->result = conclude(group);
+    bool stopped = group->kept.on && tg__context_noticed(&group->context) != TG_OK;
+    bool closed = group->result != TG_OK || atomic_load(&group->exec.enough) || stopped;
+    if (closed)
+        skip_late(group);
+    if (group->reports)
+        tg__report_print(group);
+    group->running = false;
+    tg_status status = group->result;
+    bool doomed = group->destroy_pending;
+    tg__lock_give(&group->lock);
+    if (!doomed)
+        return status;
+    tg__group_free(group);
+    return tg__refuse(TG_CANCELLED, "tg_group_run: the group was destroyed while it ran");
+}
+
+tg_status tg__run_begin(
+    tg_group *group, const char *call, tg_scope_fn *body, void *user, int places, bool detached)
+{
+    tg__group_adopt(group);
+    tg__lock_take(&group->lock);
+    if (group->running || group->destroy_pending) {
+        bool running = group->running, parents = tg__group_is_parents(group);
+        tg__lock_give(&group->lock);
+        if (parents)
+            return tg__group_refuse_parents(call);
+        return running ? tg__refuse(TG_BUSY, "%s: the group is running already", call)
+                       : tg__refuse(TG_INVALID, "%s: the group was destroyed", call);
+    }
+    tg__group_set_body(group, body, user);
+    group->detached = detached;
+    tg_status status = prepare(group, places);
+    group->running = status == TG_RUNNING;
+    tg__lock_give(&group->lock);
+    return status;
+}
+
+tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads)
+{
+    leave_run(group);
+    settle(group, from);
+    return finish_run(group, begun, threads);
+}
+
+double tg__run_start(tg_group *group)
+{
+    double start = tg_time_now();
+    tg_task *above = group->exec.above;
+    tg__context_start(
+        &group->context, above != NULL ? tg__runner_context(above) : NULL, group->options.timeout);
+    tg__lock_take(&group->lock);
+    if (may_sleep(group))
+        tg__group_watch(group);
+    tg__lock_give(&group->lock);
+    tg__timers_arm(group, 0);
+    /* Who completes a hold stores its end first, and looks at this then. */
+    atomic_store(&group->delivers, true);
+    tg__done_deliver(group);
+    return start;
+}
+
+tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, void *user)
+{
+    tg_status status = tg__run_begin(group, call, body, user, 0, false);
+    if (status != TG_RUNNING)
+        return status;
+    struct tg__pause pause = tg__runner_pause();
+    double begun = tg__run_start(group);
+    size_t from = group->run_base;
+    int threads = tg__team_run(&group->runq, group->threads_asked);
+    status = tg__run_end(group, begun, from, threads);
+    tg__runner_resume(pause);
+    return status;
+}
+
+tg_status tg_group_run(tg_group *group)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_run", "group");
+    if (tg__attach_applies(group))
+        return tg__attach_run(group);
+    if (group->kept.on)
+        return tg__refuse(TG_BUSY, "tg_group_run: the group is a pool's own");
+    return tg__run_here(group, "tg_group_run", NULL, NULL);
+}
+
+tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_scope", "group");
+    if (body == NULL)
+        return tg__refuse(TG_INVALID, "tg_group_scope: body is NULL");
+    if (tg__attach_applies(group))
+        return tg__refuse(TG_INVALID, "tg_group_scope: the group runs over a pool");
+    if (group->kept.on)
+        return tg__refuse(TG_BUSY, "tg_group_scope: the group is a pool's own");
+    return tg__run_here(group, "tg_group_scope", body, user);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/host.h"
+
+#include <sched.h>
+#include <string.h>
+#include <taskgroup/version.h>
+
+/* ---- the thread ---- */
+
+/* The region is open: who waits for that may go on, and somebody looks now and then whether it is still used. */
+static int on_open(tg_group *group, void *user)
+{
+    struct tg__shard *shard = user;
+    (void)group;
+    pthread_mutex_lock(&shard->lock);
+    shard->open = true;
+    shard->count = tg_group_count(shard->group);
+    pthread_cond_broadcast(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+    if (shard->idle < TG_FOREVER)
+        tg__timer_set(&shard->timer, tg_time_now() + shard->idle);
+    return 0;
+}
+
+/* One region. The lock is held, and free meanwhile. */
+static void run_region(struct tg__shard *shard)
+{
+    int threads = shard->opened = shard->threads;
+    shard->called = shard->failed = false;
+    tg__kept_opened(shard->group);
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_run(shard->group, threads, on_open, shard);
+    tg__timer_clear(&shard->timer);
+    pthread_mutex_lock(&shard->lock);
+    shard->failed = !shard->open;
+    shard->open = false;
+    tg__kept_closed(shard->group);
+    shard->called |= tg__kept_has_work(shard->group);
+    if (shard->failed)
+        pthread_cond_broadcast(&shard->changed);
+}
+
+static bool is_over(struct tg__shard *shard)
+{
+    if (!shard->closing || !tg__kept_is_quiet(shard->group))
+        return false; /* it is run again, until it is */
+    tg__kept_abandon(
+        shard->group); /* what is in the background, or came between a region and the stop */
+    return true;
+}
+
+/* Who is to hear that it has ended, if nobody waits for that. Once, under the lock. */
+static void (*take_gone(struct tg__shard *shard))(struct tg__host *)
+{
+    void (*gone)(struct tg__host *) = shard->gone;
+    if (!shard->quits || shard->there)
+        return NULL;
+    shard->gone = NULL;
+    return gone;
+}
+
+static void *host(void *user)
+{
+    struct tg__shard *shard = user;
+    pthread_mutex_lock(&shard->lock);
+    while (!shard->quits) {
+        if (shard->called) {
+            run_region(shard);
+            shard->quits = is_over(shard);
+            if (shard->failed && !shard->quits) /* tries again */
+                tg__thread_wait(&shard->changed, &shard->lock, tg_time_now() + 0.01);
+        } else if (shard->gives_back) {
+            break;
+        } else {
+            pthread_cond_wait(&shard->changed, &shard->lock);
+        }
+    }
+    shard->there = false;
+    shard->joins = true;
+    void (*gone)(struct tg__host *) = take_gone(shard);
+    struct tg__host *pool = shard->pool;
+    pthread_cond_broadcast(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+    if (gone != NULL)
+        gone(pool);
+    return NULL;
+}
+
+/* Under the lock, which is free meanwhile: another one may have been made by then, and have ended. */
+static void join(struct tg__shard *shard)
+{
+    while (shard->joins) {
+        shard->joins = false;
+        pthread_t thread = shard->thread;
+        pthread_mutex_unlock(&shard->lock);
+        if (pthread_equal(thread, pthread_self())) /* of a pool that was destroyed in a task */
+            pthread_detach(thread);
+        else
+            pthread_join(thread, NULL);
+        pthread_mutex_lock(&shard->lock);
+    }
+}
+
+static bool make(struct tg__shard *shard)
+{
+    if (shard->quits)
+        return true; /* and whoever frees it joins its thread */
+    join(shard);
+    if (!shard->there && !shard->quits)
+        shard->there = tg__thread_make(
+            &shard->thread, "tg-pool", &shard->processors, tg__thread_openmp_stack(), host, shard);
+    return shard->there || shard->quits;
+}
+
+/* Something is to be done while no region is open. Without a thread for it: tries again, or ends, if nothing is left that
+   needs one. (Who is told of the end frees it: from the timer, as others would still look at it.) */
+static void call(void *user)
+{
+    struct tg__shard *shard = user;
+    pthread_mutex_lock(&shard->lock);
+    shard->called |= !shard->quits;
+    shard->failed = false;
+    if (!make(shard)) {
+        shard->quits = is_over(shard);
+        if (!shard->quits || shard->gone != NULL)
+            tg__timer_set(&shard->timer, tg_time_now() + 0.01);
+    }
+    pthread_cond_broadcast(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* Whoever runs it, or is to do so now, sees that. */
+static void on_stop(void *user)
+{
+    struct tg__shard *shard = user;
+    call(shard);
+    tg__group_notify_owner(shard->group);
+}
+
+/* Something has come. It may have been a completion, with nothing to follow. */
+static void on_call(void *user)
+{
+    struct tg__shard *shard = user;
+    if (tg__kept_has_work(shard->group))
+        call(shard);
+}
+
+/* ---- idle ---- */
+
+static void look(struct tg__timer *timer)
+{
+    struct tg__shard *shard =
+        (struct tg__shard *)(void *)((char *)timer - offsetof(struct tg__shard, timer));
+    size_t count = tg_group_count(shard->group);
+    pthread_mutex_lock(&shard->lock);
+    bool open = shard->open, same = count == shard->count, called = shard->called;
+    shard->count = count;
+    void (*gone)(struct tg__host *) = take_gone(shard);
+    pthread_mutex_unlock(&shard->lock);
+    if (gone != NULL) {
+        gone(shard->pool);
+        return;
+    }
+    if (!open && called)
+        call(shard);
+    if (!open)
+        return;
+    if (same && tg__kept_is_idle(shard->group))
+        tg__kept_idle(shard->group);
+    else
+        tg__timer_set(&shard->timer, tg_time_now() + shard->idle);
+}
+
+/* ---- what a pool asks ---- */
+
+static bool has(void *user, const struct tg__team *team)
+{
+    const struct tg__shard *shard = user;
+    return shard->pool->has(shard->pool, team);
+}
+
+bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
+    double idle, int waiters, const struct tg__processors *processors)
+{
+    if (!tg__kept_init(group, waiters, on_call, has, shard))
+        return false;
+    tg_info info = {.size = sizeof info};
+    tg_info_read(&info);
+    *shard = (struct tg__shard){.group = group,
+        .pool = pool,
+        .threads = threads,
+        .idle = idle,
+        .gives_back = strcmp(info.runtime, "libgomp") == 0,
+        .processors = info.bound ? tg__processors_all() : *processors};
+    /* libomp moves each thread that is new to it to all processors that it has found when it began: those of the
+       region, and the caller here. */
+    if (!info.bound) {
+        group->runq.processors = &shard->processors;
+        tg__processors_move(processors);
+    }
+    shard->timer.fire = look;
+    pthread_mutex_init(&shard->lock, NULL);
+    pthread_cond_init(&shard->changed, NULL);
+    tg__hook_set(&shard->hook, &group->context, on_stop, shard);
+    return true;
+}
+
+void tg__shard_free(struct tg__shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    join(shard);
+    pthread_mutex_unlock(&shard->lock);
+    tg__timer_clear(&shard->timer);
+    tg__hook_clear(&shard->hook);
+    tg__kept_free(shard->group);
+    pthread_mutex_destroy(&shard->lock);
+    pthread_cond_destroy(&shard->changed);
+}
+
+/* Its timer and its hook went with the event thread. A condition that threads of the parent wait at is not destroyed: that
+   would wait for them. */
+void tg__shard_free_parents(struct tg__shard *shard)
+{
+    tg__kept_free_parents(shard->group);
+}
+
+bool tg__shard_ready(struct tg__shard *shard)
+{
+    if (tg__group_is_live(shard->group))
+        return true;
+    pthread_mutex_lock(&shard->lock);
+    bool ready = make(shard);
+    pthread_mutex_unlock(&shard->lock);
+    return ready;
+}
+
+static void add_client(struct tg__shard *shard, tg_group *client)
+{
+    pthread_mutex_lock(&shard->lock);
+    client->previous_client = NULL;
+    client->next_client = shard->clients;
+    if (shard->clients != NULL)
+        shard->clients->previous_client = client;
+    shard->clients = client;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void tg__shard_leave(struct tg__shard *shard, tg_group *client)
+{
+    pthread_mutex_lock(&shard->lock);
+    if (client->previous_client != NULL)
+        client->previous_client->next_client = client->next_client;
+    else
+        shard->clients = client->next_client;
+    if (client->next_client != NULL)
+        client->next_client->previous_client = client->previous_client;
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_part(shard->group);
+}
+
+/* One of its clients that certainly stays until we have helped; NULL: there are none. `cancels` all of them. */
+static tg_group *take_client(struct tg__shard *shard, bool cancels)
+{
+    pthread_mutex_lock(&shard->lock);
+    tg_group *client = shard->clients;
+    for (tg_group *g = client; cancels && g != NULL; g = g->next_client)
+        tg_context_cancel(&g->context, 0, "the pool was closed");
+    if (client != NULL)
+        tg__attach_help_begin(client);
+    pthread_mutex_unlock(&shard->lock);
+    return client;
+}
+
+/* Nobody else may wait for their ends. */
+static void end_clients(struct tg__shard *shard, double until, bool cancels)
+{
+    tg_group *client;
+    while ((client = take_client(shard, cancels)) != NULL)
+        if (!tg__attach_help(client, until) && tg_time_now() >= until)
+            return;
+}
+
+/* TG_OK: the region is open, or was. */
+static tg_status wait_for_region(struct tg__shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    while (!shard->open && !shard->failed && shard->called && shard->there)
+        pthread_cond_wait(&shard->changed, &shard->lock);
+    bool missing = !shard->open && shard->called && !shard->there;
+    tg_status status = shard->failed ? TG_NO_MEMORY : missing ? TG_NO_SYSTEM : TG_OK;
+    pthread_mutex_unlock(&shard->lock);
+    return status;
+}
+
+tg_status tg__shard_enter(struct tg__shard *shard, tg_group *client, struct tg__team **team)
+{
+    if (!tg__kept_enter(shard->group))
+        return TG_CLOSED;
+    *team = atomic_load(&shard->group->team);
+    while (*team == NULL) { /* once it is there it stays, for us */
+        call(shard);
+        tg_status status = wait_for_region(shard);
+        if (status != TG_OK) {
+            tg__kept_part(shard->group);
+            return status;
+        }
+        *team = atomic_load(&shard->group->team);
+    }
+    add_client(shard, client);
+    return TG_OK;
+}
+
+void tg__shard_resize(struct tg__shard *shard, int threads)
+{
+    pthread_mutex_lock(&shard->lock);
+    bool reopen = shard->open && threads > shard->opened;
+    shard->threads = threads;
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_resize(shard->group, threads);
+    if (reopen)
+        tg__kept_reopen(shard->group);
+}
+
+void tg__shard_shut(struct tg__shard *shard)
+{
+    tg__kept_shut(shard->group); /* first: what is over must have nothing to come */
+    pthread_mutex_lock(&shard->lock);
+    shard->closing = true;
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_pause(shard->group, false);
+    tg__group_notify_owner(shard->group);
+    call(shard);
+}
+
+bool tg__shard_drain(struct tg__shard *shard, double until)
+{
+    end_clients(shard, until, false);
+    pthread_mutex_lock(&shard->lock);
+    while ((!shard->quits || shard->there) && tg__thread_wait(&shard->changed, &shard->lock, until))
+        ;
+    bool ended = shard->quits && !shard->there;
+    pthread_mutex_unlock(&shard->lock);
+    while (ended && atomic_load(&shard->group->producers) > 0)
+        sched_yield(); /* they have been woken, and go */
+    return ended;
+}
+
+bool tg__shard_stop(struct tg__shard *shard)
+{
+    bool busy = !tg__kept_is_quiet(shard->group) || !tg__kept_is_idle(shard->group);
+    tg_context_cancel(&shard->group->context, 0, "the pool was closed");
+    tg__group_notify_owner(shard->group);
+    end_clients(shard, (double)INFINITY, true);
+    tg__shard_drain(shard, (double)INFINITY);
+    return busy;
+}
+
+void tg__shard_reopen(struct tg__shard *shard)
+{
+    tg__hook_clear(&shard->hook); /* it would make a thread again */
+    tg__timer_clear(&shard->timer);
+    pthread_mutex_lock(&shard->lock);
+    join(shard);
+    pthread_mutex_unlock(&shard->lock);
+    tg__kept_renew(shard->group);
+    pthread_mutex_lock(&shard->lock);
+    shard->closing = shard->quits = shard->called = false;
+    pthread_mutex_unlock(&shard->lock);
+    tg__hook_set(&shard->hook, &shard->group->context, on_stop, shard);
+}
+
+void tg__shard_orphan(struct tg__shard *shard, void (*gone)(struct tg__host *pool))
+{
+    pthread_mutex_lock(&shard->lock);
+    shard->gone = gone;
+    pthread_mutex_unlock(&shard->lock);
+    tg__shard_shut(shard);
+    tg_context_cancel(&shard->group->context, 0, "the pool was destroyed");
+    tg__group_notify_owner(shard->group);
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools: choosing a shard, submitting, closing. Each shard is a kept group with a host (host.c). */
+#include "group/addition.h"
+
+#include "task/handle.h"
+#include "pool/host.h"
+#include "base/options.h"
+#include "base/status.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <taskgroup/pool.h>
+#include <taskgroup/version.h>
+
+struct tg_pool {
+    struct tg__host host; /* first: what groups know of it */
+    tg_pool_options options;
+    int shards;
+    atomic_uint turn;
+    struct tg__lock lock; /* guards what follows */
+    bool closed;
+    int closers; /* threads that are closing it */
+    bool timed_out;
+    atomic_int gone; /* shards whose threads have ended, where nobody waits for them */
+    struct tg__shard shard[];
+};
+
+/* ---- choosing ---- */
+
+static size_t load_of(const struct tg__shard *shard)
+{
+    return atomic_load(&shard->group->outstanding) + shard->group->kept.clients;
+}
+
+static struct tg__shard *choose(tg_pool *pool)
+{
+    if (pool->shards == 1)
+        return &pool->shard[0];
+    unsigned turn = atomic_fetch_add(&pool->turn, 1) % (unsigned)pool->shards;
+    struct tg__shard *best = &pool->shard[turn];
+    for (int i = 1; pool->options.balance == TG_BALANCE_LEAST && i < pool->shards; i++) {
+        struct tg__shard *other = &pool->shard[((int)turn + i) % pool->shards];
+        if (load_of(other) < load_of(best))
+            best = other;
+    }
+    return best;
+}
+
+static bool is_ours(tg_pool *pool, const struct tg__team *team)
+{
+    for (int i = 0; i < pool->shards; i++)
+        if (atomic_load(&pool->shard[i].group->team) == team)
+            return true;
+    return false;
+}
+
+/* Is the calling thread one of the pool's, at work? */
+static bool is_inside(tg_pool *pool)
+{
+    const struct tg__worker *worker = tg__team_worker();
+    return worker != NULL && is_ours(pool, worker->team);
+}
+
+/* In a child of fork(): its threads, and whatever they hold, are not there. */
+static bool is_parents(const tg_pool *pool)
+{
+    return pool->host.process != tg__process_number();
+}
+
+static tg_status refuse_parents(const char *call)
+{
+    return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
+}
+
+/* ---- groups over it ---- */
+
+static tg_pool *pool_of(struct tg__host *host)
+{
+    return (tg_pool *)(void *)host;
+}
+
+static struct tg__team *enter(struct tg__host *host, tg_group *group, void **room)
+{
+    static const char call[] = "tg_group_start";
+    struct tg__shard *shard = choose(pool_of(host));
+    struct tg__team *team;
+    tg_status status = tg__shard_enter(shard, group, &team);
+    if (status == TG_NO_SYSTEM)
+        tg__refuse(status, "%s: the system has no thread left for the pool", call);
+    else if (status == TG_NO_MEMORY)
+        tg__refuse(status, "%s: out of memory", call);
+    else if (status == TG_CLOSED)
+        tg__refuse(status, "%s: the pool is closed", call);
+    *room = shard;
+    return status == TG_OK ? team : NULL;
+}
+
+static void leave(struct tg__host *host, tg_group *group, void *room)
+{
+    (void)host;
+    tg__shard_leave(room, group);
+}
+
+static bool has(struct tg__host *host, const struct tg__team *team)
+{
+    return is_ours(pool_of(host), team);
+}
+
+/* ---- making it ---- */
+
+enum { SHARDS_MOST = 1024, POOL_THREADS_MOST = 1 << 13 };
+
+static bool check_options(const tg_pool_options *o)
+{
+    static const char call[] = "tg_pool_create";
+    unsigned unknown =
+        o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD | TG_GROUP_RAW_TASKS);
+    if (unknown != 0)
+        tg__refuse_create(TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
+    else if (o->threads < 0 || o->threads > POOL_THREADS_MOST)
+        tg__refuse_create(TG_INVALID, "%s: threads is %d", call, o->threads);
+    else if (o->limit < 0)
+        tg__refuse_create(TG_INVALID, "%s: limit is %ld", call, o->limit);
+    else if (o->queue < 0 && o->queue != TG_QUEUE_NONE)
+        tg__refuse_create(TG_INVALID, "%s: queue is %ld", call, o->queue);
+    else if (o->waiters < 0)
+        tg__refuse_create(TG_INVALID, "%s: waiters is %d", call, o->waiters);
+    else if (o->shards < 0 || o->shards > SHARDS_MOST)
+        tg__refuse_create(TG_INVALID, "%s: shards is %d", call, o->shards);
+    else if (o->balance != TG_BALANCE_TURN && o->balance != TG_BALANCE_LEAST)
+        tg__refuse_create(TG_INVALID, "%s: balance is %d", call, o->balance);
+    else if (!(o->idle >= 0))
+        tg__refuse_create(TG_INVALID, "%s: idle is %g", call, o->idle);
+    else
+        return true;
+    return false;
+}
+
+static void free_shards(tg_pool *pool)
+{
+    while (pool->shards > 0)
+        tg__shard_free(&pool->shard[--pool->shards]);
+    free(pool);
+}
+
+/* All of its tasks are of their submitters only; an unbounded queue is one that is never full. */
+static tg_group *make_group(const tg_pool_options *o, int threads)
+{
+    return tg_group_create(
+        TG_GROUP(.flags = TG_GROUP_RECYCLE | TG_GROUP_KEEP_GOING | o->flags, .threads = threads,
+            .limit = o->limit, .queue = o->queue != 0 ? o->queue : LONG_MAX, .context = o->context,
+            .worker_init = o->worker_init, .worker_fini = o->worker_fini, .user = o->user));
+}
+
+tg_pool *tg_pool_create(const tg_pool_options *options)
+{
+    static const char call[] = "tg_pool_create";
+    /* First: libomp moves a thread that is new to it. */
+    struct tg__processors processors = tg__processors_own();
+    tg_pool_options o;
+    char why[TG__WHY_SIZE];
+    tg_status status = tg__options_read(&o, sizeof o, options, why);
+    if (status != TG_OK)
+        return tg__refuse_create(status, "%s: options: %s", call, why);
+    if (!check_options(&o))
+        return NULL;
+    if (!tg__events_start())
+        return tg__refuse_create(TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    o.shards = o.shards > 0 ? o.shards : 1;
+    o.threads = o.threads > 0 ? o.threads : tg__team_places_elsewhere(0);
+    o.idle = o.idle > 0 ? o.idle : 1;
+    tg_pool *pool = calloc(1, sizeof *pool + (size_t)o.shards * sizeof *pool->shard);
+    if (pool == NULL)
+        return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
+    pool->host = (struct tg__host){tg__process_number(), enter, leave, has};
+    pool->options = o;
+    for (int i = 0; i < o.shards; i++) {
+        tg_group *group = make_group(&o, o.threads);
+        if (group == NULL) {
+            free_shards(pool);
+            return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
+        }
+        if (!tg__shard_init(
+                &pool->shard[i], &pool->host, group, o.threads, o.idle, o.waiters, &processors)) {
+            tg_group_destroy(group);
+            free_shards(pool);
+            return tg__refuse_create(TG_NO_SYSTEM, "%s: signal handlers cannot be set", call);
+        }
+        pool->shards++;
+    }
+    return pool;
+}
+
+/* ---- submitting ---- */
+
+static bool would_block(struct tg__exec *exec)
+{
+    return tg__kept_inside(exec->group);
+}
+
+static void enter_one(struct tg__exec *exec)
+{
+    atomic_fetch_add(&exec->group->kept.users, 1);
+}
+
+static tg_status cancel_one(struct tg__exec *exec, size_t index, const struct tg__handle *handle)
+{
+    tg_group *group = exec->group;
+    tg_status status = tg__cancel_task(group, index, handle);
+    atomic_fetch_sub(&group->kept.users, 1); /* the last touch */
+    return status;
+}
+
+static const struct tg__handle_calls handle_calls = {would_block, enter_one, cancel_one};
+
+tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
+    const tg_task_options *options, tg_task **task)
+{
+    static const char call[] = "tg_pool_submit";
+    if (task != NULL)
+        *task = NULL;
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (function == NULL)
+        return tg__refuse(TG_INVALID, "%s: function is NULL", call);
+    if (is_parents(pool))
+        return refuse_parents(call);
+    struct tg__shard *shard = choose(pool);
+    tg_group *group = shard->group;
+    if (atomic_load(&group->kept.shut))
+        return tg__refuse(TG_CLOSED, "%s: the pool is closed", call);
+    tg_task_options o;
+    tg_status status = tg__add_options(group, call, options, &o);
+    if (status != TG_OK)
+        return status;
+    if (!tg__shard_ready(shard))
+        return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
+    struct tg__handle *handle = NULL;
+    if (task != NULL) {
+        handle = tg__handle_new(&group->exec, o.name, &handle_calls);
+        if (handle == NULL)
+            return tg__refuse(TG_NO_MEMORY, "%s: out of memory", call);
+    }
+    size_t index;
+    status = tg__add_one(group, call, function, arg, &o, handle, &index);
+    if (status != TG_OK) {
+        tg__handle_free(handle);
+        return status;
+    }
+    if (task != NULL) {
+        *task = tg__handle_task(handle);
+        (*task)->index = index;
+    }
+    return TG_OK;
+}
+
+/* ---- closing ---- */
+
+/* False: it is closed. */
+static bool note_closer(tg_pool *pool, double timeout, double *until)
+{
+    *until = tg_time_now() + timeout;
+    tg__lock_take(&pool->lock);
+    bool closes = !pool->closed;
+    pool->closers += closes;
+    tg__lock_give(&pool->lock);
+    return closes;
+}
+
+/* Each closer waits for as long as it likes; the first whose time is up stops all. */
+static void close_shards(tg_pool *pool, double until)
+{
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_shut(&pool->shard[i]);
+    bool drained = true, late = false;
+    for (int i = 0; i < pool->shards; i++)
+        drained &= tg__shard_drain(&pool->shard[i], until);
+    if (drained)
+        return;
+    for (int i = 0; i < pool->shards; i++)
+        late |= tg__shard_stop(&pool->shard[i]);
+    tg__lock_take(&pool->lock);
+    pool->timed_out |= late;
+    tg__lock_give(&pool->lock);
+}
+
+static size_t count_abandoned(const tg_pool *pool)
+{
+    size_t abandoned = 0;
+    for (int i = 0; i < pool->shards; i++)
+        abandoned += pool->shard[i].group->kept.abandoned;
+    return abandoned;
+}
+
+/* False: not all were run. */
+static bool close_pool(tg_pool *pool, double timeout, size_t *left)
+{
+    double until;
+    *left = 0;
+    if (!note_closer(pool, timeout, &until))
+        return true;
+    close_shards(pool, until);
+    *left = count_abandoned(pool);
+    tg__lock_take(&pool->lock);
+    pool->closers--;
+    pool->closed = true;
+    bool timed_out = pool->timed_out || *left > 0;
+    tg__lock_give(&pool->lock);
+    return !timed_out;
+}
+
+tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
+{
+    static const char call[] = "tg_pool_close";
+    if (abandoned != NULL)
+        *abandoned = 0;
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (!(timeout >= 0))
+        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    if (is_parents(pool))
+        return refuse_parents(call);
+    if (is_inside(pool))
+        return tg__refuse(TG_BUSY, "%s: called in a task of the pool", call);
+    size_t left;
+    bool drained = close_pool(pool, timeout, &left);
+    if (abandoned != NULL)
+        *abandoned = left;
+    return drained ? TG_OK : tg__refuse(TG_TIMED_OUT, "%s: %zu tasks were abandoned", call, left);
+}
+
+tg_status tg_pool_reopen(tg_pool *pool)
+{
+    static const char call[] = "tg_pool_reopen";
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (is_parents(pool))
+        return refuse_parents(call);
+    tg__lock_take(&pool->lock);
+    bool opens = pool->closed && pool->closers == 0;
+    if (opens) {
+        pool->closed = pool->timed_out = false;
+    }
+    tg__lock_give(&pool->lock);
+    if (!opens)
+        return tg__refuse(TG_BUSY, "%s: the pool is not closed", call);
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_reopen(&pool->shard[i]);
+    return TG_OK;
+}
+
+/* The last thread of a pool that was destroyed in one of its own tasks. */
+static void on_gone(struct tg__host *host)
+{
+    tg_pool *pool = pool_of(host);
+    int shards = pool->options.shards; /* first: the last one frees the pool */
+    if (atomic_fetch_add(&pool->gone, 1) + 1 < shards)
+        return;
+    free_shards(pool);
+}
+
+/* The thread that is in a task of it still uses it: then it stays. */
+static void free_parents(tg_pool *pool)
+{
+    for (int i = 0; i < pool->shards; i++)
+        if (tg__runner_inside(&pool->shard[i].group->exec) != NULL)
+            return;
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_free_parents(&pool->shard[i]);
+    free(pool);
+}
+
+void tg_pool_destroy(tg_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    if (is_parents(pool)) {
+        free_parents(pool);
+        return;
+    }
+    if (!is_inside(pool)) {
+        size_t left;
+        close_pool(pool, 0, &left);
+        free_shards(pool);
+        return;
+    }
+    for (int i = 0, shards = pool->shards; i < shards; i++) /* the last one frees the pool */
+        tg__shard_orphan(&pool->shard[i], on_gone);
+}
+
+/* ---- tuning and looking ---- */
+
+tg_status tg_pool_resize(tg_pool *pool, int threads)
+{
+    static const char call[] = "tg_pool_resize";
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (threads < 1 || threads > POOL_THREADS_MOST)
+        return tg__refuse(TG_INVALID, "%s: threads is %d", call, threads);
+    if (is_parents(pool))
+        return refuse_parents(call);
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_resize(&pool->shard[i], threads);
+    return TG_OK;
+}
+
+tg_status tg_pool_pause(tg_pool *pool, int paused)
+{
+    static const char call[] = "tg_pool_pause";
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (is_parents(pool))
+        return refuse_parents(call);
+    for (int i = 0; i < pool->shards; i++)
+        if (!atomic_load(&pool->shard[i].group->kept.shut))
+            tg__kept_pause(pool->shard[i].group, paused != 0);
+    return TG_OK;
+}
+
+static void count(struct tg__shard *shard, tg_pool_numbers *n)
+{
+    tg_group *group = shard->group;
+    struct tg__exec *exec = &group->exec;
+    tg__lock_take(&group->lock);
+    bool live = tg__group_is_live(group);
+    int most = atomic_load(&group->runq.max_workers),
+        running = live ? tg__team_serving(&group->runq) : 0;
+    size_t outstanding = atomic_load(&group->outstanding);
+    running = running < 0 ? 0 : running > most ? most : running;
+    n->threads += most;
+    n->running += running;
+    n->waiters += atomic_load(&group->producers);
+    n->submitted += tg_group_count(group);
+    size_t queued = outstanding > group->timers_placed ? outstanding - group->timers_placed : 0;
+    n->queued += queued > (size_t)running ? queued - (size_t)running : 0;
+    n->pending += group->suspended + (group->timers.count - group->timers_gone);
+    n->ok += atomic_load(&exec->ok);
+    n->cancelled += atomic_load(&exec->cancelled);
+    n->failed +=
+        atomic_load(&exec->failed) + atomic_load(&exec->timed_out) + atomic_load(&exec->crashed);
+    n->abandoned += group->kept.abandoned;
+    n->dropped += atomic_load(&exec->dropped);
+    tg__lock_give(&group->lock);
+}
+
+tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers)
+{
+    static const char call[] = "tg_pool_report";
+    if (numbers == NULL)
+        return tg__refuse(TG_INVALID, "%s: numbers is NULL", call);
+    if (!tg__answer_fits(numbers))
+        return tg__refuse(TG_INVALID, "%s: numbers->size is %zu", call, numbers->size);
+    tg_pool_numbers n = {0};
+    bool there = pool != NULL && !is_parents(pool);
+    for (int i = 0; there && i < pool->shards; i++)
+        count(&pool->shard[i], &n);
+    n.free = n.threads - n.running;
+    tg__answer_write(numbers, &n, sizeof n);
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    return there ? TG_OK : refuse_parents(call);
+}

@@ -1,0 +1,792 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP */
+#include "sched/team.h"
+
+#include "sys/lock.h"
+#include "sched/park.h"
+#include "sys/process.h"
+#include "sys/thread.h"
+
+#include <math.h>
+#include <omp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <taskgroup/version.h>
+
+/* A thread with nothing to serve. On its own stack; in the team's list until it is called, and then among those that
+   are on their way until it has the lock. */
+struct parked {
+    const struct tg__runq *scope; /* it serves this and what is below; NULL: all of the team */
+    const struct tg__runq *owns;  /* it waits for the end of this; NULL: of none */
+    struct tg__runq
+        *handoff; /* for which it was called: it serves this first; NULL: ended since, or none */
+    struct parked *next;
+    struct tg__parker *parker;
+    bool called;
+};
+
+struct tg__team {
+    pthread_mutex_t lock; /* guards what follows, and leaving; never held while user code runs */
+    struct tg__runq
+        *live;        /* the run queues that run, the youngest first: each before those below it */
+    atomic_int runqs; /* how many */
+    int awaited;      /* of them: in whose `awaited` is something */
+    struct parked *parked_workers, *called;
+    atomic_int idle; /* parked workers: so that a server sees at a glance that nobody waits */
+    bool closing;
+    bool ours;      /* the region was opened by us */
+    int size;       /* threads asked for, or there: never fewer than there are */
+    atomic_int got; /* threads there are */
+    bool
+        cancellation; /* OpenMP's own is on, and the region ours: a user's tasks are never dropped */
+    int spins;        /* before an parked worker goes to sleep */
+};
+
+/* About 20 µs: as long as a sleep and a wake-up take. */
+enum { SPINS = 400 };
+
+/* The lock is held for a few instructions: who spins for it shortly need not be woken. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define LOCK_INITIALIZER PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#else
+#define LOCK_INITIALIZER PTHREAD_MUTEX_INITIALIZER
+#endif
+
+/* initial-exec: one load instead of a call, also in a shared library. It is one pointer. */
+static _Thread_local struct tg__worker *own_worker __attribute__((tls_model("initial-exec")));
+
+static void enter_team(struct tg__worker *worker)
+{
+    const struct tg__team *team = worker->team;
+    worker->idle = &team->idle;
+    worker->runqs = &team->runqs;
+    worker->spawns_helpers = !team->ours && team->size > 1;
+    worker->cancellation = team->cancellation;
+    worker->previous = own_worker;
+    own_worker = worker;
+}
+
+static void exit_team(struct tg__worker *worker)
+{
+    own_worker = worker->previous;
+}
+
+/* The worker from which a run joins its team; a task's own parallel region is a team of its own. */
+struct tg__worker *tg__team_worker(void)
+{
+    return own_worker != NULL && own_worker->level == omp_get_level() ? own_worker : NULL;
+}
+
+/* ---- at a fork ---- */
+
+/* Of the parent's team only this thread is there: what the child runs now runs beside it. */
+static void forget_worker(void)
+{
+    own_worker = NULL;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, forget_worker); /* without memory so early nothing works */
+}
+
+/* libgomp would wait for the threads of the team that it knows of, in a region of two threads or more; in one of one
+   thread, or outside of its regions, it needs none. (libomp begins anew in a child.) */
+static bool is_alone(void)
+{
+    return tg__process_lost_team() && !tg__libomp_serves();
+}
+
+/* ---- the tree of run queues ---- */
+
+/*
+ * Each run queue knows the one below, and one further below, so that the ancestor at some depth is found in O(log depth)
+ * steps and a new run queue in one (E. W. Myers, "An applicative random-access stack", 1983).
+ */
+static void plant(struct tg__runq *runq, struct tg__runq *below)
+{
+    runq->below = below;
+    runq->root = below != NULL ? below->root : runq;
+    runq->depth = below != NULL ? below->depth + 1 : 0;
+    const struct tg__runq *jump = below != NULL ? below->jump : NULL;
+    if (below == NULL)
+        runq->jump = runq;
+    else if (below->depth - jump->depth == jump->depth - jump->jump->depth)
+        runq->jump = jump->jump;
+    else
+        runq->jump = below;
+    atomic_store(&runq->awaited, NULL);
+}
+
+static const struct tg__runq *ancestor_at(const struct tg__runq *runq, size_t depth)
+{
+    while (runq->depth > depth)
+        runq = runq->jump->depth >= depth ? runq->jump : runq->below;
+    return runq;
+}
+
+/* Is `run queue` the scope, or below it? A tree may hang on another team's, while a worker there waits for it. */
+static bool is_descendant(const struct tg__runq *scope, const struct tg__runq *runq)
+{
+    if (scope == NULL || runq == scope)
+        return true;
+    for (; runq != NULL; runq = atomic_load(&runq->root->awaited))
+        if (runq->root == scope->root)
+            return runq->depth >= scope->depth && ancestor_at(runq, scope->depth) == scope;
+    return false;
+}
+
+/* ---- under the team's lock ---- */
+
+static void enlist(struct tg__team *team, struct tg__runq *runq)
+{
+    runq->previous = NULL;
+    runq->next = team->live;
+    if (team->live != NULL)
+        team->live->previous = runq;
+    team->live = runq;
+    runq->live = true;
+    atomic_fetch_add_explicit(
+        &team->runqs, 1, memory_order_relaxed); /* for tg__team_must_yield() */
+    runq->begin(runq, team);
+}
+
+static void delist(struct tg__team *team, struct tg__runq *runq)
+{
+    if (runq->previous != NULL)
+        runq->previous->next = runq->next;
+    else
+        team->live = runq->next;
+    if (runq->next != NULL)
+        runq->next->previous = runq->previous;
+    runq->live = false;
+    atomic_fetch_sub_explicit(&team->runqs, 1, memory_order_relaxed);
+    if (atomic_load(&runq->awaited) != NULL) {
+        team->awaited--;
+        atomic_store(&runq->awaited, NULL);
+    }
+    for (struct parked *parked = team->called; parked != NULL; parked = parked->next)
+        if (parked->handoff == runq)
+            parked->handoff = NULL;
+}
+
+int tg__team_serving(struct tg__runq *runq)
+{
+    return atomic_load(&runq->active) - atomic_load(&runq->pins);
+}
+
+static bool admits(struct tg__runq *runq)
+{
+    return tg__team_serving(runq) < atomic_load(&runq->max_workers) && runq->claimable(runq);
+}
+
+/* In this part of the list. What is below a run queue is younger, and so comes before it: nothing of the scope's comes
+   after the scope, unless it was lent to us. */
+static struct tg__runq *find_between(const struct tg__team *team, const struct tg__runq *scope,
+    struct tg__runq *from, const struct tg__runq *to)
+{
+    for (struct tg__runq *runq = from; runq != to; runq = runq->next) {
+        if (is_descendant(scope, runq) && admits(runq))
+            return runq;
+        if (runq == scope && team->awaited == 0)
+            return NULL;
+    }
+    return NULL;
+}
+
+/* A run queue in scope that has something to do: the youngest, as others wait for it; or where `after` has had its turn
+   the next one in a circle, so that each comes to its own. */
+static struct tg__runq *find_runq(
+    const struct tg__team *team, const struct tg__runq *scope, struct tg__runq *after)
+{
+    struct tg__runq *runq = after != NULL ? find_between(team, scope, after->next, NULL) : NULL;
+    return runq != NULL ? runq : find_between(team, scope, team->live, NULL);
+}
+
+/* It goes as soon as it gets the lock; until then its stack stays as it is. */
+static void wake(struct tg__team *team, struct parked **at, struct tg__runq *handoff)
+{
+    struct parked *parked = *at;
+    *at = parked->next;
+    parked->handoff = handoff;
+    parked->called = true;
+    parked->next = team->called;
+    team->called = parked;
+    atomic_fetch_sub(&team->idle, 1);
+    tg__park_notify(parked->parker);
+}
+
+static void leave_list(struct parked **at, const struct parked *parked)
+{
+    while (*at != parked)
+        at = &(*at)->next;
+    *at = parked->next;
+}
+
+/* Calls one parked worker that may serve `run queue`, if there is one. */
+static bool notify_one(struct tg__team *team, struct tg__runq *runq)
+{
+    for (struct parked **at = &team->parked_workers; *at != NULL; at = &(*at)->next)
+        if (is_descendant((*at)->scope, runq)) {
+            wake(team, at, runq);
+            return true;
+        }
+    return false;
+}
+
+/* As many as may serve it. */
+static void notify_many(struct tg__team *team, struct tg__runq *runq)
+{
+    for (int i = atomic_load(&runq->max_workers); i > 0 && notify_one(team, runq); i--)
+        ;
+}
+
+/* Calls the thread that waits for the end of `run queue`, if it does. */
+static void notify_owner(struct tg__team *team, struct tg__runq *runq)
+{
+    if (runq->on_quiescent != NULL)
+        runq->on_quiescent(runq);
+    for (struct parked **at = &team->parked_workers; *at != NULL; at = &(*at)->next)
+        if ((*at)->owns == runq) {
+            wake(team, at, NULL);
+            return;
+        }
+}
+
+/* A visitor goes. What it could not claim may be claimable now (it gave a slot back). */
+static void stop_serving(struct tg__team *team, struct tg__runq *runq)
+{
+    bool last = atomic_fetch_sub(&runq->active, 1) == 1;
+    if (team->parked_workers == NULL && runq->on_quiescent == NULL)
+        return;
+    if (last)
+        notify_owner(team, runq);
+    if (admits(runq))
+        notify_one(team, runq);
+}
+
+/*
+ * Waits until it is called, notified, or until that time; answers for what it was called, or NULL. The lock is free
+ * meanwhile. `me` has scope and owns, and a parker if others than the team notify it.
+ */
+static struct tg__runq *park_until_notified(struct tg__team *team, struct parked *me, double until)
+{
+    struct tg__parker parker;
+    bool own = me->parker == NULL;
+    if (own) {
+        tg__park_init(&parker);
+        // cppcheck-suppress autoVariables ; it is taken out before this returns
+        me->parker = &parker;
+    }
+    me->handoff = NULL;
+    me->called = false;
+    me->next = team->parked_workers;
+    team->parked_workers = me;
+    atomic_fetch_add(&team->idle, 1);
+    /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. Both are sequentially
+       consistent, so one of the two sees the other. */
+    if (find_runq(team, me->scope, NULL) == NULL) {
+        pthread_mutex_unlock(&team->lock);
+        tg__park(me->parker, team->spins, until);
+        pthread_mutex_lock(&team->lock);
+    }
+    leave_list(me->called ? &team->called : &team->parked_workers, me);
+    if (!me->called)
+        atomic_fetch_sub(&team->idle, 1);
+    if (own) {
+        me->parker = NULL;
+        tg__park_fini(&parker);
+    }
+    return me->handoff;
+}
+
+/* ---- serving ---- */
+
+/* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this visit. */
+static void visit(struct tg__worker *worker, struct tg__runq *runq)
+{
+    tg__rounding rounding = tg__rounding_get();
+    tg__rounding_set(runq->rounding);
+    struct tg__runq *served = worker->serving; /* in the body of a scope: that */
+    worker->serving = runq;
+    if (worker->home == runq && (!runq->hosts || worker->spawns_helpers)) {
+        runq->serve(runq, worker);
+    } else { /* a pool's region stays open: what its tasks have left behind ends with the visit. (Not where helper tasks are
+                spawned: the visit would wait for them, and other threads are there for what is left.) */
+#pragma omp taskgroup
+        runq->serve(runq, worker);
+    }
+    worker->serving = served; /* it may end now, and we may still run tasks of the user's own */
+    tg__rounding_set(rounding);
+}
+
+/* Under the team's lock, which is given back during the visit. Where help comes by helper tasks, only a
+   server of a run queue sends its next helper task. So a thread that can send helper tasks for one run queue (its
+   home), and visits another one while the home has something to claim, sends a helper task first. */
+static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
+{
+    struct tg__team *team = worker->team;
+    struct tg__runq *home = worker->spawns_helpers && worker->home != runq ? worker->home : NULL;
+    bool leaves = home != NULL && home->live && admits(home);
+    atomic_fetch_add(&runq->active, 1);
+    pthread_mutex_unlock(&team->lock);
+    if (leaves)
+        tg__team_notify_or_spawn(worker, home);
+    visit(worker, runq);
+    pthread_mutex_lock(&team->lock);
+    stop_serving(team, runq);
+}
+
+/* Serves what is in scope as long as there is something to do now, what it was called for first.
+   Under the lock. */
+static void serve_all(
+    struct tg__worker *worker, const struct tg__runq *scope, struct tg__runq *handoff)
+{
+    struct tg__team *team = worker->team;
+    struct tg__runq *runq =
+        handoff != NULL && admits(handoff) ? handoff : find_runq(team, scope, NULL);
+    while (runq != NULL) {
+        worker->yielded = false;
+        serve_one(worker, runq);
+        runq = find_runq(team, scope, worker->yielded ? runq : NULL);
+    }
+}
+
+/* A helper in a region of ours: serves everything until the region closes. */
+static void attend(struct tg__worker *worker)
+{
+    struct tg__team *team = worker->team;
+    struct parked me = {0};
+    struct tg__runq *handoff = NULL;
+    pthread_mutex_lock(&team->lock);
+    for (;;) {
+        serve_all(worker, NULL, handoff);
+        if (team->closing)
+            break;
+        handoff = park_until_notified(team, &me, (double)INFINITY);
+    }
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* Those that watch over a run queue at the runtime's barrier may go. */
+static void notify_watchers(struct tg__team *team, const struct tg__runq *runq)
+{
+    for (struct parked **at = &team->parked_workers; runq->watchers > 0 && *at != NULL;)
+        if ((*at)->scope == runq && (*at)->owns == NULL)
+            wake(team, at, NULL);
+        else
+            at = &(*at)->next;
+}
+
+/* The thread that runs `run queue`: serves it and what is below (and what is lent) until it has ended. */
+static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
+{
+    struct tg__team *team = worker->team;
+    struct parked me = {.scope = runq->hosts ? NULL : runq, .owns = runq};
+    struct tg__runq *handoff = NULL;
+    pthread_mutex_lock(&team->lock);
+    for (;;) {
+        serve_all(worker, me.scope, handoff);
+        if (runq->end(runq))
+            break;
+        handoff = park_until_notified(team, &me, (double)INFINITY);
+    }
+    delist(team, runq);
+    notify_watchers(team, runq);
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* The body's own raw tasks must not be dropped by a cancel of the taskgroup that we stand in. */
+static void run_body(struct tg__worker *worker, struct tg__runq *runq)
+{
+    worker->serving = runq;
+    if (runq->claimable(runq)) /* added before */
+        tg__team_share(worker, runq);
+    else
+        tg__team_watch(worker, runq);
+    if (worker->cancellation) {
+        worker->home = NULL;
+#pragma omp taskgroup
+        runq->body(runq);
+        worker->home = runq;
+    } else {
+        runq->body(runq);
+    }
+    worker->serving = NULL;
+}
+
+/* Only the join is left to the runtime, and only after the run queue has ended: what is still in the
+   taskgroup then is helper tasks, and tasks of the user's own that his functions left behind. */
+static void own(struct tg__worker *worker, struct tg__runq *runq)
+{
+    enter_team(worker);
+#pragma omp taskgroup
+    {
+        if (runq->body != NULL)
+            run_body(worker, runq);
+        run_to_end(worker, runq);
+    }
+    exit_team(worker);
+}
+
+static void spawn_helper(struct tg__worker *worker, struct tg__runq *runq);
+
+/* For so long a watcher keeps its thread from other tasks that the user's region may have for it. */
+static const double watch_time = 10e-3;
+
+/* Under the lock: sleeps, at the runtime's barrier, for what may come from elsewhere: nobody there could be woken
+   otherwise, since a helper task can only be spawned by the thread that runs the run queue, or by another helper task. False: it is
+   time to give the thread back to the runtime, for a moment. */
+static bool watch(struct tg__team *team, struct tg__runq *runq)
+{
+    struct parked me = {.scope = runq};
+    runq->watchers++;
+    double until = tg_time_now() + watch_time;
+    park_until_notified(team, &me, until);
+    runq->watchers--;
+    return me.called || tg_time_now() < until;
+}
+
+/* The body of a helper task. Only touches the run queue if it may still be there: a helper task is spawned
+   inside its run queue's taskgroup, which ends after it. */
+static void run_helper(struct tg__team *team, struct tg__runq *runq)
+{
+    atomic_store(&runq->helper_spawned, false);
+    /* On the stack of a server: run inside spawn_ticket(), or where a task of the region waits. No
+       task of ours starts there. */
+    if (tg__team_worker() != NULL)
+        return;
+    struct tg__worker worker = {
+        .team = team, .home = runq, .place = omp_get_thread_num(), .level = omp_get_level()};
+    bool stays = true;
+    enter_team(&worker);
+    pthread_mutex_lock(&team->lock);
+    while (runq->live && stays) { /* what comes after its end is for its next run */
+        struct tg__runq *next = find_runq(team, runq, NULL);
+        if (next != NULL)
+            serve_one(&worker, next);
+        else if (runq->expects != NULL && runq->watchers == 0 && runq->expects(runq))
+            stays = watch(team, runq);
+        else {
+            atomic_store(&runq->wanted, 1);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&team->lock);
+    exit_team(&worker);
+    if (!stays) /* the next one watches on */
+        spawn_helper(&worker, runq);
+}
+
+/* From inside the run queue's home taskgroup; one at a time, each calls the next. */
+static void spawn_helper(struct tg__worker *worker, struct tg__runq *runq)
+{
+    if (!worker->spawns_helpers || worker->home != runq ||
+        tg__team_serving(runq) >= atomic_load(&runq->max_workers) ||
+        atomic_exchange(&runq->helper_spawned, true))
+        return;
+    atomic_store(&runq->wanted, 0);
+    struct tg__team *team = worker->team;
+#pragma omp task default(none) firstprivate(team, runq)
+    run_helper(team, runq);
+}
+
+void tg__team_spawn_watcher(struct tg__worker *worker, struct tg__runq *runq)
+{
+    pthread_mutex_lock(&worker->team->lock);
+    bool watched = runq->watchers > 0;
+    pthread_mutex_unlock(&worker->team->lock);
+    if (!watched)
+        spawn_helper(worker, runq);
+}
+
+/* Has somebody been called? Who keeps the run queue from being visited looks again when he leaves. */
+static bool notify(struct tg__team *team, struct tg__runq *runq)
+{
+    if (atomic_load(&team->idle) == 0 || !admits(runq))
+        return false;
+    pthread_mutex_lock(&team->lock);
+    bool called = admits(runq) && notify_one(team, runq);
+    pthread_mutex_unlock(&team->lock);
+    return called;
+}
+
+void tg__team_unpin(struct tg__team *team, struct tg__runq *runq)
+{
+    pthread_mutex_lock(&team->lock);
+    atomic_fetch_sub(&runq->pins, 1);
+    stop_serving(team, runq);
+    pthread_mutex_unlock(&team->lock);
+}
+
+void tg__team_notify_or_spawn(struct tg__worker *worker, struct tg__runq *runq)
+{
+    if (!notify(worker->team, runq))
+        spawn_helper(worker, runq);
+}
+
+bool tg__team_notify(struct tg__team *team, struct tg__runq *runq)
+{
+    if (notify(team, runq))
+        return true;
+    struct tg__worker *worker = tg__team_worker();
+    if (worker != NULL &&
+        worker->serving == runq) /* in a task of this very run queue, or its body */
+        spawn_helper(worker, runq);
+    return false;
+}
+
+void tg__team_notify_owner(struct tg__team *team, struct tg__runq *runq)
+{
+    pthread_mutex_lock(&team->lock);
+    notify_owner(team, runq);
+    pthread_mutex_unlock(&team->lock);
+}
+
+void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq))
+{
+    struct tg__worker *worker = tg__team_worker();
+    struct tg__team *team = worker->team;
+    struct parked me = {.scope = runq, .owns = runq};
+    struct tg__runq *handoff = NULL;
+    pthread_mutex_lock(&team->lock);
+    while (!enough(runq)) {
+        struct tg__runq *next =
+            handoff != NULL && admits(handoff) ? handoff : find_runq(team, runq, NULL);
+        handoff = NULL;
+        if (next != NULL) {
+            worker->helps = true;
+            serve_one(worker, next);
+            worker->helps = false;
+        } else {
+            handoff = park_until_notified(team, &me, (double)INFINITY);
+        }
+    }
+    pthread_mutex_unlock(&team->lock);
+}
+
+bool tg__team_await(struct tg__team *team, struct tg__runq *runq)
+{
+    struct tg__runq *around = tg__team_worker()->serving;
+    bool itself = false;
+    pthread_mutex_lock(&team->lock);
+    if (runq->live && around != NULL) {
+        itself = is_descendant(runq, around);
+        if (!itself && atomic_load(&runq->awaited) == NULL) {
+            atomic_store(&runq->awaited, around);
+            team->awaited++;
+            notify_many(team, runq);
+        }
+    }
+    pthread_mutex_unlock(&team->lock);
+    return !itself;
+}
+
+void tg__team_help(const struct tg__runq *runq, struct tg__parker *parker, double until)
+{
+    struct tg__worker *worker = tg__team_worker();
+    struct tg__team *team = worker->team;
+    struct parked me = {.scope = runq, .parker = parker};
+    pthread_mutex_lock(&team->lock);
+    serve_all(worker, runq, NULL);
+    struct tg__runq *handoff = park_until_notified(team, &me, until);
+    serve_all(worker, runq, handoff);
+    pthread_mutex_unlock(&team->lock);
+}
+
+void tg__team_join(void)
+{
+#pragma omp taskwait
+}
+
+void tg__team_task(const struct tg__worker *worker, bool (*body)(void *), void *frame)
+{
+    bool cancellation = worker != NULL && worker->cancellation;
+    bool ran = false;
+#pragma omp task if (0) default(none) shared(ran) firstprivate(body, frame, cancellation)
+    {
+        bool cancel = false;
+        ran = true;
+        if (cancellation) {
+            /* What the body spawns on its own must not be dropped with our helper tasks. */
+#pragma omp taskgroup
+            cancel = body(frame);
+        } else {
+            body(frame);
+        }
+        if (cancel) {
+#pragma omp cancel taskgroup
+        }
+    }
+    /* libgomp drops even an undeferred task if the user has cancelled something around us. */
+    if (!ran)
+        body(frame);
+}
+
+/* ---- running ---- */
+
+/* A system call on libgomp: asked once. Relaxed: it publishes nothing but itself. */
+static int processors(void)
+{
+    static atomic_int known;
+    int count = atomic_load_explicit(&known, memory_order_relaxed);
+    if (count == 0) {
+        count = omp_get_num_procs();
+        atomic_store_explicit(&known, count, memory_order_relaxed);
+    }
+    return count;
+}
+
+static void open_team(struct tg__team *team, bool ours, int size)
+{
+    *team = (struct tg__team){
+        .lock = LOCK_INITIALIZER,
+        .ours = ours,
+        .size = size,
+        .got = size,
+        .cancellation = ours && omp_get_cancellation() != 0,
+        .spins = size <= processors() ? SPINS : 0,
+    };
+}
+
+static void close_team(struct tg__team *team)
+{
+    pthread_mutex_lock(&team->lock);
+    team->closing = true;
+    while (team->parked_workers != NULL)
+        wake(team, &team->parked_workers, NULL);
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* In the region of ours, on each of its threads. The first is the one that opened it. */
+static void take_part(struct tg__team *team, struct tg__runq *runq)
+{
+    struct tg__worker worker = {
+        .team = team, .place = omp_get_thread_num(), .level = omp_get_level()};
+    atomic_store(&team->got, omp_get_num_threads()); /* each the same: tasks may start at once */
+    if (worker.place == 0) {
+        worker.home = runq;
+        own(&worker, runq);
+        close_team(team);
+        return;
+    }
+    if (runq->raw) /* to the barrier at the region's end, where helper tasks, and raw tasks, find it */
+        return;
+    enter_team(&worker);
+    attend(&worker);
+    exit_team(&worker);
+}
+
+/* The runtime may give the thread to another region next: it goes back to where it was. */
+static void take_part_there(struct tg__team *team, struct tg__runq *runq)
+{
+    struct tg__processors before = tg__processors_move(runq->processors);
+    take_part(team, runq);
+    tg__processors_move(&before);
+}
+
+static int run_in_our_region(struct tg__runq *runq, int threads)
+{
+    struct tg__team team;
+    open_team(&team, !runq->raw, is_alone() ? 1 : threads);
+    enlist(&team, runq);
+#pragma omp parallel num_threads(team.size) default(none) shared(team, runq)
+    take_part_there(&team, runq);
+    pthread_mutex_destroy(&team.lock);
+    return team.got;
+}
+
+static int run_in_users_region(struct tg__runq *runq)
+{
+    struct tg__team team;
+    bool alone = is_alone();
+    open_team(&team, false, alone ? 1 : omp_get_num_threads());
+    enlist(&team, runq);
+    struct tg__worker worker = {.team = &team,
+        .home = runq,
+        .place = alone ? 0 : omp_get_thread_num(),
+        .level = omp_get_level()};
+    own(&worker, runq);
+    pthread_mutex_destroy(&team.lock);
+    return team.got;
+}
+
+/* In a task of the team: its other threads serve this run queue too. */
+static int run_below(struct tg__worker *under, struct tg__runq *runq)
+{
+    struct tg__team *team = under->team;
+    struct tg__worker worker = {
+        .team = team, .home = runq, .place = under->place, .level = under->level};
+    pthread_mutex_lock(&team->lock);
+    enlist(team, runq);
+    pthread_mutex_unlock(&team->lock);
+    own(&worker, runq);
+    return team->got;
+}
+
+static void prepare(struct tg__runq *runq, struct tg__runq *below)
+{
+    /* Published with the team. */
+    atomic_store_explicit(&runq->active, 0, memory_order_relaxed);
+    atomic_store_explicit(&runq->pins, 0, memory_order_relaxed);
+    atomic_store_explicit(&runq->helper_spawned, false, memory_order_relaxed);
+    atomic_store_explicit(&runq->wanted, 0, memory_order_relaxed);
+    runq->watchers = 0;
+    runq->rounding = tg__rounding_get();
+    plant(runq, below);
+}
+
+void tg__team_attach(struct tg__team *team, struct tg__runq *runq)
+{
+    prepare(runq, NULL);
+    pthread_mutex_lock(&team->lock);
+    enlist(team, runq);
+    notify_many(team, runq);
+    pthread_mutex_unlock(&team->lock);
+}
+
+bool tg__team_end(struct tg__team *team, struct tg__runq *runq)
+{
+    pthread_mutex_lock(&team->lock);
+    bool ended = runq->end(runq);
+    if (ended)
+        delist(team, runq);
+    pthread_mutex_unlock(&team->lock);
+    return ended;
+}
+
+bool tg__team_sleeps(const struct tg__team *team)
+{
+    return atomic_load(&team->idle) > 0;
+}
+
+int tg__team_size(const struct tg__team *team)
+{
+    return team->size;
+}
+
+int tg__team_run(struct tg__runq *runq, int threads)
+{
+    struct tg__worker *worker = tg__team_worker();
+    prepare(runq, worker != NULL ? worker->serving : NULL);
+    if (worker != NULL)
+        return run_below(worker, runq);
+    if (omp_get_level() > 0)
+        return run_in_users_region(runq);
+    return run_in_our_region(runq, threads);
+}
+
+int tg__team_places(int threads)
+{
+    return is_alone() ? 1 : tg__team_places_elsewhere(threads);
+}
+
+int tg__team_places_elsewhere(int threads)
+{
+    const struct tg__worker *worker = tg__team_worker();
+    if (worker != NULL)
+        return worker->team->size;
+    if (omp_get_level() > 0)
+        return omp_get_num_threads();
+    return threads > 0 ? threads : omp_get_max_threads();
+}

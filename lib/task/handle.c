@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "task/handle.h"
+
+#include "base/options.h"
+#include "sys/process.h"
+#include "base/status.h"
+#include "sys/thread.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <taskgroup/version.h>
+
+struct tg__handle {
+    tg_task task; /* first: it is what the user holds */
+    const struct tg__handle_calls *calls;
+    atomic_int refs;
+    unsigned process; /* that runs the task */
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    atomic_bool over; /* set under the lock, when the rest is written */
+    tg_outcome outcome;
+    char *message; /* or NULL */
+    int signal;
+    char name[];
+};
+
+struct tg__handle *tg__handle_new(
+    struct tg__exec *exec, const char *name, const struct tg__handle_calls *calls)
+{
+    size_t length = name != NULL ? strlen(name) : 0;
+    struct tg__handle *handle = calloc(1, sizeof *handle + length + 1);
+    if (handle == NULL)
+        return NULL;
+    handle->task =
+        (tg_task){.exec = exec, .index = TG_NO_INDEX, .kind = TG__HANDLE, .worker_id = -1};
+    handle->calls = calls;
+    atomic_init(&handle->refs, 2);
+    handle->process = tg__process_number();
+    pthread_mutex_init(&handle->lock, NULL);
+    pthread_cond_init(&handle->ended, NULL);
+    if (length > 0)
+        memcpy(handle->name, name, length);
+    handle->outcome = (tg_outcome){
+        .status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = handle->name, .message = ""};
+    return handle;
+}
+
+tg_task *tg__handle_task(struct tg__handle *handle)
+{
+    return &handle->task;
+}
+
+void tg__handle_free(struct tg__handle *handle)
+{
+    if (handle == NULL)
+        return;
+    pthread_mutex_destroy(&handle->lock);
+    pthread_cond_destroy(&handle->ended);
+    free(handle->message);
+    free(handle);
+}
+
+static void drop(struct tg__handle *handle)
+{
+    if (atomic_fetch_sub(&handle->refs, 1) == 1)
+        tg__handle_free(handle);
+}
+
+void tg__handle_say(struct tg__handle *handle, const tg_error *error)
+{
+    if (handle == NULL)
+        return;
+    char *before =
+        handle->message; /* never a message that is freed: a child of fork() may free it, too */
+    handle->message = strdup(error->message);
+    free(before);
+    handle->signal = error->signal;
+}
+
+void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome)
+{
+    if (handle == NULL)
+        return;
+    pthread_mutex_lock(&handle->lock);
+    handle->outcome = *outcome;
+    handle->outcome.name = handle->name;
+    handle->outcome.signal = handle->signal;
+    bool failed = outcome->status == TG_FAILED || outcome->status == TG_TIMED_OUT ||
+                  outcome->status == TG_CRASHED;
+    if (failed && handle->message != NULL)
+        handle->outcome.message = handle->message;
+    atomic_store(&handle->over, true);
+    pthread_cond_broadcast(&handle->ended);
+    pthread_mutex_unlock(&handle->lock);
+    drop(handle);
+}
+
+/* ---- in a child of fork() ---- */
+
+/* The task's thread is not there. Its end, if that came before, can be read without the lock. */
+static bool is_parents(const struct tg__handle *handle)
+{
+    return handle->process != tg__process_number();
+}
+
+static tg_status refuse_parents(const char *call)
+{
+    return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
+}
+
+/* ---- for the user ---- */
+
+static struct tg__handle *handle_of(tg_task *task)
+{
+    return task != NULL && task->kind == TG__HANDLE ? (struct tg__handle *)(void *)task : NULL;
+}
+
+static tg_status refuse(const char *call, const tg_task *task)
+{
+    if (task == NULL)
+        return tg__refuse_null(call, "task");
+    return tg__refuse(TG_INVALID, "%s: the task is not from tg_pool_submit()", call);
+}
+
+tg_status tg_task_wait(tg_task *task, double timeout)
+{
+    static const char call[] = "tg_task_wait";
+    struct tg__handle *handle = handle_of(task);
+    if (handle == NULL)
+        return refuse(call, task);
+    if (!(timeout >= 0))
+        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    if (is_parents(handle))
+        return atomic_load(&handle->over) ? handle->outcome.status : refuse_parents(call);
+    double until = tg_time_now() + timeout;
+    bool waits = true;
+    pthread_mutex_lock(&handle->lock);
+    bool busy = timeout > 0 && !handle->over && handle->calls->inside(task->exec);
+    while (!busy && !handle->over && waits)
+        waits = tg__thread_wait(&handle->ended, &handle->lock, until);
+    tg_status status = busy ? TG_BUSY : handle->over ? handle->outcome.status : TG_RUNNING;
+    pthread_mutex_unlock(&handle->lock);
+    return busy ? tg__refuse(TG_BUSY, "%s: in a task of the same pool", call) : status;
+}
+
+tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome)
+{
+    static const char call[] = "tg_task_outcome";
+    struct tg__handle *handle = handle_of(task);
+    if (outcome == NULL)
+        return tg__refuse(TG_INVALID, "%s: outcome is NULL", call);
+    if (!tg__answer_fits(outcome))
+        return tg__refuse(TG_INVALID, "%s: outcome->size is %zu", call, outcome->size);
+    tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
+    bool parents = handle != NULL && is_parents(handle), lost = false;
+    if (parents) {
+        lost = !atomic_load(&handle->over);
+        o = lost ? o : handle->outcome;
+    } else if (handle != NULL) {
+        pthread_mutex_lock(&handle->lock);
+        o = handle->outcome;
+        pthread_mutex_unlock(&handle->lock);
+    }
+    tg__answer_write(outcome, &o, sizeof o);
+    return handle == NULL ? refuse(call, task) : lost ? refuse_parents(call) : TG_OK;
+}
+
+tg_status tg_task_cancel(tg_task *task)
+{
+    static const char call[] = "tg_task_cancel";
+    struct tg__handle *handle = handle_of(task);
+    if (handle == NULL)
+        return refuse(call, task);
+    if (is_parents(handle) && !atomic_load(&handle->over))
+        return refuse_parents(call);
+    if (is_parents(handle))
+        return tg__refuse(TG_DONE, "%s: the task has ended", call);
+    pthread_mutex_lock(&handle->lock);
+    bool over = handle->over;
+    if (!over) /* its end needs this lock, and its pool is not freed before that */
+        handle->calls->enter(task->exec);
+    pthread_mutex_unlock(&handle->lock);
+    return over ? tg__refuse(TG_DONE, "%s: the task has ended", call)
+                : handle->calls->cancel(task->exec, task->index, handle);
+}
+
+void tg_task_release(tg_task *task)
+{
+    struct tg__handle *handle = handle_of(task);
+    if (handle == NULL)
+        return;
+    if (!is_parents(handle)) {
+        drop(handle);
+        return;
+    }
+    free(handle
+            ->message); /* the task has no use for it; a condition that is waited at is not destroyed */
+    free(handle);
+}

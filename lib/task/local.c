@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "task/local.h"
+
+#include "task/runner.h"
+
+#include <stdlib.h>
+#include <taskgroup/group.h>
+
+/* Under the lock. The first free place; `room`: none. */
+static int find_free(const struct tg__locals *locals)
+{
+    int id = 0;
+    while (id < locals->room && locals->all[id].taken)
+        id++;
+    return id;
+}
+
+static bool grow(struct tg__locals *locals)
+{
+    int room = locals->room > 0 ? 2 * locals->room : 8;
+    struct tg__local *all = realloc(locals->all, (size_t)room * sizeof *all);
+    if (all == NULL)
+        return false;
+    for (int i = locals->room; i < room; i++)
+        all[i] = (struct tg__local){0};
+    locals->all = all;
+    locals->room = room;
+    return true;
+}
+
+int tg__locals_enter(struct tg__locals *locals)
+{
+    tg__lock_take(&locals->lock);
+    int id = find_free(locals);
+    if (id < locals->room || grow(locals))
+        locals->all[id].taken = true;
+    else
+        id = -1;
+    tg__lock_give(&locals->lock);
+    return id;
+}
+
+void tg__locals_leave(struct tg__locals *locals, int id)
+{
+    tg__lock_take(&locals->lock);
+    locals->all[id].taken = false;
+    tg__lock_give(&locals->lock);
+}
+
+int tg__locals_state(struct tg__locals *locals, int id, void *user, void **state)
+{
+    *state = NULL;
+    if (locals->init == NULL)
+        return 0;
+    tg__lock_take(&locals->lock);
+    struct tg__local own = locals->all[id];
+    tg__lock_give(&locals->lock);
+    int code = 0;
+    if (!own.made) {
+        code = locals->init(id, &own.state, user);
+        own.made = code == 0;
+        tg__lock_take(&locals->lock);
+        locals->all[id] = own;
+        tg__lock_give(&locals->lock);
+    }
+    *state = own.made ? own.state : NULL;
+    return code;
+}
+
+void tg__locals_end(struct tg__locals *locals, void *user)
+{
+    for (int i = 0; i < locals->room; i++) {
+        struct tg__local *id = &locals->all[i];
+        if (id->made && locals->fini != NULL)
+            locals->fini(i, id->state, user);
+        *id = (struct tg__local){0};
+    }
+}
+
+void tg__locals_free(struct tg__locals *locals)
+{
+    free(locals->all);
+}
+
+/* ---- for tasks ---- */
+
+int tg_task_worker(tg_task *self)
+{
+    if (self == NULL || self->kind != TG__SERVER)
+        return -1;
+    if (self->worker_id < 0)
+        self->worker_id = tg__locals_enter(&self->exec->locals);
+    return self->worker_id;
+}
+
+/* The first time in this server, or until worker_init has succeeded. */
+static void *find_local(tg_task *self)
+{
+    int id = tg_task_worker(self);
+    if (id < 0)
+        return NULL;
+    struct tg__exec *exec = self->exec;
+    int code = tg__locals_state(&exec->locals, id, exec->user, &self->local);
+    self->has_local = code == 0;
+    if (code != 0)
+        tg_task_fail(self, code, "worker_init returned %d for worker %d", code, id);
+    return self->local;
+}
+
+void *tg_task_local(tg_task *self)
+{
+    return self != NULL && self->has_local ? self->local : find_local(self);
+}

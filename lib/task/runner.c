@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "task/runner.h"
+
+#include "task/handle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* initial-exec: one load instead of a call, also in a shared library. It is one pointer. */
+static _Thread_local tg_task *current __attribute__((tls_model("initial-exec")));
+
+tg_task *tg__runner_current(void)
+{
+    return current;
+}
+
+void tg__runner_enter(tg_task *self, struct tg__exec *exec, struct tg__counts *counts)
+{
+    tg__runner_push(self, exec, TG__SERVER);
+    self->counts = counts != NULL ? counts : &self->own_counts;
+    if (exec->guarded)
+        self->stack = tg__guard_stack_new();
+}
+
+/* Relaxed: totals are exact after the run, which ends under the team's lock after its servers have
+   left under it. */
+static void merge(atomic_size_t *total, atomic_size_t *part)
+{
+    size_t many = atomic_load_explicit(part, memory_order_relaxed);
+    if (many > 0)
+        atomic_fetch_add_explicit(total, many, memory_order_relaxed);
+}
+
+/* Only the thread itself writes it. Relaxed: a report reads a number, and nothing behind it. */
+static inline void count(atomic_size_t *counted, size_t more)
+{
+    size_t now = atomic_load_explicit(counted, memory_order_relaxed);
+    atomic_store_explicit(counted, now + more, memory_order_relaxed);
+}
+
+void tg__runner_leave(tg_task *self)
+{
+    tg__runner_pop(self);
+    if (self->worker_id >= 0)
+        tg__locals_leave(&self->exec->locals, self->worker_id);
+    tg__guard_stack_free(self->stack);
+    free(self->spare);
+    merge(&self->exec->ok, &self->own_counts.ok);
+    merge(&self->exec->failed, &self->own_counts.failed);
+    merge(&self->exec->cancelled, &self->own_counts.cancelled);
+}
+
+void tg__runner_push(tg_task *self, struct tg__exec *exec, enum tg__kind kind)
+{
+    *self = (tg_task){
+        .exec = exec, .previous = current, .index = TG_NO_INDEX, .kind = kind, .worker_id = -1};
+    current = self;
+}
+
+void tg__runner_pop(tg_task *self)
+{
+    current = self->previous;
+}
+
+struct tg__pause tg__runner_pause(void)
+{
+    struct tg__pause pause = {NULL, NULL};
+    if (current != NULL) {
+        pause.recovery = current->recovery;
+        current->recovery = NULL;
+        pause.timer_key = tg__guard_arm(NULL);
+    }
+    return pause;
+}
+
+void tg__runner_resume(struct tg__pause pause)
+{
+    if (current != NULL) {
+        current->recovery = pause.recovery;
+        tg__guard_arm(pause.timer_key);
+    }
+}
+
+tg_task *tg__runner_inside(const struct tg__exec *exec)
+{
+    tg_task *task = current;
+    while (task != NULL && task->exec != exec)
+        task = task->exec->above;
+    return task;
+}
+
+tg_context *tg__runner_context(const tg_task *self)
+{
+    return self->own != NULL ? self->own : self->exec->shield ? NULL : self->exec->context;
+}
+
+void tg__runner_forget_message(tg_task *self)
+{
+    free(self->message);
+    free(self->trace);
+    self->message = self->trace = NULL;
+    self->message_lost = false;
+}
+
+/* What is said of a task that has said nothing itself. */
+static const char *message_of(const tg_task *self, char text[64], tg_status status, int code)
+{
+    if (self->message != NULL)
+        return self->message;
+    if (self->message_lost)
+        return "out of memory: the task's message was lost";
+    if (status == TG_TIMED_OUT)
+        snprintf(
+            text, 64, "task %zu was not done within %g s", self->index, self->until - self->start);
+    else if (status == TG_CRASHED)
+        snprintf(text, 64, "task %zu crashed with signal %d", self->index, self->recovery->signal);
+    else
+        snprintf(text, 64, "task %zu returned %d", self->index, code);
+    return text;
+}
+
+bool tg__runner_has_stopped(const tg_task *self)
+{
+    return !self->exec->shield && tg__context_status(self->exec->context) != TG_OK;
+}
+
+bool tg__runner_fail(const struct tg__ending *ending, void (*end)(void *ending))
+{
+    char text[64];
+    const tg_task *self = ending->self;
+    const struct tg__view *task = ending->task;
+    struct tg__ending copy = *ending;
+    bool crashed = ending->status == TG_CRASHED;
+    tg_error error = {
+        .status = ending->status,
+        .code = ending->code,
+        .index = self->index,
+        .id = task->attributes != NULL ? task->attributes->id : 0,
+        .name = task->attributes != NULL ? task->attributes->name : "",
+        .message = message_of(self, text, ending->status, ending->code),
+        .signal = crashed ? self->recovery->signal : 0,
+        .attempts = self->attempt > 0 ? self->attempt : 1,
+        .address = crashed ? self->recovery->address : NULL,
+        .backtrace = self->trace != NULL ? self->trace : "",
+    };
+    struct tg__exec *exec = self->exec;
+    if (exec->forgets) {
+        tg__handle_say(
+            task->attributes != NULL ? atomic_load(&task->attributes->handle) : NULL, &error);
+        end(&copy);
+        return false;
+    }
+    bool required = (task->flags & TG_TASK_OPTIONAL) == 0;
+    const struct tg__failure *first =
+        tg__failures_add(&exec->failures, &error, required, end, &copy);
+    if (first == NULL || exec->keep_going || !tg__context_stop(exec->context, &first->error))
+        return false;
+    atomic_store(&exec->stopped_itself, true);
+    return true;
+}
+
+bool tg__runner_succeed(struct tg__exec *exec)
+{
+    if (exec->need == 0 || atomic_fetch_add(&exec->successes, 1) + 1 != exec->need)
+        return false;
+    const tg_error cause = {.status = TG_CANCELLED,
+        .index = TG_NO_INDEX,
+        .name = "",
+        .message = "enough tasks have succeeded",
+        .backtrace = ""};
+    if (!tg__context_stop(exec->context, &cause))
+        return false;
+    atomic_store(&exec->enough, true);
+    return true;
+}
+
+static void store_end(void *user)
+{
+    const struct tg__ending *ending = user;
+    const struct tg__view *task = ending->task;
+    /* The release publishes the code, too; it pairs with the acquire in outcome.c. */
+    atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
+    atomic_store_explicit(task->state, TG__STATE(ending->status), memory_order_release);
+}
+
+static void end_badly(tg_task *self, const struct tg__view *task, int code)
+{
+    self->cancel_seen |= tg__runner_has_stopped(self);
+    struct tg__ending ending = {self, task, self->cancel_seen ? TG_CANCELLED : TG_FAILED, code};
+    if (self->cancel_seen) {
+        count(&self->counts->cancelled, 1);
+        store_end(&ending);
+    } else {
+        count(&self->counts->failed, 1);
+        self->stops |= tg__runner_fail(&ending, store_end);
+    }
+}
+
+static inline bool is_slow(const struct tg__exec *exec, const struct tg__view *task)
+{
+    return exec->slow || (task->flags & (TG__APART | TG__SLOW)) != 0;
+}
+
+__attribute__((noinline)) static void run_slow(tg_task *self)
+{
+    struct tg__view task;
+    tg__store_view(&self->exec->store, self->segment, self->index, &task);
+    tg__slow_run(self, &task);
+}
+
+/* It goes on elsewhere, or has failed. */
+__attribute__((noinline)) static void end_otherwise(tg_task *self, int code)
+{
+    struct tg__view task;
+    tg__store_view(&self->exec->store, self->segment, self->index, &task);
+    if (self->way == TG__RETURNS) {
+        end_badly(self, &task, code);
+        return;
+    }
+    self->attempt = 0;
+    self->until = (double)INFINITY;
+    self->exec->suspend(self, &task);
+}
+
+/* Is the rest of the bundle left to others? */
+static inline bool is_wanted(const tg_task *self)
+{
+    return self->wanted != NULL && atomic_load_explicit(self->wanted, memory_order_relaxed) > 0;
+}
+
+/* Does the next one start? */
+static inline bool begin_next(tg_task *self)
+{
+    if (tg__context_status(self->exec->context) != TG_OK) {
+        self->over = true;
+        return false;
+    }
+    self->index = self->next++;
+    self->cancel_seen = false;
+    self->way = TG__RETURNS;
+    return true;
+}
+
+static inline void forget_what_it_said(tg_task *self)
+{
+    if (self->message != NULL || self->message_lost)
+        tg__runner_forget_message(self);
+}
+
+/* The fast path. RUNNING publishes nothing; the final state pairs with the acquire in outcome.c. */
+static inline void call(
+    tg_task *self, tg_task_fn *function, void *arg, void *result, atomic_uchar *state)
+{
+    atomic_store_explicit(state, TG__STATE(TG_RUNNING), memory_order_relaxed);
+    int code = function(self, arg, result);
+    if (code == 0 && self->way == TG__RETURNS) {
+        self->ok++;
+        atomic_store_explicit(state, TG__STATE(TG_OK), memory_order_release);
+    } else {
+        end_otherwise(self, code);
+    }
+    forget_what_it_said(self);
+}
+
+/* The tasks of a range differ in their item alone. */
+static void run_range(tg_task *self, const struct tg__segment *segment, size_t end)
+{
+    struct tg__view task;
+    tg__store_view(&self->exec->store, segment, self->next, &task);
+    size_t stride = task.arg != NULL ? segment->stride : 0;
+    size_t size = task.result != NULL ? self->exec->store.result_size : 0;
+    uintptr_t arg = (uintptr_t)task.arg, result = (uintptr_t)task.result; /* NULL stays so */
+    const atomic_int *wanted = self->wanted; /* not read for each item */
+    while (self->next < end && !self->slot_gone && begin_next(self)) {
+        call(self, task.function, (void *)arg, (void *)result, task.state);
+        arg += stride;
+        result += size;
+        task.state++;
+        if (wanted != NULL && atomic_load_explicit(wanted, memory_order_relaxed) > 0)
+            break;
+    }
+}
+
+static void run_records(tg_task *self, const struct tg__segment *segment, size_t end)
+{
+    while (self->next < end && !self->slot_gone && begin_next(self)) {
+        struct tg__view task;
+        tg__store_view(&self->exec->store, segment, self->index, &task);
+        if (is_slow(self->exec, &task)) {
+            run_slow(self);
+            forget_what_it_said(self);
+        } else {
+            call(self, task.function, task.arg, task.result, task.state);
+        }
+        if (is_wanted(self))
+            break;
+    }
+}
+
+static bool is_plain_range(const struct tg__exec *exec, const struct tg__segment *segment)
+{
+    return segment->records == NULL && !exec->slow &&
+           (segment->flags & (TG__APART | TG__SLOW)) == 0;
+}
+
+/* Not inlined: what is kept in registers here would not survive the recovery point of its caller. */
+__attribute__((noinline)) static void go_on(tg_task *self)
+{
+    while (self->next < self->end && !self->slot_gone && !self->over) {
+        struct tg__segment *segment =
+            tg__store_find_near(&self->exec->store, self->next, self->segment);
+        size_t end = tg__store_end(segment) < self->end ? tg__store_end(segment) : self->end;
+        self->segment = segment;
+        if (is_plain_range(self->exec, segment))
+            run_range(self, segment, end);
+        else
+            run_records(self, segment, end);
+        if (is_wanted(self))
+            break;
+    }
+}
+
+/* The task has given up, or crashed. */
+static void come_back(tg_task *self)
+{
+    struct tg__view task;
+    self->segment = tg__store_find_near(&self->exec->store, self->index, self->segment);
+    tg__store_view(&self->exec->store, self->segment, self->index, &task);
+    self->trace = tg__trace_text(self->recovery);
+    if (is_slow(self->exec, &task))
+        tg__slow_recover(self, &task);
+    else
+        end_badly(self, &task, self->code);
+    tg__runner_forget_message(self);
+    self->recovery->signal = 0;
+}
+
+bool tg__runner_run(tg_task *self, size_t first, size_t many)
+{
+    struct tg__recovery recovery;
+    recovery.signal = 0;
+    self->recovery = &recovery;
+    self->next = first;
+    self->end = first + many;
+    self->stops = false;
+    atomic_store_explicit(&self->counts->busy, true, memory_order_relaxed); /* for a report */
+    if (tg__recovered(&recovery, self->exec->guarded))
+        come_back(self);
+    go_on(self);
+    if (self->ok > 0) {
+        count(&self->counts->ok, self->ok);
+        self->ok = 0;
+    }
+    atomic_store_explicit(&self->counts->busy, false, memory_order_relaxed);
+    self->recovery = NULL;
+    return self->stops;
+}

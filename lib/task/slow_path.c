@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* The slow path of a task: timeouts, attempts, periods, guard, times, and who waits for its end. */
+#include "task/runner.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <taskgroup/version.h>
+
+/* The factor of a backoff, 0.75 to 1.25: different for each task and attempt, the same in each run.
+   (The mixer of SplitMix64, Sebastiano Vigna, public domain.) */
+static double jitter(size_t index, int attempt)
+{
+    uint64_t x = (uint64_t)index * 0x9E3779B97F4A7C15u + (uint64_t)attempt;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return 0.75 + 0.5 * (double)((x ^ (x >> 31)) >> 11) * 0x1p-53;
+}
+
+static double backoff(const struct tg__attributes *attributes, size_t index, int attempt)
+{
+    if (attributes->backoff <= 0)
+        return 0;
+    double delay = attributes->backoff,
+           most = attributes->backoff_max > 0 ? attributes->backoff_max : 3600;
+    for (int i = 1; i < attempt && delay < most; i++)
+        delay *= 2;
+    return (delay < most ? delay : most) * jitter(index, attempt);
+}
+
+/* ---- starting ---- */
+
+static int count_attempt(const struct tg__view *task)
+{
+    /* Relaxed: the next attempt comes by a lock, and the final state publishes it. */
+    unsigned short attempts = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
+    if (attempts < 0xffff)
+        attempts++;
+    atomic_store_explicit(&task->cell->attempts, attempts, memory_order_relaxed);
+    return attempts;
+}
+
+/* The attempt's own deadline, and a context that has it. False: no memory for that. */
+static bool start_clock(tg_task *self, const struct tg__view *task)
+{
+    double timeout = task->attributes != NULL ? task->attributes->timeout : 0;
+    self->start = timeout > 0 || task->note != NULL ? tg_time_now() : 0;
+    self->until = (double)INFINITY;
+    if (timeout <= 0)
+        return true;
+    self->until = self->start + timeout;
+    self->own = tg__context_new(self->exec->shield ? NULL : self->exec->context, self->until);
+    return self->own != NULL;
+}
+
+/* ---- ending ---- */
+
+static atomic_size_t *tally(struct tg__exec *exec, tg_status status)
+{
+    switch (status) {
+    case TG_OK:
+        return &exec->ok;
+    case TG_TIMED_OUT:
+        return &exec->timed_out;
+    case TG_CRASHED:
+        return &exec->crashed;
+    case TG_CANCELLED:
+        return &exec->cancelled;
+    default:
+        return &exec->failed;
+    }
+}
+
+/* Its group has stopped first: that is why the task has, whether it asked or was told otherwise (by a nested group, a
+   hook), and whatever its own clock says. */
+static tg_status status_of(const tg_task *self, int code, double now)
+{
+    if (self->recovery != NULL && self->recovery->signal != 0)
+        return TG_CRASHED;
+    if (code != 0 && (self->cancel_seen || tg__runner_has_stopped(self)))
+        return TG_CANCELLED;
+    if (now > self->until)
+        return TG_TIMED_OUT;
+    return code == 0 ? TG_OK : TG_FAILED;
+}
+
+static bool has_another_attempt(const tg_task *self, const struct tg__attributes *attributes)
+{
+    return attributes->attempts == TG_ENDLESS || self->attempt < attributes->attempts;
+}
+
+/* Seconds until the next start in step with the first one; what was missed is left out. */
+static double rest_of_period(struct tg__attributes *attributes)
+{
+    double now = tg_time_now(), missed = (now - attributes->next_start) / attributes->period;
+    if (missed > 0)
+        attributes->next_start +=
+            attributes->period * (missed < 1e15 ? (double)(long long)missed : missed);
+    attributes->next_start += attributes->period;
+    return attributes->next_start - now;
+}
+
+/* May it be started again: after a failure, or because it has a period? */
+static bool wants_again(const tg_task *self, const struct tg__view *task, tg_status status)
+{
+    const struct tg__attributes *attributes = task->attributes;
+    if (attributes == NULL || status == TG_CANCELLED)
+        return false;
+    if (status == TG_OK)
+        return attributes->period > 0 && !atomic_load(&attributes->last);
+    return has_another_attempt(self, attributes);
+}
+
+static bool start_again(tg_task *self, const struct tg__view *task, tg_status status, int code)
+{
+    struct tg__attributes *attributes = task->attributes;
+    double delay = status == TG_OK ? rest_of_period(attributes)
+                                   : backoff(attributes, self->index, self->attempt);
+    atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
+    return self->exec->again(self->exec, task, self->index, delay);
+}
+
+void tg__slow_busy(tg_task *self, double now)
+{
+    struct tg__times *times = &self->exec->times;
+    tg__lock_take(&times->lock);
+    times->busy += now - self->start;
+    if (now - self->start > times->longest || times->longest_index == TG_NO_INDEX) {
+        times->longest = now - self->start;
+        times->longest_index = self->index;
+    }
+    tg__lock_give(&times->lock);
+}
+
+/* The end of a task, for all who look: on_done looks at the state beside a flag. Of a failed one under the lock of
+   failures, so that its rank, its place for on_done and its place among them agree. */
+static inline void finish(const struct tg__ending *ending)
+{
+    const struct tg__view *task = ending->task;
+    struct tg__exec *exec = ending->self->exec;
+    if (task->note != NULL)
+        tg__runner_rank(exec, task->note);
+    atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
+    atomic_fetch_add_explicit(tally(exec, ending->status), 1, memory_order_relaxed);
+    atomic_store(task->state, TG__STATE(ending->status));
+    if (exec->ranks_later) /* it only takes its place there */
+        exec->on_end(exec, task, ending->self->index);
+}
+
+static void finish_failed(void *ending)
+{
+    finish(ending);
+}
+
+bool tg__slow_end(tg_task *self, const struct tg__view *task, int code)
+{
+    struct tg__exec *exec = self->exec;
+    double now =
+        task->note != NULL || self->until < (double)INFINITY ? tg_time_now() : -(double)INFINITY;
+    tg_status status = status_of(self, code, now);
+    if (self->own != NULL) {
+        tg__context_unref(self->own);
+        self->own = NULL;
+    }
+    if (wants_again(self, task, status)) {
+        if (tg__context_status(self->exec->context) == TG_OK) {
+            if (start_again(self, task, status, code))
+                return false;
+        } else if (status != TG_OK) {
+            status =
+                TG_CANCELLED; /* it had another attempt: what stopped the group is why it has none */
+        }
+    }
+    if (task->note != NULL) {
+        task->note->start = self->start;
+        task->note->end = now;
+        if (self->kind == TG__SERVER)
+            tg__slow_busy(self, now);
+    }
+    struct tg__ending ending = {self, task, status, code};
+    if (status == TG_OK || status == TG_CANCELLED)
+        finish(&ending);
+    else
+        self->stops |= tg__runner_fail(&ending, finish_failed);
+    if (exec->on_end != NULL && !exec->ranks_later)
+        exec->on_end(exec, task, self->index);
+    if (status == TG_OK)
+        self->stops |= tg__runner_succeed(exec);
+    return true;
+}
+
+static void end(tg_task *self, const struct tg__view *task, int code)
+{
+    if (tg__slow_end(self, task, code) && self->exec->after_end != NULL)
+        self->exec->after_end(self->exec);
+}
+
+/* Nobody has taken it out of the queue meanwhile. */
+static bool take_it(struct tg__exec *exec, const struct tg__view *task)
+{
+    unsigned char state = 0;
+    if ((task->flags & (TG__APART | TG__MARKED)) == 0) {
+        atomic_store_explicit(task->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
+        return true;
+    }
+    if (atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)))
+        return true;
+    if (state != TG__AGAIN ||
+        !atomic_compare_exchange_strong(task->state, &state, TG__STATE(TG_RUNNING)))
+        return false;
+    atomic_fetch_sub(&exec->ready_again, 1);
+    return true;
+}
+
+void tg__slow_run(tg_task *self, const struct tg__view *task)
+{
+    if ((task->flags & TG__APART) != 0 && !self->apart) {
+        if (self->exec->on_skipped != NULL)
+            self->exec->on_skipped(self->exec, self->index);
+        return; /* claimed otherwise, or by nobody */
+    }
+    if (!take_it(self->exec, task)) {
+        if (self->exec->on_cancelled_claim != NULL)
+            self->exec->on_cancelled_claim(self->exec, task, self->index);
+        return;
+    }
+    self->attempt = count_attempt(task);
+    if (task->attributes != NULL && task->attributes->attempts != 0)
+        atomic_fetch_add_explicit(&self->exec->attempts, 1, memory_order_relaxed);
+    bool timed = task->attributes != NULL && task->attributes->timeout > 0;
+    bool reserved = (timed || self->grant.limit != NULL) && self->exec->reserve(self);
+    if (!start_clock(self, task) || (timed && !reserved)) {
+        self->message_lost = true;
+        end(self, task, ENOMEM);
+        return;
+    }
+    if (self->exec->guarded)
+        tg__guard_arm(self->recovery);
+    int code = task->function(self, task->arg, task->result);
+    if (self->exec->guarded)
+        tg__guard_arm(NULL);
+    if (self->exec->join != NULL)
+        self->exec->join();
+    if (self->way != TG__RETURNS)
+        self->exec->suspend(self, task);
+    else
+        end(self, task, code);
+}
+
+void tg__slow_recover(tg_task *self, const struct tg__view *task)
+{
+    tg__guard_arm(NULL);
+    end(self, task, self->recovery->signal != 0 ? 0 : self->code);
+}
