@@ -398,7 +398,7 @@ static tg_status drop(tg_group *group, struct tg__addition *a)
         return status;
     for (size_t i = a->first; i < a->first + a->count; i++) {
         struct tg__view task = tg__store_get(&group->exec.store, i);
-        atomic_store(task.state, TG__STATE(TG_SKIPPED));
+        tg__finish_skipped(&task);
     }
     atomic_fetch_add(&group->exec.dropped, a->count);
     return TG_OK;

@@ -100,9 +100,9 @@ static tg_status finish(tg_group *group)
 {
     int threads = tg__team_size(group->host_team);
     group->runq.on_quiescent = NULL;
-    struct tg__pause pause = tg__runner_pause();
+    struct tg__pause pause = tg__frame_pause();
     tg_status status = tg__run_end(group, group->begun, group->from, threads);
-    tg__runner_resume(pause);
+    tg__frame_resume(pause);
     host_of(group)->leave(host_of(group), group, group->host_room);
     set_attached(group, TG__UNATTACHED);
     return status;
@@ -190,18 +190,18 @@ static bool is_attached(tg_group *group)
 
 bool tg__attach_is_inside(tg_group *group)
 {
-    return group->options.pool != NULL && tg__runner_inside(&group->exec) != NULL &&
+    return group->options.pool != NULL && tg__frame_inside(&group->exec) != NULL &&
            is_attached(group);
 }
 
 tg_status tg__attach_run(tg_group *group)
 {
-    struct tg__pause pause = tg__runner_pause();
+    struct tg__pause pause = tg__frame_pause();
     tg_status status = begin(group, "tg_group_run", false);
     if (status == TG_RUNNING)
         status =
             wait(group, (double)INFINITY) == ENDED_BY_US ? finish(group) : tg_group_wait(group, 0);
-    tg__runner_resume(pause);
+    tg__frame_resume(pause);
     return status;
 }
 
@@ -267,11 +267,11 @@ tg_status tg_group_wait(tg_group *group, double timeout)
         return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
     tg__group_adopt(group);
     if (timeout > 0 &&
-        tg__runner_inside(&group->exec) != NULL) /* also where a task of its pool runs it */
+        tg__frame_inside(&group->exec) != NULL) /* also where a task of its pool runs it */
         return tg__refuse(TG_BUSY, "%s: in a task of the group", call);
-    struct tg__pause pause = tg__runner_pause();
+    struct tg__pause pause = tg__frame_pause();
     enum waited waited = wait(group, tg_time_now() + timeout);
-    tg__runner_resume(pause);
+    tg__frame_resume(pause);
     if (waited == ENDED_BY_US)
         return finish(group);
     if (waited == FOR_ITSELF)

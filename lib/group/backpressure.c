@@ -32,7 +32,7 @@ static bool is_inside(tg_group *group)
 {
     if (group->kept.on && tg__kept_inside(group))
         return true;
-    return tg__runner_inside(&group->exec) != NULL;
+    return tg__frame_inside(&group->exec) != NULL;
 }
 
 bool tg__backpressure_full(tg_group *group)
@@ -43,7 +43,7 @@ bool tg__backpressure_full(tg_group *group)
 
 bool tg__backpressure_in_body(const tg_group *group)
 {
-    const tg_task *current = tg__runner_current();
+    const tg_task *current = tg__frame_current();
     return current != NULL && current->exec == &group->exec && current->kind == TG__BODY &&
            tg__team_worker() != NULL; /* not so in a region that the body has opened */
 }

@@ -56,8 +56,8 @@ static void settle(
     if (taken.state != 0) {
         tg__pending_give_back(group, task, taken);
         tg__pending_cancel(group, task, taken.state);
-        if (exec->on_end != NULL)
-            exec->on_end(exec, task, index);
+        if (exec->watches_ends)
+            exec->calls->on_end(exec, task, index);
         if (atomic_load(&group->delivers))
             tg__done_deliver(group);
     }

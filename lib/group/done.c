@@ -14,12 +14,12 @@ static void call(tg_group *group, size_t index)
     tg_task callback;
     TG__MUST_RETURN bool returned = false;
     tg__outcome_fill(group, index, false, &outcome);
-    struct tg__pause pause = tg__runner_pause(); /* a crash in it is not that of the task around */
-    tg__runner_push(&callback, &group->exec, TG__CALLBACK);
+    struct tg__pause pause = tg__frame_pause(); /* a crash in it is not that of the task around */
+    tg__frame_push(&callback, &group->exec, TG__CALLBACK);
     int code = group->options.on_done(group, &outcome, group->options.user);
     returned = true;
-    tg__runner_pop(&callback);
-    tg__runner_resume(pause);
+    tg__frame_pop(&callback);
+    tg__frame_resume(pause);
     if (code != 0) {
         char text[64];
         snprintf(text, sizeof text, "on_done returned %d for task %zu", code, index);
@@ -265,7 +265,7 @@ void tg__done_on_cancelled_claim(struct tg__exec *exec, const struct tg__view *t
    and nothing comes after it.) */
 static void forget_left_over(tg_group *group, const struct tg__view *task, size_t index)
 {
-    atomic_store(task->state, TG__STATE(TG_SKIPPED));
+    tg__finish_skipped(task);
     give_reserve_back(group, task);
     let_go_locked(group, index);
 }
@@ -282,7 +282,7 @@ static void end_left_over(tg_group *group, size_t index)
         return;
     }
     if (tg__status_of(state) == TG_NOT_RUN)
-        atomic_store(task.state, state = TG__STATE(TG_SKIPPED));
+        tg__finish_skipped(&task), state = TG__STATE(TG_SKIPPED);
     bool has_ended = tg__status_of(state) < TG_NOT_RUN && task.function != NULL;
     /* on_done brings notes: NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     if (has_ended && !in_order(group) && task.note->next != TG__DELIVERED)

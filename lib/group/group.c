@@ -64,6 +64,16 @@ static bool check_options(const tg_group_options *o)
     return false;
 }
 
+static const struct tg__exec_calls exec_calls = {
+    .reserve = tg__pending_reserve,
+    .suspend = tg__pending_suspend,
+    .again = tg__timers_again,
+    .on_end = tg__done_on_end,
+    .after_end = tg__done_after_end,
+    .on_cancelled_claim = tg__done_on_cancelled_claim,
+    .on_skipped = tg__done_on_skipped,
+};
+
 /* How the group runs its tasks, once and for all. */
 static void set_rules(tg_group *group)
 {
@@ -76,7 +86,7 @@ static void set_rules(tg_group *group)
     exec->shield = (o->flags & TG_GROUP_SHIELD) != 0;
     exec->need = o->need;
     group->runq.raw = (o->flags & TG_GROUP_RAW_TASKS) != 0;
-    exec->join = group->runq.raw ? tg__team_join : NULL;
+    exec->joins = group->runq.raw;
     exec->user = o->user;
     exec->locals.init = o->worker_init;
     exec->locals.fini = o->worker_fini;
@@ -86,13 +96,7 @@ static void set_rules(tg_group *group)
                         (o->on_done != NULL && !in_order);
     exec->ranks_later = o->on_done != NULL && !in_order;
     tg__failures_init(&exec->failures, exec->store.recycles ? FAILURES_RECYCLED : 0);
-    if (o->on_done != NULL || o->queue != 0 || exec->store.recycles) {
-        exec->on_end = tg__done_on_end;
-        exec->after_end = tg__done_after_end;
-        exec->on_cancelled_claim = tg__done_on_cancelled_claim;
-    }
-    if (exec->store.recycles)
-        exec->on_skipped = tg__done_on_skipped;
+    exec->watches_ends = o->on_done != NULL || o->queue != 0 || exec->store.recycles;
 }
 
 /* What reset makes anew, beside the parts that reset themselves. Nobody looks meanwhile: an order would only cost. */
@@ -157,6 +161,7 @@ tg_group *tg_group_create(const tg_group_options *options)
     group->options = o;
     tg__context_init(&group->context, o.context, free_group);
     group->exec.group = group;
+    group->exec.calls = &exec_calls;
     group->exec.context = &group->context;
     group->timer_key = UINT64_MAX;
     group->slots.most = o.limit;
@@ -259,7 +264,7 @@ void tg_group_destroy(tg_group *group)
     if (group == NULL || group->kept.on)
         return;
     if (tg__group_is_parents(group)) { /* unless we are in the middle of it */
-        if (tg__runner_inside(&group->exec) == NULL)
+        if (tg__frame_inside(&group->exec) == NULL)
             tg__group_free_parents(group);
         return;
     }

@@ -51,7 +51,7 @@ static tg_status set_surroundings(tg_group *group)
 {
     const tg_group_options *o = &group->options;
     struct tg__exec *exec = &group->exec;
-    exec->above = group->detached ? NULL : tg__runner_current();
+    exec->above = group->detached ? NULL : tg__frame_current();
     group->limit_client.parent_grant =
         o->shared != NULL ? find_parent_grant(group, exec->above) : NULL;
     if (group->limit_client.parent_grant != NULL &&
@@ -62,8 +62,8 @@ static tg_status set_surroundings(tg_group *group)
         (o->flags & TG_GROUP_GUARD) != 0 || (exec->above != NULL && exec->above->exec->guarded);
     if (exec->guarded && !tg__guard_take())
         return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
-    exec->slow = exec->guarded || exec->join != NULL || exec->after_end != NULL ||
-                 o->shared != NULL || exec->need > 0 || exec->store.noted;
+    exec->slow = exec->guarded || exec->joins || exec->watches_ends || o->shared != NULL ||
+                 exec->need > 0 || exec->store.noted;
     return TG_OK;
 }
 
@@ -144,8 +144,8 @@ static void settle_waiting(tg_group *group, size_t index)
     tg__pending_give_back(group, &task, taken);
     tg__pending_cancel(group, &task, taken.state);
     group->ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
-    if (exec->on_end != NULL)
-        exec->on_end(exec, &task, index);
+    if (exec->watches_ends)
+        exec->calls->on_end(exec, &task, index);
     if (taken.state != TG__SLEEP_TIME) /* it has kept its place in the queue; a sleeper has not */
         tg__done_make_room(group);
 }
@@ -337,7 +337,7 @@ double tg__run_start(tg_group *group)
     double start = tg_time_now();
     tg_task *above = group->exec.above;
     tg__context_start(
-        &group->context, above != NULL ? tg__runner_context(above) : NULL, group->options.timeout);
+        &group->context, above != NULL ? tg__frame_context(above) : NULL, group->options.timeout);
     tg__lock_take(&group->lock);
     if (may_sleep(group))
         tg__group_watch(group);
@@ -354,12 +354,12 @@ tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, voi
     tg_status status = tg__run_begin(group, call, body, user, 0, false);
     if (status != TG_RUNNING)
         return status;
-    struct tg__pause pause = tg__runner_pause();
+    struct tg__pause pause = tg__frame_pause();
     double begun = tg__run_start(group);
     size_t from = group->run_base;
     int threads = tg__team_run(&group->runq, group->threads_asked);
     status = tg__run_end(group, begun, from, threads);
-    tg__runner_resume(pause);
+    tg__frame_resume(pause);
     return status;
 }
 

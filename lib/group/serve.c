@@ -239,7 +239,7 @@ static void run_body(struct tg__runq *runq)
     tg_group *group = tg__group_of(runq);
     tg_task self;
     TG__MUST_RETURN bool returned = false;
-    tg__runner_push(&self, &group->exec, TG__BODY);
+    tg__frame_push(&self, &group->exec, TG__BODY);
     int code = group->body(group, group->body_user);
     returned = true;
     atomic_store(&group->in_body, false);
@@ -248,8 +248,8 @@ static void run_body(struct tg__runq *runq)
         snprintf(text, sizeof text, "the scope's body returned %d", code);
         tg__group_call_off(group, code, self.message != NULL ? self.message : text);
     }
-    tg__runner_forget_message(&self);
-    tg__runner_pop(&self);
+    tg__frame_forget_message(&self);
+    tg__frame_pop(&self);
     tg__backpressure_notify(group); /* this thread serves from now on */
 }
 
@@ -280,7 +280,7 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
 struct tg__pin tg__group_pin(tg_group *group)
 {
     struct tg__pin pin = {.team = atomic_load(&group->team)};
-    const tg_task *task = tg__runner_current();
+    const tg_task *task = tg__frame_current();
     pin.inside = task != NULL && task->exec == &group->exec && task->kind != TG__CALLBACK;
     if (pin.team != NULL && !pin.inside)
         tg__team_pin(&group->runq); /* the run does not end before we have called */
@@ -291,7 +291,7 @@ struct tg__pin tg__group_pin_to_notify(tg_group *group)
 {
     /* Under the lock, as begin() and end() store it: so relaxed (test/model/open.pml). */
     const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
-    const tg_task *task = tg__runner_current();
+    const tg_task *task = tg__frame_current();
     bool inside = task != NULL && task->exec == &group->exec;
     if (team != NULL && !inside && !tg__team_sleeps(team))
         return (struct tg__pin){.none = true};
@@ -376,9 +376,6 @@ void tg__group_set_body(tg_group *group, tg_scope_fn *body, void *user)
 
 void tg__group_init_run(tg_group *group)
 {
-    group->exec.again = tg__timers_again;
-    group->exec.suspend = tg__pending_suspend;
-    group->exec.reserve = tg__pending_reserve;
     group->runq.begin = begin;
     group->runq.expects = expects;
     group->runq.claimable = claimable;

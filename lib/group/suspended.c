@@ -71,7 +71,7 @@ static void end(tg_group *group, const struct tg__view *task, tg_task *self, int
     self->cancel_seen = tg__context_status(&group->context) != TG_OK;
     if (!tg__slow_end(self, task, code) && queued)
         atomic_fetch_add(&group->outstanding, 1); /* back to its place */
-    tg__runner_forget_message(self);
+    tg__frame_forget_message(self);
     if (atomic_load(&group->delivers)) /* else in the next run */
         tg__done_deliver(group);
     if (self->grant.limit != NULL)
@@ -88,7 +88,7 @@ static void note_busy(tg_task *self, struct tg__note *note)
     if (note == NULL)
         return;
     note->start = self->start;
-    tg__slow_busy(self, tg_time_now());
+    tg__finish_busy(self, tg_time_now());
 }
 
 /* No memory, or no event thread, for a sleep: the thread stays with it. One that was completed already has no wait. */
@@ -156,8 +156,8 @@ static void end_here(tg_task *self, const struct tg__view *task)
     self->cancel_seen |= tg__context_status(self->exec->context) != TG_OK;
     self->kind = TG__HOLD; /* its time on the thread has been counted */
     if (tg__slow_end(self, task, completed ? atomic_load(&task->cell->code) : 0) &&
-        self->exec->after_end != NULL)
-        self->exec->after_end(self->exec);
+        self->exec->watches_ends)
+        self->exec->calls->after_end(self->exec);
     self->kind = TG__SERVER;
 }
 
@@ -206,7 +206,7 @@ struct tg__sleeper tg__pending_wake(tg_group *group, const struct tg__view *task
 static bool is_plain(const tg_group *group, const struct tg__sleeper *sleeper)
 {
     return sleeper->suspended == NULL && sleeper->task.attributes == NULL &&
-           sleeper->task.note == NULL && group->exec.on_end == NULL && group->exec.need == 0;
+           sleeper->task.note == NULL && !group->exec.watches_ends && group->exec.need == 0;
 }
 
 void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t many)
@@ -214,8 +214,8 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
     size_t plain = 0;
     for (size_t i = 0; i < many; i++) {
         struct tg__sleeper *s = &sleeper[i];
-        if (is_plain(group, s)) { /* pairs with the acquire in outcome.c */
-            atomic_store_explicit(s->task.state, TG__STATE(TG_OK), memory_order_release);
+        if (is_plain(group, s)) {
+            tg__finish_plain(s->task.state);
             plain++;
             continue;
         }
@@ -245,25 +245,7 @@ static tg_status status_of(const struct tg__view *task, unsigned char state)
 
 bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state)
 {
-    struct tg__exec *exec = &group->exec;
-    tg_status status = status_of(task, state);
-    unsigned char now = state;
-    if (state != 0 && state != TG__AGAIN) /* nobody else comes by it */
-        atomic_store(task->state, TG__STATE(status));
-    else if (!atomic_compare_exchange_strong(task->state, &now, TG__STATE(status)))
-        return false;
-    if (state == TG__AGAIN)
-        atomic_fetch_sub(&exec->ready_again, 1);
-    if (task->note != NULL && status != TG_SKIPPED)
-        tg__runner_rank(exec, task->note);
-    if (status == TG_OK) {
-        atomic_fetch_add(&exec->ok, 1);
-        tg__runner_succeed(exec);
-    } else if (status == TG_CANCELLED ||
-               group->kept.on) { /* skipped ones are counted when a run ends */
-        atomic_fetch_add(&exec->cancelled, 1);
-    }
-    return true;
+    return tg__finish_unstarted(&group->exec, task, state, status_of(task, state));
 }
 
 struct tg__taken tg__pending_take_out(tg_group *group, const struct tg__view *task, size_t index)

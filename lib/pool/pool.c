@@ -363,7 +363,7 @@ static void on_gone(struct tg__host *host)
 static void free_parents(tg_pool *pool)
 {
     for (int i = 0; i < pool->shards; i++)
-        if (tg__runner_inside(&pool->shard[i].group->exec) != NULL)
+        if (tg__frame_inside(&pool->shard[i].group->exec) != NULL)
             return;
     for (int i = 0; i < pool->shards; i++)
         tg__shard_free_parents(&pool->shard[i]);

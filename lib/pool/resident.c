@@ -36,7 +36,7 @@ static void abandon(tg_group *group, size_t index)
         taken = tg__pending_take_out(group, &task, index);
     if (unstarted) {
         group->kept.abandoned++;
-        atomic_store(task.state, TG__STATE(TG_SKIPPED));
+        tg__finish_skipped(&task);
     } else if (taken.state != 0) {
         tg__pending_cancel(group, &task, taken.state);
     }
@@ -82,7 +82,8 @@ bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
     atomic_store(&group->runq.max_workers, group->options.threads);
     /* Also for tasks that callers run before there is a region. */
     group->exec.slow = true;
-    group->exec.join = tg__team_join;
+    group->exec.joins = true;
+    group->exec.counts_skipped = true;
     group->exec.guarded = guarded;
     return true;
 }

@@ -133,7 +133,7 @@ static struct tg__lock lock; /* guards users and before; never taken in the hand
 static int users;
 static struct sigaction before[SIGNALS];
 
-static _Thread_local struct tg__recovery *timer_key __attribute__((tls_model("initial-exec")));
+static _Thread_local struct tg__recovery *armed __attribute__((tls_model("initial-exec")));
 
 /* Raised by the running code itself: by the processor, or by raise() and abort(). */
 static bool is_own(const siginfo_t *info)
@@ -161,14 +161,14 @@ static void pass_on(int number, siginfo_t *info, void *machine)
 
 static void handle(int number, siginfo_t *info, void *machine)
 {
-    struct tg__recovery *recovery = timer_key;
+    struct tg__recovery *recovery = armed;
     int saved = errno;
     if (recovery == NULL || !is_own(info)) {
         pass_on(number, info, machine);
         errno = saved;
         return;
     }
-    timer_key = NULL; /* a crash in what follows is the program's */
+    armed = NULL; /* a crash in what follows is the program's */
     recovery->signal = number;
     recovery->address = info->si_code > 0 ? info->si_addr : NULL;
     recovery->frames = trace(recovery->trace, TG__FRAMES);
@@ -212,8 +212,8 @@ void tg__guard_give(void)
 
 struct tg__recovery *tg__guard_arm(struct tg__recovery *recovery)
 {
-    struct tg__recovery *previous = timer_key;
-    timer_key = recovery;
+    struct tg__recovery *previous = armed;
+    armed = recovery;
     /* The handler runs between any two instructions: the function must not start before this. */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return previous;

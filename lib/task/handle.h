@@ -5,7 +5,7 @@
  * What a user holds of a submitted task: outlives it, and has its outcome. Who runs the task knows only that
  * somebody waits.
  */
-#include "task/runner.h"
+#include "task/frame.h"
 
 #include <taskgroup/pool.h>
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "task/local.h"
 
-#include "task/runner.h"
-
 #include <stdlib.h>
-#include <taskgroup/group.h>
 
 /* Under the lock. The first free place; `room`: none. */
 static int find_free(const struct tg__locals *locals)
@@ -80,34 +77,4 @@ void tg__locals_end(struct tg__locals *locals, void *user)
 void tg__locals_free(struct tg__locals *locals)
 {
     free(locals->all);
-}
-
-/* ---- for tasks ---- */
-
-int tg_task_worker(tg_task *self)
-{
-    if (self == NULL || self->kind != TG__SERVER)
-        return -1;
-    if (self->worker_id < 0)
-        self->worker_id = tg__locals_enter(&self->exec->locals);
-    return self->worker_id;
-}
-
-/* The first time in this server, or until worker_init has succeeded. */
-static void *find_local(tg_task *self)
-{
-    int id = tg_task_worker(self);
-    if (id < 0)
-        return NULL;
-    struct tg__exec *exec = self->exec;
-    int code = tg__locals_state(&exec->locals, id, exec->user, &self->local);
-    self->has_local = code == 0;
-    if (code != 0)
-        tg_task_fail(self, code, "worker_init returned %d for worker %d", code, id);
-    return self->local;
-}
-
-void *tg_task_local(tg_task *self)
-{
-    return self != NULL && self->has_local ? self->local : find_local(self);
 }

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "task/runner.h"
 
-#include "task/handle.h"
+#include "task/finish.h"
+#include "task/slow_path.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-/* initial-exec: one load instead of a call, also in a shared library. It is one pointer. */
-static _Thread_local tg_task *current __attribute__((tls_model("initial-exec")));
-
-tg_task *tg__runner_current(void)
-{
-    return current;
-}
 
 void tg__runner_enter(tg_task *self, struct tg__exec *exec, struct tg__counts *counts)
 {
-    tg__runner_push(self, exec, TG__SERVER);
+    tg__frame_push(self, exec, TG__SERVER);
     self->counts = counts != NULL ? counts : &self->own_counts;
     if (exec->guarded)
         self->stack = tg__guard_stack_new();
@@ -31,16 +23,9 @@ static void merge(atomic_size_t *total, atomic_size_t *part)
         atomic_fetch_add_explicit(total, many, memory_order_relaxed);
 }
 
-/* Only the thread itself writes it. Relaxed: a report reads a number, and nothing behind it. */
-static inline void count(atomic_size_t *counted, size_t more)
-{
-    size_t now = atomic_load_explicit(counted, memory_order_relaxed);
-    atomic_store_explicit(counted, now + more, memory_order_relaxed);
-}
-
 void tg__runner_leave(tg_task *self)
 {
-    tg__runner_pop(self);
+    tg__frame_pop(self);
     if (self->worker_id >= 0)
         tg__locals_leave(&self->exec->locals, self->worker_id);
     tg__guard_stack_free(self->stack);
@@ -50,150 +35,11 @@ void tg__runner_leave(tg_task *self)
     merge(&self->exec->cancelled, &self->own_counts.cancelled);
 }
 
-void tg__runner_push(tg_task *self, struct tg__exec *exec, enum tg__kind kind)
-{
-    *self = (tg_task){
-        .exec = exec, .previous = current, .index = TG_NO_INDEX, .kind = kind, .worker_id = -1};
-    current = self;
-}
-
-void tg__runner_pop(tg_task *self)
-{
-    current = self->previous;
-}
-
-struct tg__pause tg__runner_pause(void)
-{
-    struct tg__pause pause = {NULL, NULL};
-    if (current != NULL) {
-        pause.recovery = current->recovery;
-        current->recovery = NULL;
-        pause.timer_key = tg__guard_arm(NULL);
-    }
-    return pause;
-}
-
-void tg__runner_resume(struct tg__pause pause)
-{
-    if (current != NULL) {
-        current->recovery = pause.recovery;
-        tg__guard_arm(pause.timer_key);
-    }
-}
-
-tg_task *tg__runner_inside(const struct tg__exec *exec)
-{
-    tg_task *task = current;
-    while (task != NULL && task->exec != exec)
-        task = task->exec->above;
-    return task;
-}
-
-tg_context *tg__runner_context(const tg_task *self)
-{
-    return self->own != NULL ? self->own : self->exec->shield ? NULL : self->exec->context;
-}
-
-void tg__runner_forget_message(tg_task *self)
-{
-    free(self->message);
-    free(self->trace);
-    self->message = self->trace = NULL;
-    self->message_lost = false;
-}
-
-/* What is said of a task that has said nothing itself. */
-static const char *message_of(const tg_task *self, char text[64], tg_status status, int code)
-{
-    if (self->message != NULL)
-        return self->message;
-    if (self->message_lost)
-        return "out of memory: the task's message was lost";
-    if (status == TG_TIMED_OUT)
-        snprintf(
-            text, 64, "task %zu was not done within %g s", self->index, self->until - self->start);
-    else if (status == TG_CRASHED)
-        snprintf(text, 64, "task %zu crashed with signal %d", self->index, self->recovery->signal);
-    else
-        snprintf(text, 64, "task %zu returned %d", self->index, code);
-    return text;
-}
-
-bool tg__runner_has_stopped(const tg_task *self)
-{
-    return !self->exec->shield && tg__context_status(self->exec->context) != TG_OK;
-}
-
-bool tg__runner_fail(const struct tg__ending *ending, void (*end)(void *ending))
-{
-    char text[64];
-    const tg_task *self = ending->self;
-    const struct tg__view *task = ending->task;
-    struct tg__ending copy = *ending;
-    bool crashed = ending->status == TG_CRASHED;
-    tg_error error = {
-        .status = ending->status,
-        .code = ending->code,
-        .index = self->index,
-        .id = task->attributes != NULL ? task->attributes->id : 0,
-        .name = task->attributes != NULL ? task->attributes->name : "",
-        .message = message_of(self, text, ending->status, ending->code),
-        .signal = crashed ? self->recovery->signal : 0,
-        .attempts = self->attempt > 0 ? self->attempt : 1,
-        .address = crashed ? self->recovery->address : NULL,
-        .backtrace = self->trace != NULL ? self->trace : "",
-    };
-    struct tg__exec *exec = self->exec;
-    if (exec->forgets) {
-        tg__handle_say(
-            task->attributes != NULL ? atomic_load(&task->attributes->handle) : NULL, &error);
-        end(&copy);
-        return false;
-    }
-    bool required = (task->flags & TG_TASK_OPTIONAL) == 0;
-    const struct tg__failure *first =
-        tg__failures_add(&exec->failures, &error, required, end, &copy);
-    if (first == NULL || exec->keep_going || !tg__context_stop(exec->context, &first->error))
-        return false;
-    atomic_store(&exec->stopped_itself, true);
-    return true;
-}
-
-bool tg__runner_succeed(struct tg__exec *exec)
-{
-    if (exec->need == 0 || atomic_fetch_add(&exec->successes, 1) + 1 != exec->need)
-        return false;
-    const tg_error cause = {.status = TG_CANCELLED,
-        .index = TG_NO_INDEX,
-        .name = "",
-        .message = "enough tasks have succeeded",
-        .backtrace = ""};
-    if (!tg__context_stop(exec->context, &cause))
-        return false;
-    atomic_store(&exec->enough, true);
-    return true;
-}
-
-static void store_end(void *user)
-{
-    const struct tg__ending *ending = user;
-    const struct tg__view *task = ending->task;
-    /* The release publishes the code, too; it pairs with the acquire in outcome.c. */
-    atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
-    atomic_store_explicit(task->state, TG__STATE(ending->status), memory_order_release);
-}
-
 static void end_badly(tg_task *self, const struct tg__view *task, int code)
 {
-    self->cancel_seen |= tg__runner_has_stopped(self);
-    struct tg__ending ending = {self, task, self->cancel_seen ? TG_CANCELLED : TG_FAILED, code};
-    if (self->cancel_seen) {
-        count(&self->counts->cancelled, 1);
-        store_end(&ending);
-    } else {
-        count(&self->counts->failed, 1);
-        self->stops |= tg__runner_fail(&ending, store_end);
-    }
+    self->cancel_seen |= tg__frame_has_stopped(self);
+    tg_status status = self->cancel_seen ? TG_CANCELLED : TG_FAILED;
+    self->stops |= tg__finish(&(struct tg__ending){self, task, status, code, .by_worker = true});
 }
 
 static inline bool is_slow(const struct tg__exec *exec, const struct tg__view *task)
@@ -219,7 +65,7 @@ __attribute__((noinline)) static void end_otherwise(tg_task *self, int code)
     }
     self->attempt = 0;
     self->until = (double)INFINITY;
-    self->exec->suspend(self, &task);
+    self->exec->calls->suspend(self, &task);
 }
 
 /* Is the rest of the bundle left to others? */
@@ -244,10 +90,10 @@ static inline bool begin_next(tg_task *self)
 static inline void forget_what_it_said(tg_task *self)
 {
     if (self->message != NULL || self->message_lost)
-        tg__runner_forget_message(self);
+        tg__frame_forget_message(self);
 }
 
-/* The fast path. RUNNING publishes nothing; the final state pairs with the acquire in outcome.c. */
+/* The fast path. RUNNING publishes nothing. */
 static inline void call(
     tg_task *self, tg_task_fn *function, void *arg, void *result, atomic_uchar *state)
 {
@@ -255,7 +101,7 @@ static inline void call(
     int code = function(self, arg, result);
     if (code == 0 && self->way == TG__RETURNS) {
         self->ok++;
-        atomic_store_explicit(state, TG__STATE(TG_OK), memory_order_release);
+        tg__finish_plain(state);
     } else {
         end_otherwise(self, code);
     }
@@ -331,7 +177,7 @@ static void come_back(tg_task *self)
         tg__slow_recover(self, &task);
     else
         end_badly(self, &task, self->code);
-    tg__runner_forget_message(self);
+    tg__frame_forget_message(self);
     self->recovery->signal = 0;
 }
 
@@ -348,7 +194,7 @@ bool tg__runner_run(tg_task *self, size_t first, size_t many)
         come_back(self);
     go_on(self);
     if (self->ok > 0) {
-        count(&self->counts->ok, self->ok);
+        tg__finish_count(&self->counts->ok, self->ok);
         self->ok = 0;
     }
     atomic_store_explicit(&self->counts->busy, false, memory_order_relaxed);

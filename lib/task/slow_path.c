@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The slow path of a task: timeouts, attempts, periods, guard, times, and who waits for its end. */
-#include "task/runner.h"
+#include "task/slow_path.h"
+
+#include "sched/team.h"
+#include "task/finish.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,29 +57,13 @@ static bool start_clock(tg_task *self, const struct tg__view *task)
 
 /* ---- ending ---- */
 
-static atomic_size_t *tally(struct tg__exec *exec, tg_status status)
-{
-    switch (status) {
-    case TG_OK:
-        return &exec->ok;
-    case TG_TIMED_OUT:
-        return &exec->timed_out;
-    case TG_CRASHED:
-        return &exec->crashed;
-    case TG_CANCELLED:
-        return &exec->cancelled;
-    default:
-        return &exec->failed;
-    }
-}
-
 /* Its group has stopped first: that is why the task has, whether it asked or was told otherwise (by a nested group, a
    hook), and whatever its own clock says. */
 static tg_status status_of(const tg_task *self, int code, double now)
 {
     if (self->recovery != NULL && self->recovery->signal != 0)
         return TG_CRASHED;
-    if (code != 0 && (self->cancel_seen || tg__runner_has_stopped(self)))
+    if (code != 0 && (self->cancel_seen || tg__frame_has_stopped(self)))
         return TG_CANCELLED;
     if (now > self->until)
         return TG_TIMED_OUT;
@@ -116,44 +103,11 @@ static bool start_again(tg_task *self, const struct tg__view *task, tg_status st
     double delay = status == TG_OK ? rest_of_period(attributes)
                                    : backoff(attributes, self->index, self->attempt);
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
-    return self->exec->again(self->exec, task, self->index, delay);
-}
-
-void tg__slow_busy(tg_task *self, double now)
-{
-    struct tg__times *times = &self->exec->times;
-    tg__lock_take(&times->lock);
-    times->busy += now - self->start;
-    if (now - self->start > times->longest || times->longest_index == TG_NO_INDEX) {
-        times->longest = now - self->start;
-        times->longest_index = self->index;
-    }
-    tg__lock_give(&times->lock);
-}
-
-/* The end of a task, for all who look: on_done looks at the state beside a flag. Of a failed one under the lock of
-   failures, so that its rank, its place for on_done and its place among them agree. */
-static inline void finish(const struct tg__ending *ending)
-{
-    const struct tg__view *task = ending->task;
-    struct tg__exec *exec = ending->self->exec;
-    if (task->note != NULL)
-        tg__runner_rank(exec, task->note);
-    atomic_store_explicit(&task->cell->code, ending->code, memory_order_relaxed);
-    atomic_fetch_add_explicit(tally(exec, ending->status), 1, memory_order_relaxed);
-    atomic_store(task->state, TG__STATE(ending->status));
-    if (exec->ranks_later) /* it only takes its place there */
-        exec->on_end(exec, task, ending->self->index);
-}
-
-static void finish_failed(void *ending)
-{
-    finish(ending);
+    return self->exec->calls->again(self->exec, task, self->index, delay);
 }
 
 bool tg__slow_end(tg_task *self, const struct tg__view *task, int code)
 {
-    struct tg__exec *exec = self->exec;
     double now =
         task->note != NULL || self->until < (double)INFINITY ? tg_time_now() : -(double)INFINITY;
     tg_status status = status_of(self, code, now);
@@ -174,24 +128,16 @@ bool tg__slow_end(tg_task *self, const struct tg__view *task, int code)
         task->note->start = self->start;
         task->note->end = now;
         if (self->kind == TG__SERVER)
-            tg__slow_busy(self, now);
+            tg__finish_busy(self, now);
     }
-    struct tg__ending ending = {self, task, status, code};
-    if (status == TG_OK || status == TG_CANCELLED)
-        finish(&ending);
-    else
-        self->stops |= tg__runner_fail(&ending, finish_failed);
-    if (exec->on_end != NULL && !exec->ranks_later)
-        exec->on_end(exec, task, self->index);
-    if (status == TG_OK)
-        self->stops |= tg__runner_succeed(exec);
+    self->stops |= tg__finish(&(struct tg__ending){self, task, status, code, .by_worker = false});
     return true;
 }
 
 static void end(tg_task *self, const struct tg__view *task, int code)
 {
-    if (tg__slow_end(self, task, code) && self->exec->after_end != NULL)
-        self->exec->after_end(self->exec);
+    if (tg__slow_end(self, task, code) && self->exec->watches_ends)
+        self->exec->calls->after_end(self->exec);
 }
 
 /* Nobody has taken it out of the queue meanwhile. */
@@ -214,20 +160,20 @@ static bool take_it(struct tg__exec *exec, const struct tg__view *task)
 void tg__slow_run(tg_task *self, const struct tg__view *task)
 {
     if ((task->flags & TG__APART) != 0 && !self->apart) {
-        if (self->exec->on_skipped != NULL)
-            self->exec->on_skipped(self->exec, self->index);
+        if (self->exec->store.recycles)
+            self->exec->calls->on_skipped(self->exec, self->index);
         return; /* claimed otherwise, or by nobody */
     }
     if (!take_it(self->exec, task)) {
-        if (self->exec->on_cancelled_claim != NULL)
-            self->exec->on_cancelled_claim(self->exec, task, self->index);
+        if (self->exec->watches_ends)
+            self->exec->calls->on_cancelled_claim(self->exec, task, self->index);
         return;
     }
     self->attempt = count_attempt(task);
     if (task->attributes != NULL && task->attributes->attempts != 0)
         atomic_fetch_add_explicit(&self->exec->attempts, 1, memory_order_relaxed);
     bool timed = task->attributes != NULL && task->attributes->timeout > 0;
-    bool reserved = (timed || self->grant.limit != NULL) && self->exec->reserve(self);
+    bool reserved = (timed || self->grant.limit != NULL) && self->exec->calls->reserve(self);
     if (!start_clock(self, task) || (timed && !reserved)) {
         self->message_lost = true;
         end(self, task, ENOMEM);
@@ -238,10 +184,10 @@ void tg__slow_run(tg_task *self, const struct tg__view *task)
     int code = task->function(self, task->arg, task->result);
     if (self->exec->guarded)
         tg__guard_arm(NULL);
-    if (self->exec->join != NULL)
-        self->exec->join();
+    if (self->exec->joins)
+        tg__team_join();
     if (self->way != TG__RETURNS)
-        self->exec->suspend(self, task);
+        self->exec->calls->suspend(self, task);
     else
         end(self, task, code);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls for inside a task. */
-#include "task/runner.h"
+#include "task/frame.h"
 #include "base/status.h"
 
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 tg_task *tg_task_current(void)
 {
-    tg_task *task = tg__runner_current();
+    tg_task *task = tg__frame_current();
     return task != NULL && task->kind != TG__CALLBACK ? task : NULL;
 }
 
@@ -40,7 +40,7 @@ tg_group *tg_task_group(const tg_task *self)
 
 tg_context *tg_task_context(const tg_task *self)
 {
-    return self != NULL ? tg__runner_context(self) : NULL;
+    return self != NULL ? tg__frame_context(self) : NULL;
 }
 
 int tg_task_attempt(const tg_task *self)
@@ -51,7 +51,7 @@ int tg_task_attempt(const tg_task *self)
 /* Takes over `message`; NULL: there was no memory for it. */
 static void say(tg_task *self, char *message)
 {
-    tg__runner_forget_message(self);
+    tg__frame_forget_message(self);
     self->message = message;
     self->message_lost = message == NULL;
 }
@@ -135,7 +135,7 @@ void tg_task_stop(tg_task *self)
 
 void tg_task_abort(int code, const char *format, ...)
 {
-    tg_task *self = tg__runner_current();
+    tg_task *self = tg__frame_current();
     va_list args;
     va_start(args, format);
     if (self == NULL || self->recovery == NULL) {
@@ -154,4 +154,34 @@ void tg_task_abort(int code, const char *format, ...)
 void tg_task_abort_text(int code, const char *message)
 {
     tg_task_abort(code, "%s", message != NULL ? message : "no message");
+}
+
+/* ---- what a worker keeps ---- */
+
+int tg_task_worker(tg_task *self)
+{
+    if (self == NULL || self->kind != TG__SERVER)
+        return -1;
+    if (self->worker_id < 0)
+        self->worker_id = tg__locals_enter(&self->exec->locals);
+    return self->worker_id;
+}
+
+/* The first time in this server, or until worker_init has succeeded. */
+static void *find_local(tg_task *self)
+{
+    int id = tg_task_worker(self);
+    if (id < 0)
+        return NULL;
+    struct tg__exec *exec = self->exec;
+    int code = tg__locals_state(&exec->locals, id, exec->user, &self->local);
+    self->has_local = code == 0;
+    if (code != 0)
+        tg_task_fail(self, code, "worker_init returned %d for worker %d", code, id);
+    return self->local;
+}
+
+void *tg_task_local(tg_task *self)
+{
+    return self != NULL && self->has_local ? self->local : find_local(self);
 }

@@ -52,7 +52,7 @@ static void serve(void *what, int number)
             bench = now;
             if (bench != NULL)
                 bench->calls++;
-            tg__runner_forget_message(&self); /* as at the end of a task */
+            tg__frame_forget_message(&self); /* as at the end of a task */
         }
         tg__runner_leave(&self);
     }
@@ -84,7 +84,7 @@ START_TEST(after_the_first_call_the_state_is_there_without_the_lock)
     for (int i = 0; i < 2; i++) {
         ck_assert_ptr_null(tg_task_local(&self));
         ck_assert_str_eq(self.message, "worker_init returned 7 for worker 0");
-        tg__runner_forget_message(&self);
+        tg__frame_forget_message(&self);
     }
     ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]); /* the next task has tried again */
     tg__lock_take(&w.exec.locals.lock);
