@@ -2,7 +2,6 @@
 /* How tasks come into a group: before a run, from its own tasks, from anywhere. */
 #include "group/addition.h"
 
-#include "pool/resident.h"
 #include "base/options.h"
 #include "base/status.h"
 
@@ -24,7 +23,7 @@ static void *without_const(const void *arg)
 static void lose(tg_group *group, tg_status status, const char *text)
 {
     tg__lock_take(&group->lock);
-    if (!group->kept.on && tg__group_loses(group)) {
+    if (tg__group_loses(group)) {
         group->add_error = status;
         snprintf(group->error_text, sizeof group->error_text, "%s", text);
     }
@@ -64,8 +63,7 @@ tg_status tg__add_explain(tg_group *group, tg_status status, const struct tg__ad
         return tg__add_refuse(
             group, status, "%s: id %llu is taken", call, (unsigned long long)a->o.id);
     case TG_CLOSED:
-        return tg__add_refuse(group, status, "%s: the %s %s", call,
-            group->kept.on ? "pool" : "group",
+        return tg__add_refuse(group, status, "%s: the %s %s", call, group->owner->kind,
             tg__group_is_parents(group) ? "belongs to the parent process" : "has stopped");
     case TG_CANCELLED:
         return tg__add_refuse(group, status, "%s: the group stopped while there was no room", call);
@@ -120,9 +118,9 @@ static tg_status check_times(tg_group *group, const char *call, const tg_task_op
 }
 
 /* Do the options make sense in this group? If not, says so. */
-static tg_status check_task_options(tg_group *group, const char *call, const tg_task_options *o)
+tg_status tg__add_check_options(tg_group *group, const char *call, const tg_task_options *o)
 {
-    bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0 && !group->kept.on;
+    bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0;
     unsigned unknown = o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND);
     if (unknown != 0)
         return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
@@ -138,10 +136,10 @@ static tg_status check_task_options(tg_group *group, const char *call, const tg_
             group, TG_INVALID, "%s: timeout is %g, patience %g", call, o->timeout, o->patience);
     if (o->when_full < TG_FULL_WAIT || o->when_full > TG_FULL_RUN)
         return tg__add_refuse(group, TG_INVALID, "%s: when_full is %d", call, o->when_full);
-    if (o->weight > 0 && group->options.shared == NULL && !group->kept.on)
+    if (o->weight > 0 && group->options.shared == NULL)
         return tg__add_refuse(
             group, TG_INVALID, "%s: weight is %zu without a shared limit", call, o->weight);
-    if (o->weight > 0 && !group->kept.on && tg__limit_too_heavy(group->options.shared, o->weight))
+    if (o->weight > 0 && tg__limit_too_heavy(group->options.shared, o->weight))
         return tg__add_refuse(
             group, TG_TOO_LARGE, "%s: weight %zu is more than the limit", call, o->weight);
     if (o->priority != 0 && group->options.ahead != 0)
@@ -150,21 +148,26 @@ static tg_status check_task_options(tg_group *group, const char *call, const tg_
     if (recycles && o->id != 0)
         return tg__add_refuse(group, TG_INVALID, "%s: id %llu with TG_GROUP_RECYCLE", call,
             (unsigned long long)o->id);
-    if (recycles && o->result != NULL)
+    if (recycles && o->result != NULL && !group->owner->takes_results)
         return tg__add_refuse(group, TG_INVALID, "%s: a result with TG_GROUP_RECYCLE", call);
     if (o->copy > PTRDIFF_MAX)
         return tg__add_refuse(group, TG_TOO_LARGE, "%s: copy is %zu", call, o->copy);
     return check_times(group, call, o);
 }
 
-tg_status tg__add_options(
+tg_status tg__add_read_options(
     tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
 {
     char why[TG__WHY_SIZE];
     tg_status status = tg__options_read(o, sizeof *o, options, why);
-    if (status != TG_OK)
-        return tg__add_refuse(group, status, "%s: options: %s", call, why);
-    return check_task_options(group, call, o);
+    return status == TG_OK ? TG_OK : tg__add_refuse(group, status, "%s: options: %s", call, why);
+}
+
+tg_status tg__add_options(
+    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
+{
+    tg_status status = tg__add_read_options(group, call, options, o);
+    return status == TG_OK ? tg__add_check_options(group, call, o) : status;
 }
 
 /* ---- what goes in ---- */
@@ -267,7 +270,7 @@ static void classify(const tg_group *group, struct tg__addition *a)
    take what it then abandons, or not, as its waiter is quick. */
 static inline bool has_stopped(tg_group *group)
 {
-    bool asks = group->kept.on && group->options.context != NULL;
+    bool asks = group->persistent && group->options.context != NULL;
     return (asks ? tg__context_status(&group->context) : tg__context_noticed(&group->context)) !=
            TG_OK;
 }
@@ -280,7 +283,7 @@ static void turn_away(tg_group *group)
 
 static inline bool is_open(tg_group *group)
 {
-    return !atomic_load(&group->kept.shut) && !group->destroy_pending && group->result == TG_OK &&
+    return !atomic_load(&group->shut) && !group->destroy_pending && group->result == TG_OK &&
            !tg__group_is_parents(group) && !has_stopped(group);
 }
 
@@ -289,7 +292,7 @@ tg_status tg__add_check_open(tg_group *group)
 {
     if (is_open(group))
         return TG_OK;
-    if (!atomic_load(&group->kept.shut) && !tg__group_is_parents(group))
+    if (!atomic_load(&group->shut) && !tg__group_is_parents(group))
         turn_away(group);
     return TG_CLOSED;
 }
@@ -450,9 +453,9 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
     }
     struct tg__pin pin = tg__group_pin(group);
     group->waiting += way == TG_FULL_WAIT;
-    bool visits = group->kept.on && (way == TG_FULL_RUN || way == TG_FULL_DROP);
-    if (visits) /* a pool's region, or the pool, does not end meanwhile */
-        group->kept.clients++;
+    bool visits = group->owner->hold != NULL && (way == TG_FULL_RUN || way == TG_FULL_DROP);
+    if (visits)
+        group->owner->hold(group);
     tg_status status = way == TG_FULL_REFUSE ? TG_FULL
                        : way == TG_FULL_DROP ? drop(group, a)
                        : way == TG_FULL_RUN  ? put_aside(group, a)
@@ -475,7 +478,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
     if (status == TG_OK && way == TG_FULL_DROP)
         tell_dropped(group, a);
     if (visits)
-        tg__kept_part(group);
+        group->owner->release(group);
     tg__group_unpin(group, pin, 0);
     return status;
 }
@@ -525,8 +528,6 @@ tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, c
         .handle = handle};
     if (a.o.copy > 0 && arg == NULL)
         return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", call, a.o.copy);
-    a.o.id = 0;
-    a.o.weight = 0;
     tg_status status = add(group, &a);
     *index = a.first;
     return status;

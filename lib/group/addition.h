@@ -27,7 +27,10 @@ struct tg__addition {
 tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
     const tg_task_options *o, struct tg__handle *handle, size_t *index);
 
-/* Reads and checks the caller's options; a refusal is remembered by the group. */
+/* Reads the caller's options; checks whether they make sense in this group; both. A refusal is remembered by the group. */
+tg_status tg__add_read_options(
+    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o);
+tg_status tg__add_check_options(tg_group *group, const char *call, const tg_task_options *o);
 tg_status tg__add_options(
     tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o);
 

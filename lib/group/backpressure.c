@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Producers that find the bounded queue of a running group full, and wait for room. */
-#include "pool/resident.h"
+#include "group/group.h"
 
 #include "sys/thread.h"
 
@@ -9,9 +9,8 @@
 /* How many tasks may be added and not ended: those that threads have, and the queue. */
 static size_t bound(tg_group *group)
 {
-    size_t servers = (size_t)atomic_load(&group->runq.max_workers);
-    if (atomic_load(&group->kept.paused))
-        servers = (size_t)tg__team_serving(&group->runq); /* those that are still at it */
+    size_t servers = group->owner->workers != NULL ? (size_t)group->owner->workers(group)
+                                                   : (size_t)atomic_load(&group->runq.max_workers);
     if (atomic_load(&group->in_body) && servers > 0)
         servers--;                          /* the body's thread does not serve */
     if (tg__slots_bounded(&group->slots)) { /* tasks that are away keep theirs */
@@ -30,14 +29,14 @@ static bool is_full(tg_group *group)
 /* In one of its tasks; or on a thread of the pool's, which is what makes room. */
 static bool is_inside(tg_group *group)
 {
-    if (group->kept.on && tg__kept_inside(group))
+    if (group->owner->owns_thread != NULL && group->owner->owns_thread(group))
         return true;
     return tg__frame_inside(&group->exec) != NULL;
 }
 
 bool tg__backpressure_full(tg_group *group)
 {
-    return group->options.queue != 0 && (group->kept.on || tg__group_is_live(group)) &&
+    return group->options.queue != 0 && (group->persistent || tg__group_is_live(group)) &&
            is_full(group) && (!is_inside(group) || tg__backpressure_in_body(group));
 }
 
@@ -132,8 +131,8 @@ void tg__backpressure_run(tg_group *group, size_t first, size_t many)
 /* Is there still a reason to wait? */
 static bool must_wait(tg_group *group)
 {
-    return (group->kept.on || atomic_load(&group->team) != NULL) &&
-           !atomic_load(&group->kept.shut) && is_full(group) && !is_stopped(group);
+    return (group->persistent || atomic_load(&group->team) != NULL) && !atomic_load(&group->shut) &&
+           is_full(group) && !is_stopped(group);
 }
 
 /* False: too many wait already. */
@@ -142,7 +141,7 @@ static bool wait_at_gate(tg_group *group, double until)
     bool patient = true;
     pthread_mutex_lock(&group->wait_lock);
     bool admitted =
-        group->kept.waiters == 0 || atomic_load(&group->producers) < group->kept.waiters;
+        group->waiting_most == 0 || atomic_load(&group->producers) < group->waiting_most;
     if (admitted) {
         atomic_fetch_add(&group->producers, 1); /* then looks, as who makes room does */
         while (patient && must_wait(group))
@@ -160,7 +159,7 @@ tg_status tg__backpressure_wait(tg_group *group, double until)
     else if (!wait_at_gate(group, until))
         return TG_FULL;
     if (is_stopped(group))
-        return group->kept.on ? TG_CLOSED : TG_CANCELLED;
+        return group->owner->when_stopped;
     return until <= tg_time_now() && must_wait(group) ? TG_FULL : TG_OK;
 }
 

@@ -16,8 +16,8 @@ static tg_status take_from_queue(
         return TG_INVALID;
     if (!tg__pending_cancel(group, task, state))
         return TG_RUNNING;
-    if (group->kept.on) /* who waits for it need not wait for that */
-        tg__kept_ended(group, task, index);
+    if (group->owner->on_end != NULL) /* its handle need not wait for the claim */
+        group->owner->on_end(group, task, index);
     return TG_OK;
 }
 
@@ -98,7 +98,7 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     struct tg__taken taken = {0};
     tg_status status = TG_DONE;
     bool queued = false;
-    if (index >= group->run_base || group->kept.on) {
+    if (index >= group->run_base || group->persistent) {
         taken = tg__pending_take_out(group, &task, index);
         status = taken.state != 0 ? TG_OK : TG_RUNNING;
         while (status == TG_RUNNING) { /* has just been claimed, if it comes back */

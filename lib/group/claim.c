@@ -74,7 +74,7 @@ bool tg__claimable(tg_group *group)
         (!tg__slots_bounded(&group->slots) || tg__slots_free(&group->slots)) &&
         !atomic_load(&group->limit_client.blocked) &&
         (tg__queue_any(&group->queue, end_of(group)) || atomic_load(&group->ready_count) > 0);
-    return (some || atomic_load(&group->expired)) && !atomic_load(&group->kept.halted) &&
+    return (some || atomic_load(&group->expired)) && !atomic_load(&group->halted) &&
            tg__context_status(&group->context) == TG_OK;
 }
 

@@ -227,8 +227,8 @@ void tg__done_deliver(tg_group *group)
 void tg__done_on_end(struct tg__exec *exec, const struct tg__view *task, size_t index)
 {
     tg_group *group = exec->group;
-    if (group->kept.on)
-        tg__kept_ended(group, task, index);
+    if (group->owner->on_end != NULL)
+        group->owner->on_end(group, task, index);
     if (group->options.on_done == NULL)
         release(group, index);
     else if (!in_order(group))

@@ -162,6 +162,7 @@ tg_group *tg_group_create(const tg_group_options *options)
     tg__context_init(&group->context, o.context, free_group);
     group->exec.group = group;
     group->exec.calls = &exec_calls;
+    group->owner = &tg__owner_user;
     group->exec.context = &group->context;
     group->timer_key = UINT64_MAX;
     group->slots.most = o.limit;
@@ -209,11 +210,20 @@ void tg__group_free(tg_group *group)
     free_parts(group);
 }
 
+/* ---- the owner ---- */
+
+const struct tg__owner tg__owner_user = {.kind = "group", .when_stopped = TG_CANCELLED};
+
+tg_status tg__group_refuse_owned(const tg_group *group, const char *call)
+{
+    return group->persistent ? tg__refuse(TG_BUSY, "%s: the group is a pool's own", call) : TG_OK;
+}
+
 /* ---- in a child of fork() ---- */
 
 bool tg__group_was_in_use(const tg_group *group)
 {
-    return group->running || group->kept.on || group->attached != TG__UNATTACHED;
+    return group->running || group->persistent || group->attached != TG__UNATTACHED;
 }
 
 tg_status tg__group_refuse_parents(const char *call)
@@ -261,7 +271,7 @@ void tg__group_destroy(tg_group *group)
 
 void tg_group_destroy(tg_group *group)
 {
-    if (group == NULL || group->kept.on)
+    if (group == NULL || group->persistent)
         return;
     if (tg__group_is_parents(group)) { /* unless we are in the middle of it */
         if (tg__frame_inside(&group->exec) == NULL)
@@ -299,9 +309,10 @@ tg_status tg_group_reset(tg_group *group)
 {
     if (group == NULL)
         return tg__refuse_null("tg_group_reset", "group");
-    if (group->kept.on)
-        return tg__refuse(TG_BUSY, "tg_group_reset: the group is a pool's own");
-    tg_status status = tg__group_renew(group);
+    tg_status status = tg__group_refuse_owned(group, "tg_group_reset");
+    if (status != TG_OK)
+        return status;
+    status = tg__group_renew(group);
     return status == TG_OK
                ? TG_OK
                : tg__refuse(status, "tg_group_reset: the group is running, or a hold is open");

@@ -15,6 +15,7 @@
 #include "sched/limit.h"
 #include "sys/lock.h"
 #include "sched/queue.h"
+#include "group/owner.h"
 #include "task/finish.h"
 #include "task/runner.h"
 #include "task/slow_path.h"
@@ -104,28 +105,12 @@ struct tg_group {
     void *body_user;
     bool reports; /* to stderr */
 
-    /* Kept by a pool: it runs when there is something to do, and ends when the pool says so. */
-    struct tg__kept {
-        bool on;
-        atomic_bool halted; /* nothing is claimed now */
-        atomic_bool shut;   /* nothing is taken any more */
-        enum tg__leave {
-            TG__STAY,
-            TG__IDLE,
-            TG__REOPEN,
-            TG__DRAIN
-        } leave;               /* under the lock, as are the next */
-        atomic_bool paused;    /* why it is halted … */
-        bool halts;            /* … and until the next run */
-        atomic_size_t clients; /* run queues that are lent to its team */
-        size_t abandoned;
-        atomic_int users; /* threads that came by a handle, and keep it from being freed */
-        int waiters;      /* producers that may wait at once; 0: no bound */
-        /* Something has come, and nobody serves. */
-        void (*called)(void *keeper);
-        bool (*has)(void *keeper, const struct tg__team *team);
-        void *keeper;
-    } kept;
+    const struct tg__owner *owner;
+    void *owned_by;     /* what the owner's functions find by the group */
+    bool persistent;    /* the owner's, near at hand */
+    atomic_bool halted; /* nothing is claimed now */
+    atomic_bool shut;   /* nothing is taken any more; set under the lock */
+    int waiting_most;   /* producers that may wait at once; 0: no bound */
 
     /* attach.c: while it runs over a pool */
     tg_group *next_client, *previous_client; /* of the same team; its pool's */
@@ -162,10 +147,14 @@ static inline bool tg__group_is_live(tg_group *group)
 /* Under the lock. Does what an add was refused for count, or is there such a reason, or an answer, already? */
 static inline bool tg__group_loses(const tg_group *group)
 {
-    return group->add_error == TG_OK && group->result == TG_OK && !atomic_load(&group->exec.enough);
+    return !group->persistent && group->add_error == TG_OK && group->result == TG_OK &&
+           !atomic_load(&group->exec.enough);
 }
 
 /* ---- group.c ---- */
+
+/* What users may not do with a pool's own group. TG_OK: it is the user's. */
+tg_status tg__group_refuse_owned(const tg_group *group, const char *call);
 
 /* tg_group_destroy() and tg_group_reset(), of a pool's own group too. */
 void tg__group_destroy(tg_group *group);
@@ -192,6 +181,9 @@ void tg__group_free_parents(tg_group *group);
 void tg__group_adopt(tg_group *group);
 
 /* ---- serve.c ---- */
+
+/* Under the lock: is nothing left to run, to be completed or, if it has not stopped, to wait for a time? */
+bool tg__group_is_done(tg_group *group, bool stopped);
 
 /* What the team, the limit and the event thread call. */
 void tg__group_init_run(tg_group *group);
@@ -272,14 +264,6 @@ void tg__hold_completed(tg_group *group, const struct tg__view *task);
 /* Frees the rest: the group is reset, or goes. */
 void tg__hold_free_all(tg_group *group);
 
-/* ---- resident.c ---- */
-
-/* Of one that has stopped: what was never started is abandoned. */
-void tg__kept_abandon(tg_group *group);
-
-/* A task of it has ended: tells who waits for that. */
-void tg__kept_ended(tg_group *group, const struct tg__view *task, size_t index);
-
 /* ---- claim.c ---- */
 
 size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want, size_t *first);
@@ -296,7 +280,7 @@ static inline size_t tg__claim(
     return atomic_load_explicit(&group->ordered, memory_order_acquire)
                ? tg__claim_ordered(group, self, place, want, first)
                : tg__queue_claim(&group->queue, place, want, tg__store_count(&group->exec.store),
-                     !group->kept.on, first);
+                     !group->persistent, first);
 }
 
 /*

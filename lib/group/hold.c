@@ -125,12 +125,13 @@ tg_status tg_group_open(tg_group *group)
     static const char call[] = "tg_group_open";
     if (group == NULL)
         return tg__refuse_null(call, "group");
-    if (group->kept.on)
-        return tg__refuse(TG_BUSY, "%s: the group is a pool's own", call);
+    tg_status status = tg__group_refuse_owned(group, call);
+    if (status != TG_OK)
+        return status;
     if (!tg__events_start()) /* it may sleep with nothing in flight that would notice a cancel */
         return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
     tg__lock_take(&group->lock);
-    tg_status status = tg__add_check_open(group);
+    status = tg__add_check_open(group);
     if (status == TG_OK) {
         group->opened++;
         group->suspended++;

@@ -93,13 +93,13 @@ static tg_status prepare(tg_group *group, int places)
         return refuse_run(group, status, "there is no memory for the results");
     if (may_sleep(group) && !tg__events_start())
         return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
-    if (!group->kept.on && (status = set_surroundings(group)) != TG_OK)
+    if (!group->persistent && (status = set_surroundings(group)) != TG_OK)
         return status;
     group->watchable = true;
-    if (!group->kept.on) /* whose tasks may be away meanwhile */
+    if (!group->persistent) /* whose tasks may be away meanwhile */
         atomic_store(&group->slots.used, 0);
     group->threads_asked = o->threads > 0 ? o->threads : places;
-    if (!group->kept.on) /* whose pool says so at any time */
+    if (!group->persistent) /* whose pool says so at any time */
         atomic_store(
             &group->runq.max_workers, o->threads > 0 && o->threads < places ? o->threads : places);
     return TG_RUNNING;
@@ -206,11 +206,11 @@ static tg_status conclude(tg_group *group)
 /* Nothing of the run is looked at by anybody else when this returns. */
 static void leave_run(tg_group *group)
 {
-    if (group->watched) { /* no more watchable: it stays as it is */
+    if (group->watched && !group->persistent) { /* no more watchable: it stays as it is */
         tg__hook_clear(&group->hook);
         group->watched = false;
     }
-    if (!group->kept.on) { /* what waits in it is called for, too, when there is no run */
+    if (!group->persistent) { /* what waits in it is called for, too, when there is no run */
         tg__timer_clear(&group->timer);
         group->timer_key = UINT64_MAX;
     }
@@ -218,7 +218,7 @@ static void leave_run(tg_group *group)
     if (group->options.shared != NULL)
         tg__limit_notify(group->options.shared);
     tg__locals_end(&group->exec.locals, group->options.user);
-    if (group->exec.guarded && !group->kept.on)
+    if (group->exec.guarded && !group->persistent)
         tg__guard_give();
     tg__backpressure_notify(group);
 }
@@ -227,9 +227,9 @@ static void leave_run(tg_group *group)
 static void settle(tg_group *group, size_t from)
 {
     bool stopped = tg__context_noticed(&group->context) != TG_OK;
-    if (group->kept.on) {
+    if (group->persistent) {
         if (stopped)
-            tg__kept_abandon(group);
+            group->owner->abandon(group);
         return;
     }
     tg__lock_take(&group->lock); /* if it has stopped, this is the end of the last add */
@@ -259,7 +259,7 @@ static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
 static void skip_late(tg_group *group)
 {
     size_t from = group->run_base, count = tg__store_count(&group->exec.store);
-    if (!group->kept.on) {
+    if (!group->persistent) {
         tg__timers_drop(group);
         while (group->suspended - group->opened >
                late_holds(group, from, count, true)) { /* taken back, or completed, just now */
@@ -286,9 +286,9 @@ static tg_status finish_run(tg_group *group, double start, int threads)
     tg__lock_take(&group->lock);
     group->threads = threads;
     group->wall = tg_time_now() - start;
-    if (!group->kept.on)
+    if (!group->persistent)
         group->result = conclude(group);
-    bool stopped = group->kept.on && tg__context_noticed(&group->context) != TG_OK;
+    bool stopped = group->persistent && tg__context_noticed(&group->context) != TG_OK;
     bool closed = group->result != TG_OK || atomic_load(&group->exec.enough) || stopped;
     if (closed)
         skip_late(group);
@@ -369,8 +369,9 @@ tg_status tg_group_run(tg_group *group)
         return tg__refuse_null("tg_group_run", "group");
     if (tg__attach_applies(group))
         return tg__attach_run(group);
-    if (group->kept.on)
-        return tg__refuse(TG_BUSY, "tg_group_run: the group is a pool's own");
+    tg_status status = tg__group_refuse_owned(group, "tg_group_run");
+    if (status != TG_OK)
+        return status;
     return tg__run_here(group, "tg_group_run", NULL, NULL);
 }
 
@@ -382,7 +383,8 @@ tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
         return tg__refuse(TG_INVALID, "tg_group_scope: body is NULL");
     if (tg__attach_applies(group))
         return tg__refuse(TG_INVALID, "tg_group_scope: the group runs over a pool");
-    if (group->kept.on)
-        return tg__refuse(TG_BUSY, "tg_group_scope: the group is a pool's own");
+    tg_status status = tg__group_refuse_owned(group, "tg_group_scope");
+    if (status != TG_OK)
+        return status;
     return tg__run_here(group, "tg_group_scope", body, user);
 }

@@ -32,21 +32,10 @@ static bool expects(struct tg__runq *runq)
            atomic_load_explicit(&group->suspended, memory_order_relaxed) > 0;
 }
 
-static bool is_done(tg_group *group, bool stopped)
+bool tg__group_is_done(tg_group *group, bool stopped)
 {
     return group->suspended == 0 &&
            (stopped || (!tg__timers_open(group) && !tg__claim_left(group)));
-}
-
-/* The same for one that is kept: between regions tasks may be away, or in the queue. */
-static bool may_leave(tg_group *group, bool stopped)
-{
-    const struct tg__kept *kept = &group->kept;
-    if (kept->clients > 0)
-        return false;
-    if (stopped || kept->leave == TG__DRAIN)
-        return is_done(group, stopped);
-    return kept->leave == TG__REOPEN || (kept->leave == TG__IDLE && !tg__claim_left(group));
 }
 
 static bool end(struct tg__runq *runq)
@@ -55,18 +44,19 @@ static bool end(struct tg__runq *runq)
     tg__lock_take(&group->lock);
     bool stopped = tg__context_status(&group->context) != TG_OK;
     bool ended = atomic_load(&runq->active) == 0 &&
-                 (group->kept.on ? may_leave(group, stopped) : is_done(group, stopped));
+                 (group->owner->may_finish != NULL ? group->owner->may_finish(group, stopped)
+                                                   : tg__group_is_done(group, stopped));
     if (ended && group->options.shared != NULL) {
         /* A limit pins whom it calls, until this. */
         tg__limit_leave(group->options.shared, &group->limit_client);
         ended = atomic_load(&runq->active) == 0;
     }
     if (ended) { /* nobody visits: who adds, or calls, pins under this lock */
-        if (!group->kept.on)
+        if (!group->persistent)
             tg__timers_drop(group); /* what did not keep it open */
         atomic_store(&group->delivers, false);
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
-        group->watchable = group->kept.on;
+        group->watchable = group->persistent;
         group->run_base = tg__store_count(&group->exec.store);
         group->ended = tg__run_ended(
             &group->exec); /* exact: nothing is in flight, and what comes late is not settled */
@@ -155,14 +145,14 @@ static size_t look_at_clock(tg_group *group, const struct tg__worker *worker, bo
 /* Has the pool fewer threads now, or none for the moment? Relaxed: give_back() looks again. */
 static bool must_leave(tg_group *group)
 {
-    return atomic_load_explicit(&group->kept.halted, memory_order_relaxed) ||
-           (group->kept.on && tg__team_crowded(&group->runq));
+    return atomic_load_explicit(&group->halted, memory_order_relaxed) ||
+           (group->persistent && tg__team_crowded(&group->runq));
 }
 
 /* Looked at after the claim: who was paused before a task came does not start it. */
 static bool give_back(tg_group *group, const tg_task *self, int place, size_t first, size_t many)
 {
-    if (!atomic_load(&group->kept.halted))
+    if (!atomic_load(&group->halted))
         return false;
     if (self->apart)
         tg__claim_unclaim(group, first);
@@ -190,7 +180,7 @@ static void serve_with_slot(tg_group *group, struct tg__worker *worker)
         if (atomic_load_explicit(&group->expired, memory_order_relaxed)) /* a hint: see timers.c */
             look_at_clock(group, worker, true);
         size_t first, many = tg__claim(group, &self, worker->place, (size_t)grain, &first);
-        if (many == 0 || (group->kept.on && give_back(group, &self, worker->place, first, many)))
+        if (many == 0 || (group->persistent && give_back(group, &self, worker->place, first, many)))
             break;
         if (has_more(group, worker->place))
             tg__team_share(worker, &group->runq);
@@ -302,8 +292,8 @@ void tg__group_unpin(tg_group *group, struct tg__pin pin, size_t many)
 {
     if (pin.none)
         return;
-    if (pin.team == NULL && group->kept.on && many > 0)
-        group->kept.called(group->kept.keeper);
+    if (pin.team == NULL && many > 0 && group->owner->on_work != NULL)
+        group->owner->on_work(group);
     if (pin.team == NULL)
         return;
     while (many-- > 0 && tg__team_notify(pin.team, &group->runq))
@@ -323,8 +313,8 @@ void tg__group_notify_owner(tg_group *group)
     if (team != NULL) {
         tg__team_notify_owner(team, &group->runq);
         tg__team_unpin(team, &group->runq);
-    } else if (group->kept.on) {
-        group->kept.called(group->kept.keeper);
+    } else if (group->owner->on_work != NULL) {
+        group->owner->on_work(group);
     }
     tg__backpressure_notify(group);
 }
@@ -336,8 +326,6 @@ static void on_stop(void *group)
 
 void tg__group_watch(tg_group *group)
 {
-    if (group->kept.on)
-        return; /* its pool does */
     if (!group->watched)
         tg__hook_set(&group->hook, &group->context, on_stop, group);
     group->watched = true;

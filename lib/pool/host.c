@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool/host.h"
 
+#include "base/list.h"
+
 #include <sched.h>
 #include <string.h>
 #include <taskgroup/version.h>
+
+static struct tg__shard *shard_of(struct tg__resident *resident)
+{
+    return TG__OWNER(struct tg__shard, resident, resident);
+}
 
 /* ---- the thread ---- */
 
@@ -27,25 +34,25 @@ static void run_region(struct tg__shard *shard)
 {
     int threads = shard->opened = shard->threads;
     shard->called = shard->failed = false;
-    tg__kept_opened(shard->group);
+    tg__resident_opened(&shard->resident);
     pthread_mutex_unlock(&shard->lock);
-    tg__kept_run(shard->group, threads, on_open, shard);
+    tg__resident_run(&shard->resident, threads, on_open, shard);
     tg__timer_clear(&shard->timer);
     pthread_mutex_lock(&shard->lock);
     shard->failed = !shard->open;
     shard->open = false;
-    tg__kept_closed(shard->group);
-    shard->called |= tg__kept_has_work(shard->group);
+    tg__resident_closed(&shard->resident);
+    shard->called |= tg__resident_has_work(&shard->resident);
     if (shard->failed)
         pthread_cond_broadcast(&shard->changed);
 }
 
 static bool is_over(struct tg__shard *shard)
 {
-    if (!shard->closing || !tg__kept_is_quiet(shard->group))
+    if (!shard->closing || !tg__resident_is_quiescent(&shard->resident))
         return false; /* it is run again, until it is */
-    tg__kept_abandon(
-        shard->group); /* what is in the background, or came between a region and the stop */
+    tg__resident_abandon(
+        &shard->resident); /* what is in the background, or came between a region and the stop */
     return true;
 }
 
@@ -138,10 +145,10 @@ static void on_stop(void *user)
 }
 
 /* Something has come. It may have been a completion, with nothing to follow. */
-static void on_call(void *user)
+static void on_call(struct tg__resident *resident)
 {
-    struct tg__shard *shard = user;
-    if (tg__kept_has_work(shard->group))
+    struct tg__shard *shard = shard_of(resident);
+    if (tg__resident_has_work(&shard->resident))
         call(shard);
 }
 
@@ -165,25 +172,25 @@ static void look(struct tg__timer *timer)
         call(shard);
     if (!open)
         return;
-    if (same && tg__kept_is_idle(shard->group))
-        tg__kept_idle(shard->group);
+    if (same && tg__resident_is_idle(&shard->resident))
+        tg__resident_idle(&shard->resident);
     else
         tg__timer_set(&shard->timer, tg_time_now() + shard->idle);
 }
 
 /* ---- what a pool asks ---- */
 
-static bool has(void *user, const struct tg__team *team)
+static bool has(struct tg__resident *resident, const struct tg__team *team)
 {
-    const struct tg__shard *shard = user;
-    return shard->pool->has(shard->pool, team);
+    struct tg__host *pool = shard_of(resident)->pool;
+    return pool->has(pool, team);
 }
+
+static const struct tg__resident_calls resident_calls = {on_call, has};
 
 bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
     double idle, int waiters, const struct tg__processors *processors)
 {
-    if (!tg__kept_init(group, waiters, on_call, has, shard))
-        return false;
     tg_info info = {.size = sizeof info};
     tg_info_read(&info);
     *shard = (struct tg__shard){.group = group,
@@ -192,6 +199,8 @@ bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *gr
         .idle = idle,
         .gives_back = strcmp(info.runtime, "libgomp") == 0,
         .processors = info.bound ? tg__processors_all() : *processors};
+    if (!tg__resident_init(&shard->resident, group, waiters, &resident_calls))
+        return false;
     /* libomp moves each thread that is new to it to all processors that it has found when it began: those of the
        region, and the caller here. */
     if (!info.bound) {
@@ -212,7 +221,7 @@ void tg__shard_free(struct tg__shard *shard)
     pthread_mutex_unlock(&shard->lock);
     tg__timer_clear(&shard->timer);
     tg__hook_clear(&shard->hook);
-    tg__kept_free(shard->group);
+    tg__resident_free(&shard->resident);
     pthread_mutex_destroy(&shard->lock);
     pthread_cond_destroy(&shard->changed);
 }
@@ -221,7 +230,7 @@ void tg__shard_free(struct tg__shard *shard)
    would wait for them. */
 void tg__shard_free_parents(struct tg__shard *shard)
 {
-    tg__kept_free_parents(shard->group);
+    tg__resident_free_parents(&shard->resident);
 }
 
 bool tg__shard_ready(struct tg__shard *shard)
@@ -255,7 +264,7 @@ void tg__shard_leave(struct tg__shard *shard, tg_group *client)
     if (client->next_client != NULL)
         client->next_client->previous_client = client->previous_client;
     pthread_mutex_unlock(&shard->lock);
-    tg__kept_part(shard->group);
+    tg__resident_part(&shard->resident);
 }
 
 /* One of its clients that certainly stays until we have helped; NULL: there are none. `cancels` all of them. */
@@ -294,14 +303,14 @@ static tg_status wait_for_region(struct tg__shard *shard)
 
 tg_status tg__shard_enter(struct tg__shard *shard, tg_group *client, struct tg__team **team)
 {
-    if (!tg__kept_enter(shard->group))
+    if (!tg__resident_enter(&shard->resident))
         return TG_CLOSED;
     *team = atomic_load(&shard->group->team);
     while (*team == NULL) { /* once it is there it stays, for us */
         call(shard);
         tg_status status = wait_for_region(shard);
         if (status != TG_OK) {
-            tg__kept_part(shard->group);
+            tg__resident_part(&shard->resident);
             return status;
         }
         *team = atomic_load(&shard->group->team);
@@ -316,18 +325,18 @@ void tg__shard_resize(struct tg__shard *shard, int threads)
     bool reopen = shard->open && threads > shard->opened;
     shard->threads = threads;
     pthread_mutex_unlock(&shard->lock);
-    tg__kept_resize(shard->group, threads);
+    tg__resident_resize(&shard->resident, threads);
     if (reopen)
-        tg__kept_reopen(shard->group);
+        tg__resident_reopen(&shard->resident);
 }
 
 void tg__shard_shut(struct tg__shard *shard)
 {
-    tg__kept_shut(shard->group); /* first: what is over must have nothing to come */
+    tg__resident_shut(&shard->resident); /* first: what is over must have nothing to come */
     pthread_mutex_lock(&shard->lock);
     shard->closing = true;
     pthread_mutex_unlock(&shard->lock);
-    tg__kept_pause(shard->group, false);
+    tg__resident_pause(&shard->resident, false);
     tg__group_notify_owner(shard->group);
     call(shard);
 }
@@ -347,7 +356,8 @@ bool tg__shard_drain(struct tg__shard *shard, double until)
 
 bool tg__shard_stop(struct tg__shard *shard)
 {
-    bool busy = !tg__kept_is_quiet(shard->group) || !tg__kept_is_idle(shard->group);
+    bool busy =
+        !tg__resident_is_quiescent(&shard->resident) || !tg__resident_is_idle(&shard->resident);
     tg_context_cancel(&shard->group->context, 0, "the pool was closed");
     tg__group_notify_owner(shard->group);
     end_clients(shard, (double)INFINITY, true);
@@ -362,7 +372,7 @@ void tg__shard_reopen(struct tg__shard *shard)
     pthread_mutex_lock(&shard->lock);
     join(shard);
     pthread_mutex_unlock(&shard->lock);
-    tg__kept_renew(shard->group);
+    tg__resident_renew(&shard->resident);
     pthread_mutex_lock(&shard->lock);
     shard->closing = shard->quits = shard->called = false;
     pthread_mutex_unlock(&shard->lock);

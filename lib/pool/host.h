@@ -11,7 +11,8 @@
 #include "sys/thread.h"
 
 struct tg__shard {
-    tg_group *group;
+    struct tg__resident resident;
+    tg_group *group; /* the same */
     int threads;
     int opened; /* of them, when the region was */
     double idle;

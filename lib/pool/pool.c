@@ -29,7 +29,7 @@ struct tg_pool {
 
 static size_t load_of(const struct tg__shard *shard)
 {
-    return atomic_load(&shard->group->outstanding) + shard->group->kept.clients;
+    return atomic_load(&shard->group->outstanding) + shard->resident.clients;
 }
 
 static struct tg__shard *choose(tg_pool *pool)
@@ -195,19 +195,19 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
 
 static bool would_block(struct tg__exec *exec)
 {
-    return tg__kept_inside(exec->group);
+    return tg__resident_inside(exec->group);
 }
 
 static void enter_one(struct tg__exec *exec)
 {
-    atomic_fetch_add(&exec->group->kept.users, 1);
+    atomic_fetch_add(&tg__resident_of(exec->group)->users, 1);
 }
 
 static tg_status cancel_one(struct tg__exec *exec, size_t index, const struct tg__handle *handle)
 {
     tg_group *group = exec->group;
     tg_status status = tg__cancel_task(group, index, handle);
-    atomic_fetch_sub(&group->kept.users, 1); /* the last touch */
+    atomic_fetch_sub(&tg__resident_of(group)->users, 1); /* the last touch */
     return status;
 }
 
@@ -227,10 +227,14 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
         return refuse_parents(call);
     struct tg__shard *shard = choose(pool);
     tg_group *group = shard->group;
-    if (atomic_load(&group->kept.shut))
+    if (atomic_load(&group->shut))
         return tg__refuse(TG_CLOSED, "%s: the pool is closed", call);
     tg_task_options o;
-    tg_status status = tg__add_options(group, call, options, &o);
+    tg_status status = tg__add_read_options(group, call, options, &o);
+    o.id = 0; /* a pool has neither */
+    o.weight = 0;
+    if (status == TG_OK)
+        status = tg__add_check_options(group, call, &o);
     if (status != TG_OK)
         return status;
     if (!tg__shard_ready(shard))
@@ -288,7 +292,7 @@ static size_t count_abandoned(const tg_pool *pool)
 {
     size_t abandoned = 0;
     for (int i = 0; i < pool->shards; i++)
-        abandoned += pool->shard[i].group->kept.abandoned;
+        abandoned += pool->shard[i].resident.abandoned;
     return abandoned;
 }
 
@@ -412,8 +416,8 @@ tg_status tg_pool_pause(tg_pool *pool, int paused)
     if (is_parents(pool))
         return refuse_parents(call);
     for (int i = 0; i < pool->shards; i++)
-        if (!atomic_load(&pool->shard[i].group->kept.shut))
-            tg__kept_pause(pool->shard[i].group, paused != 0);
+        if (!atomic_load(&pool->shard[i].group->shut))
+            tg__resident_pause(&pool->shard[i].resident, paused != 0);
     return TG_OK;
 }
 
@@ -438,7 +442,7 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
     n->cancelled += atomic_load(&exec->cancelled);
     n->failed +=
         atomic_load(&exec->failed) + atomic_load(&exec->timed_out) + atomic_load(&exec->crashed);
-    n->abandoned += group->kept.abandoned;
+    n->abandoned += shard->resident.abandoned;
     n->dropped += atomic_load(&exec->dropped);
     tg__lock_give(&group->lock);
 }

@@ -7,12 +7,13 @@
 #include <sched.h>
 
 /* Under the lock. */
-static void look(tg_group *group)
+static void update_halted(struct tg__resident *resident)
 {
-    atomic_store(&group->kept.halted, group->kept.halts || group->kept.paused);
+    tg_group *group = resident->group;
+    atomic_store(&group->halted, resident->halts || resident->paused);
 }
 
-void tg__kept_ended(tg_group *group, const struct tg__view *task, size_t index)
+static void on_end(tg_group *group, const struct tg__view *task, size_t index)
 {
     struct tg__handle *handle =
         task->attributes != NULL ? atomic_exchange(&task->attributes->handle, NULL) : NULL;
@@ -24,8 +25,9 @@ void tg__kept_ended(tg_group *group, const struct tg__view *task, size_t index)
 }
 
 /* Nobody runs it any more, but a cancel may come by: the lock decides whose each task is. */
-static void abandon(tg_group *group, size_t index)
+static void abandon(struct tg__resident *resident, size_t index)
 {
+    tg_group *group = resident->group;
     struct tg__view task;
     tg__lock_take(&group->lock);
     bool there = tg__store_look(&group->exec.store, index, &task);
@@ -35,7 +37,7 @@ static void abandon(tg_group *group, size_t index)
     if (there && taken.state == 0)
         taken = tg__pending_take_out(group, &task, index);
     if (unstarted) {
-        group->kept.abandoned++;
+        resident->abandoned++;
         tg__finish_skipped(&task);
     } else if (taken.state != 0) {
         tg__pending_cancel(group, &task, taken.state);
@@ -46,99 +48,164 @@ static void abandon(tg_group *group, size_t index)
     if (!unstarted && taken.state == 0)
         return;
     tg__pending_give_back(group, &task, taken);
-    tg__kept_ended(group, &task, index);
+    on_end(group, &task, index);
 }
 
-void tg__kept_abandon(tg_group *group)
+void tg__resident_abandon(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     for (size_t i = 0, end = tg__store_count(&group->exec.store);
         (i = tg__group_next(group, i, end)) < end; i++)
-        abandon(group, i);
+        abandon(resident, i);
     tg__lock_take(&group->lock);
     tg__timers_drop(group);
     tg__lock_give(&group->lock);
 }
 
-bool tg__kept_inside(const tg_group *group)
+bool tg__resident_inside(const tg_group *group)
 {
+    struct tg__resident *resident = tg__resident_of(group);
     const struct tg__worker *worker = tg__team_worker();
-    return worker != NULL && group->kept.has(group->kept.keeper, worker->team);
+    return worker != NULL && resident->calls->has(resident, worker->team);
 }
 
-bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *),
-    bool (*has)(void *, const struct tg__team *), void *keeper)
+/* ---- what the group asks ---- */
+
+static void on_work(tg_group *group)
+{
+    struct tg__resident *resident = tg__resident_of(group);
+    resident->calls->on_work(resident);
+}
+
+/* Between regions tasks may be suspended, or in the queue. */
+static bool may_finish(tg_group *group, bool stopped)
+{
+    const struct tg__resident *resident = tg__resident_of(group);
+    if (resident->clients > 0)
+        return false;
+    if (stopped || resident->leave == TG__DRAIN)
+        return tg__group_is_done(group, stopped);
+    return resident->leave == TG__REOPEN || (resident->leave == TG__IDLE && !tg__claim_left(group));
+}
+
+/* While it is paused: those that are still at it. */
+static int workers(tg_group *group)
+{
+    return atomic_load(&tg__resident_of(group)->paused) ? tg__team_serving(&group->runq)
+                                                        : atomic_load(&group->runq.max_workers);
+}
+
+static void hold(tg_group *group)
+{
+    tg__resident_of(group)->clients++;
+}
+
+static void release(tg_group *group)
+{
+    tg__resident_part(tg__resident_of(group));
+}
+
+static void on_abandon(tg_group *group)
+{
+    tg__resident_abandon(tg__resident_of(group));
+}
+
+static const struct tg__owner owner = {
+    .kind = "pool",
+    .persistent = true,
+    .takes_results = true,
+    .when_stopped = TG_CLOSED,
+    .may_finish = may_finish,
+    .on_work = on_work,
+    .on_end = on_end,
+    .owns_thread = tg__resident_inside,
+    .workers = workers,
+    .hold = hold,
+    .release = release,
+    .abandon = on_abandon,
+};
+
+bool tg__resident_init(struct tg__resident *resident, tg_group *group, int waiting_most,
+    const struct tg__resident_calls *calls)
 {
     bool guarded = (group->options.flags & TG_GROUP_GUARD) != 0;
     if (guarded && !tg__guard_take())
         return false;
-    group->kept.on = true;
-    group->kept.waiters = waiters;
-    group->kept.called = called;
-    group->kept.has = has;
-    group->kept.keeper = keeper;
+    *resident = (struct tg__resident){.group = group, .calls = calls};
+    group->owner = &owner;
+    group->owned_by = resident;
+    group->persistent = true;
+    group->waiting_most = waiting_most;
     group->watchable = true;
+    group->watched = true; /* the pool has a hook of its own */
     group->exec.forgets = true;
+    group->exec.counts_skipped = true;
     group->runq.hosts = true;
     atomic_store(&group->runq.max_workers, group->options.threads);
     /* Also for tasks that callers run before there is a region. */
     group->exec.slow = true;
     group->exec.joins = true;
-    group->exec.counts_skipped = true;
     group->exec.guarded = guarded;
     return true;
 }
 
-void tg__kept_free(tg_group *group)
+void tg__resident_free(struct tg__resident *resident)
 {
-    while (atomic_load(&group->kept.users) > 0) /* in a few instructions of a call on a handle */
+    tg_group *group = resident->group;
+    while (atomic_load(&resident->users) > 0) /* in a few instructions of a call on a handle */
         sched_yield();
     if (group->exec.guarded)
         tg__guard_give();
     tg__group_destroy(group); /* its user may not, we may */
 }
 
-void tg__kept_free_parents(tg_group *group)
+void tg__resident_free_parents(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     if (group->exec.guarded)
         tg__guard_give();
     tg__group_free_parents(group);
 }
 
-void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user)
+void tg__resident_run(struct tg__resident *resident, int threads, tg_scope_fn *body, void *user)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
     group->options.threads = threads;
     tg__lock_give(&group->lock);
     tg__run_here(group, "tg_group_scope", body, user);
 }
 
-void tg__kept_opened(tg_group *group)
+void tg__resident_opened(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    group->kept.leave = atomic_load(&group->kept.shut) ? TG__DRAIN : TG__STAY;
-    group->kept.halts = false;
-    look(group);
+    resident->leave = atomic_load(&group->shut) ? TG__DRAIN : TG__STAY;
+    resident->halts = false;
+    update_halted(resident);
     tg__lock_give(&group->lock);
 }
 
 /* While run queues are lent its own tasks go on: they may wait for each other. */
-void tg__kept_reopen(tg_group *group)
+void tg__resident_reopen(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    if (group->kept.leave != TG__DRAIN) {
-        group->kept.leave = TG__REOPEN;
-        group->kept.halts = group->kept.clients == 0;
-        look(group);
+    if (resident->leave != TG__DRAIN) {
+        resident->leave = TG__REOPEN;
+        resident->halts = resident->clients == 0;
+        update_halted(resident);
     }
     tg__lock_give(&group->lock);
     tg__group_notify_owner(group);
 }
 
-void tg__kept_idle(tg_group *group)
+void tg__resident_idle(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    if (group->kept.leave == TG__STAY)
-        group->kept.leave = TG__IDLE;
+    if (resident->leave == TG__STAY)
+        resident->leave = TG__IDLE;
     tg__lock_give(&group->lock);
     tg__group_notify_owner(group);
 }
@@ -152,97 +219,106 @@ static void call_all(tg_group *group)
     tg__backpressure_notify(group);
 }
 
-void tg__kept_pause(tg_group *group, bool paused)
+void tg__resident_pause(struct tg__resident *resident, bool paused)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    group->kept.paused = paused;
-    look(group);
+    resident->paused = paused;
+    update_halted(resident);
     call_all(group);
 }
 
-void tg__kept_resize(tg_group *group, int threads)
+void tg__resident_resize(struct tg__resident *resident, int threads)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
     atomic_store(&group->runq.max_workers, threads);
     call_all(group);
 }
 
-void tg__kept_closed(tg_group *group)
+void tg__resident_closed(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    group->kept.halts = false;
-    look(group);
+    resident->halts = false;
+    update_halted(resident);
     tg__lock_give(&group->lock);
 }
 
-void tg__kept_shut(tg_group *group)
+void tg__resident_shut(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    atomic_store(&group->kept.shut, true);
-    group->kept.leave = TG__DRAIN;
-    group->kept.halts = false; /* what was to go on in the next region goes on in this one */
+    atomic_store(&group->shut, true);
+    resident->leave = TG__DRAIN;
+    resident->halts = false; /* what was to go on in the next region goes on in this one */
     tg__lock_give(&group->lock);
     tg__backpressure_notify(group);
 }
 
-void tg__kept_renew(tg_group *group)
+void tg__resident_renew(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__group_renew(group);
     atomic_store(&group->slots.used, 0);
     atomic_store(&group->slots.suspended, 0);
-    group->kept.abandoned = 0;
-    group->kept.leave = TG__STAY;
-    atomic_store(&group->kept.shut, false);
+    resident->abandoned = 0;
+    resident->leave = TG__STAY;
+    atomic_store(&group->shut, false);
 }
 
-bool tg__kept_enter(tg_group *group)
+bool tg__resident_enter(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    bool enters = !atomic_load(&group->kept.shut);
-    group->kept.clients += enters ? 1 : 0;
+    bool enters = !atomic_load(&group->shut);
+    resident->clients += enters ? 1 : 0;
     if (enters) {
-        group->kept.halts = false;
-        look(group);
+        resident->halts = false;
+        update_halted(resident);
     }
     tg__lock_give(&group->lock);
     return enters;
 }
 
-void tg__kept_part(tg_group *group)
+void tg__resident_part(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    group->kept.clients--;
-    if (group->kept.clients == 0 && group->kept.leave == TG__REOPEN) {
-        group->kept.halts = true;
-        look(group);
+    resident->clients--;
+    if (resident->clients == 0 && resident->leave == TG__REOPEN) {
+        resident->halts = true;
+        update_halted(resident);
     }
     tg__lock_give(&group->lock);
     tg__group_notify_owner(group);
 }
 
-bool tg__kept_has_work(tg_group *group)
+bool tg__resident_has_work(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock); /* a run that begins may change the queue */
-    bool work =
-        atomic_load(&group->kept.shut) || tg__claim_left(group) || atomic_load(&group->expired);
+    bool work = atomic_load(&group->shut) || tg__claim_left(group) || atomic_load(&group->expired);
     tg__lock_give(&group->lock);
     return work;
 }
 
-bool tg__kept_is_idle(tg_group *group)
+bool tg__resident_is_idle(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
     bool idle =
-        group->kept.clients == 0 && !tg__claim_left(group) && tg__team_serving(&group->runq) == 0;
+        resident->clients == 0 && !tg__claim_left(group) && tg__team_serving(&group->runq) == 0;
     tg__lock_give(&group->lock);
     return idle;
 }
 
-bool tg__kept_is_quiet(tg_group *group)
+bool tg__resident_is_quiescent(struct tg__resident *resident)
 {
+    tg_group *group = resident->group;
     tg__lock_take(&group->lock);
     bool stopped = tg__context_noticed(&group->context) != TG_OK;
-    bool quiet = group->kept.clients == 0 && group->suspended == 0 &&
+    bool quiet = resident->clients == 0 && group->suspended == 0 &&
                  (stopped || (!tg__timers_open(group) && !tg__claim_left(group)));
     tg__lock_give(&group->lock);
     return quiet;

@@ -2,52 +2,83 @@
 #ifndef TG_LIB_POOL_RESIDENT_H
 #define TG_LIB_POOL_RESIDENT_H
 /*
- * A group that a pool keeps. Its runs end when the pool says so; tasks may then be in the queue, or away, and
- * the next run goes on with them.
+ * The persistent group of a pool's team: the pool owns it. A run of it ends when the pool says so; tasks may then be in
+ * the queue, or suspended, and the next run goes on with them. Members are guarded by the group's lock, but for atomic
+ * ones.
  */
 #include "group/group.h"
 
-/* Before it is used. `called` is called when something has come and no run goes on; `has` answers whether a team
-   belongs to the same pool. False: it cannot be guarded, and nothing has changed. */
-bool tg__kept_init(tg_group *group, int waiters, void (*called)(void *keeper),
-    bool (*has)(void *keeper, const struct tg__team *team), void *keeper);
+struct tg__resident;
 
-void tg__kept_free(tg_group *group);
+/* What a resident group asks of its pool. Without a lock. */
+struct tg__resident_calls {
+    /* Something has come, and no run goes on. */
+    void (*on_work)(struct tg__resident *resident);
+    /* Does this team belong to the pool? */
+    bool (*has)(struct tg__resident *resident, const struct tg__team *team);
+};
+
+struct tg__resident {
+    tg_group *group;
+    const struct tg__resident_calls *calls;
+    enum tg__leave { TG__STAY, TG__IDLE, TG__REOPEN, TG__DRAIN } leave; /* when the run ends */
+    atomic_bool paused; /* the group is halted while this is set … */
+    bool halts;         /* … or this, until the next run */
+    atomic_size_t
+        clients; /* run queues that are attached to its team, and adds that keep its run open */
+    size_t abandoned; /* tasks */
+    atomic_int users; /* calls on a handle, which keep the group from being freed */
+};
+
+/* The group is the resident's from then on; before it is used. `waiting_most`: producers that may wait at once, 0: any number. False:
+   it cannot be guarded, and nothing has changed. */
+bool tg__resident_init(struct tg__resident *resident, tg_group *group, int waiting_most,
+    const struct tg__resident_calls *calls);
+
+void tg__resident_free(struct tg__resident *resident);
 
 /* The same in a child of fork(), of the parent's. */
-void tg__kept_free_parents(tg_group *group);
+void tg__resident_free_parents(struct tg__resident *resident);
 
-/* Is the calling thread one of its pool's, at work? */
-bool tg__kept_inside(const tg_group *group);
+static inline struct tg__resident *tg__resident_of(const tg_group *group)
+{
+    return group->owned_by;
+}
+
+/* Is the calling thread one of the pool's, at work? */
+bool tg__resident_inside(const tg_group *group);
 
 /* Runs it; the body is called first, when its team is there. Returns when it has been told to leave. */
-void tg__kept_run(tg_group *group, int threads, tg_scope_fn *body, void *user);
+void tg__resident_run(struct tg__resident *resident, int threads, tg_scope_fn *body, void *user);
 
 /* A run is to begin: it stays open, or if it takes no more until everything has ended. */
-void tg__kept_opened(tg_group *group);
+void tg__resident_opened(struct tg__resident *resident);
 
 /* When nothing is left to be claimed, unless it is to end anyway; as soon as what runs has ended, to go on in the
-   next run, which is no more so when tg__kept_closed() is called. */
-void tg__kept_idle(tg_group *group);
-void tg__kept_reopen(tg_group *group);
-void tg__kept_closed(tg_group *group);
+   next run, which is no more so when tg__resident_closed() is called. */
+void tg__resident_idle(struct tg__resident *resident);
+void tg__resident_reopen(struct tg__resident *resident);
+void tg__resident_closed(struct tg__resident *resident);
 
-void tg__kept_pause(tg_group *group, bool paused);
+void tg__resident_pause(struct tg__resident *resident, bool paused);
 
 /* Threads that may serve it, of those that are there. */
-void tg__kept_resize(tg_group *group, int threads);
+void tg__resident_resize(struct tg__resident *resident, int threads);
 
 /* Takes nothing any more; as new. */
-void tg__kept_shut(tg_group *group);
-void tg__kept_renew(tg_group *group);
+void tg__resident_shut(struct tg__resident *resident);
+void tg__resident_renew(struct tg__resident *resident);
 
-/* A run queue comes to its team; it goes. The first: false, none is taken any more. */
-bool tg__kept_enter(tg_group *group);
-void tg__kept_part(tg_group *group);
+/* A client comes to its team; it goes. The first: false, none is taken any more. */
+bool tg__resident_enter(struct tg__resident *resident);
+void tg__resident_part(struct tg__resident *resident);
+
+/* The group has stopped: what was never started is abandoned. */
+void tg__resident_abandon(struct tg__resident *resident);
 
 /* Is there something to start? Is nothing done, and nobody there? Has everything ended? */
-bool tg__kept_has_work(tg_group *group);
-bool tg__kept_is_idle(tg_group *group);
-bool tg__kept_is_quiet(tg_group *group);
+bool tg__resident_has_work(struct tg__resident *resident);
+bool tg__resident_is_idle(struct tg__resident *resident);
+bool tg__resident_is_quiescent(struct tg__resident *resident);
 
 #endif
