@@ -2,6 +2,8 @@
 /* How tasks come into a group: before a run, from its own tasks, from anywhere. */
 #include "group/addition.h"
 
+#include "task/finish.h"
+
 #include "base/options.h"
 #include "base/status.h"
 
@@ -24,8 +26,8 @@ static void lose(tg_group *group, tg_status status, const char *text)
 {
     tg__lock_take(&group->lock);
     if (tg__group_loses(group)) {
-        group->add_error = status;
-        snprintf(group->error_text, sizeof group->error_text, "%s", text);
+        group->lifecycle.add_error = status;
+        snprintf(group->lifecycle.error_text, sizeof group->lifecycle.error_text, "%s", text);
     }
     tg__lock_give(&group->lock);
 }
@@ -34,7 +36,7 @@ static void lose(tg_group *group, tg_status status, const char *text)
    all, and a duplicate, without which the batch is complete. (What has stopped turns away: tg__add_check_open().) */
 tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, ...)
 {
-    char text[sizeof group->error_text];
+    char text[sizeof group->lifecycle.error_text];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -47,7 +49,7 @@ tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, 
 /* The caller's array ends. */
 static tg_status refuse_slot(tg_group *group, const char *call, size_t many)
 {
-    char text[sizeof group->error_text];
+    char text[sizeof group->lifecycle.error_text];
     snprintf(text, sizeof text, "%s: %zu more than the %zu slots of results", call, many,
         group->options.capacity);
     lose(group, TG_FULL, text);
@@ -278,13 +280,13 @@ static inline bool has_stopped(tg_group *group)
 /* A task was refused because the group has stopped: the run, this one or the next, is not OK. */
 static void turn_away(tg_group *group)
 {
-    group->turned_away |= tg__group_loses(group);
+    group->lifecycle.turned_away |= tg__group_loses(group);
 }
 
 static inline bool is_open(tg_group *group)
 {
-    return !atomic_load(&group->shut) && !group->destroy_pending && group->result == TG_OK &&
-           !tg__group_is_parents(group) && !has_stopped(group);
+    return !atomic_load(&group->lifecycle.shut) && !group->lifecycle.destroy_pending &&
+           group->lifecycle.result == TG_OK && !tg__group_is_parents(group) && !has_stopped(group);
 }
 
 /* May tasks be added? */
@@ -292,7 +294,7 @@ tg_status tg__add_check_open(tg_group *group)
 {
     if (is_open(group))
         return TG_OK;
-    if (!atomic_load(&group->shut) && !tg__group_is_parents(group))
+    if (!atomic_load(&group->lifecycle.shut) && !tg__group_is_parents(group))
         turn_away(group);
     return TG_CLOSED;
 }
@@ -303,7 +305,7 @@ static bool reserve(tg_group *group, const struct tg__addition *a)
     bool timed = (a->flags & TG__TIMED) != 0, ready = timed || (a->flags & TG__APART) != 0;
     if (ready && !tg__claim_reserve(group, a->count))
         return false;
-    if (!timed || tg__heap_reserve(&group->timers, a->count))
+    if (!timed || tg__heap_reserve(&group->timers.heap, a->count))
         return true;
     tg__claim_unreserve(group, a->count);
     return false;
@@ -316,7 +318,7 @@ static void unreserve(tg_group *group, const struct tg__addition *a)
     if (timed || (a->flags & TG__APART) != 0)
         tg__claim_unreserve(group, a->count);
     if (timed)
-        tg__heap_unreserve(&group->timers, a->count);
+        tg__heap_unreserve(&group->timers.heap, a->count);
 }
 
 static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)
@@ -335,7 +337,8 @@ static tg_status store(tg_group *group, const struct tg__addition *a, unsigned f
 /* While it runs: for what the task around holds and lends, nobody else gives anything back meanwhile. */
 static bool is_too_heavy(const tg_group *group, size_t weight)
 {
-    const struct tg__grant *parent_grant = group->running ? group->limit_client.parent_grant : NULL;
+    const struct tg__grant *parent_grant =
+        group->lifecycle.running ? group->dispatch.limit_client.parent_grant : NULL;
     return parent_grant != NULL && weight > parent_grant->weight;
 }
 
@@ -356,12 +359,13 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
         return status;
     }
     if (group->exec.store.recycles && (flags & TG__APART) != 0)
-        tg__done_pass(group, a->first, a->count);
+        tg__completion_pass(group, a->first, a->count);
     if (a->o.id != 0)
         tg__ids_put(&group->ids, a->o.id, a->first);
-    if (group->options.shared != NULL && group->heaviest < (a->o.weight > 0 ? a->o.weight : 1))
-        group->heaviest = a->o.weight > 0 ? a->o.weight : 1;
-    if ((a->flags & TG__TIMED) != 0 && group->watchable)
+    if (group->options.shared != NULL &&
+        group->dispatch.heaviest < (a->o.weight > 0 ? a->o.weight : 1))
+        group->dispatch.heaviest = a->o.weight > 0 ? a->o.weight : 1;
+    if ((a->flags & TG__TIMED) != 0 && group->lifecycle.watchable)
         tg__group_watch(group);
     return TG_OK;
 }
@@ -387,7 +391,7 @@ static tg_status queue_up(tg_group *group, struct tg__addition *a)
         return TG_OK;
     }
     if (group->options.queue != 0)
-        atomic_fetch_add(&group->outstanding, a->count);
+        atomic_fetch_add(&group->backpressure.outstanding, a->count);
     for (size_t i = 0; (a->flags & TG__APART) != 0 && i < a->count; i++)
         tg__claim_put(group, a->key, a->first + i);
     return TG_OK;
@@ -412,7 +416,7 @@ static tg_status put_aside(tg_group *group, struct tg__addition *a)
 {
     tg_status status = tg__add_put(group, a, a->flags | TG__APART);
     if (status == TG_OK)
-        atomic_fetch_add(&group->outstanding, a->count);
+        atomic_fetch_add(&group->backpressure.outstanding, a->count);
     return status;
 }
 
@@ -430,9 +434,9 @@ static void tell_dropped(tg_group *group, const struct tg__addition *a)
 {
     for (size_t i = a->first; i < a->first + a->count; i++) {
         struct tg__view task = tg__store_get(&group->exec.store, i);
-        tg__done_on_end(&group->exec, &task, i);
+        tg__completion_on_end(&group->exec, &task, i);
     }
-    tg__done_deliver(group);
+    tg__completion_deliver(group);
 }
 
 /* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
@@ -445,14 +449,14 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
     if (way == TG_FULL_WAIT && tg__backpressure_none(group)) {
         if (may_run_here(group)) {
             way = TG_FULL_RUN; /* nobody else would */
-        } else if (atomic_load(&group->outstanding) == 0) {
+        } else if (atomic_load(&group->backpressure.outstanding) == 0) {
             tg_status status = queue_up(group, a);
             tg__lock_give(&group->lock);
             return status;
         }
     }
     struct tg__pin pin = tg__group_pin(group);
-    group->waiting += way == TG_FULL_WAIT;
+    group->backpressure.waiting += way == TG_FULL_WAIT;
     bool visits = group->owner->hold != NULL && (way == TG_FULL_RUN || way == TG_FULL_DROP);
     if (visits)
         group->owner->hold(group);
@@ -467,7 +471,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
             a->until = a->o.patience > 0 ? tg_time_now() + a->o.patience : (double)INFINITY;
         status = tg__backpressure_wait(group, a->until);
         tg__lock_take(&group->lock);
-        group->waiting--;
+        group->backpressure.waiting--;
         if (status == TG_CANCELLED)
             turn_away(group);
         tg__lock_give(&group->lock);

@@ -29,8 +29,8 @@ struct tg__attach_waiter {
 /* Under the gate. Whoever waits for the end looks at `lent` and `calls` again. */
 static void notify_all(tg_group *group)
 {
-    pthread_cond_broadcast(&group->quiescent);
-    for (struct tg__attach_waiter *waiter = group->workers_waiting; waiter != NULL;
+    pthread_cond_broadcast(&group->attachment.changed);
+    for (struct tg__attach_waiter *waiter = group->attachment.workers_waiting; waiter != NULL;
         waiter = waiter->next)
         tg__park_notify(&waiter->parker);
 }
@@ -40,7 +40,7 @@ static void on_quiescent_team(struct tg__runq *runq)
 {
     tg_group *group = tg__group_of(runq);
     pthread_mutex_lock(&group->wait_lock);
-    group->calls++;
+    group->attachment.calls++;
     notify_all(group);
     pthread_mutex_unlock(&group->wait_lock);
 }
@@ -49,17 +49,17 @@ static void on_quiescent_team(struct tg__runq *runq)
 static bool take(tg_group *group)
 {
     pthread_mutex_lock(&group->wait_lock);
-    bool taken = group->attached == TG__UNATTACHED;
+    bool taken = group->attachment.state == TG__UNATTACHED;
     if (taken)
-        group->attached = TG__ATTACHING;
+        group->attachment.state = TG__ATTACHING;
     pthread_mutex_unlock(&group->wait_lock);
     return taken;
 }
 
-static void set_attached(tg_group *group, int attached)
+static void set_attached(tg_group *group, enum tg__attach_state attached)
 {
     pthread_mutex_lock(&group->wait_lock);
-    group->attached = attached;
+    group->attachment.state = attached;
     notify_all(group);
     pthread_mutex_unlock(&group->wait_lock);
 }
@@ -81,15 +81,15 @@ static tg_status begin(tg_group *group, const char *call, bool detached)
     if (status != TG_RUNNING) {
         if (team != NULL)
             host->leave(host, group, room);
-        group->started |= status == TG_OK;
+        group->lifecycle.started |= status == TG_OK;
         set_attached(group, TG__UNATTACHED);
         return status;
     }
-    group->started = true;
-    group->host_room = room;
-    group->host_team = team;
-    group->begun = tg__run_start(group);
-    group->from = group->run_base;
+    group->lifecycle.started = true;
+    group->attachment.room = room;
+    group->attachment.team = team;
+    group->attachment.begun = tg__run_start(group);
+    group->attachment.from = group->lifecycle.run_base;
     group->runq.on_quiescent = on_quiescent_team;
     tg__team_attach(team, &group->runq);
     set_attached(group, TG__ATTACHED);
@@ -98,12 +98,12 @@ static tg_status begin(tg_group *group, const char *call, bool detached)
 
 static tg_status finish(tg_group *group)
 {
-    int threads = tg__team_size(group->host_team);
+    int threads = tg__team_size(group->attachment.team);
     group->runq.on_quiescent = NULL;
     struct tg__pause pause = tg__frame_pause();
-    tg_status status = tg__run_end(group, group->begun, group->from, threads);
+    tg_status status = tg__run_end(group, group->attachment.begun, group->attachment.from, threads);
     tg__frame_resume(pause);
-    host_of(group)->leave(host_of(group), group, group->host_room);
+    host_of(group)->leave(host_of(group), group, group->attachment.room);
     set_attached(group, TG__UNATTACHED);
     return status;
 }
@@ -116,16 +116,16 @@ static enum waited try_to_end(tg_group *group, bool is_worker)
 {
     size_t calls;
     bool ended, itself = false;
-    group->attached = TG__DETACHING; /* one at a time */
+    group->attachment.state = TG__DETACHING; /* one at a time */
     do {
-        calls = group->calls;
+        calls = group->attachment.calls;
         pthread_mutex_unlock(&group->wait_lock);
-        ended = tg__team_end(group->host_team, &group->runq);
-        itself = !ended && is_worker && !tg__team_await(group->host_team, &group->runq);
+        ended = tg__team_end(group->attachment.team, &group->runq);
+        itself = !ended && is_worker && !tg__team_await(group->attachment.team, &group->runq);
         pthread_mutex_lock(&group->wait_lock);
-    } while (!ended && calls != group->calls);
+    } while (!ended && calls != group->attachment.calls);
     if (!ended) {
-        group->attached = TG__ATTACHED;
+        group->attachment.state = TG__ATTACHED;
         notify_all(group);
     }
     return ended ? ENDED_BY_US : itself ? FOR_ITSELF : NOT_YET;
@@ -136,7 +136,7 @@ static enum waited try_to_end(tg_group *group, bool is_worker)
 static bool wait_for_news(tg_group *group, struct tg__attach_waiter *me, double until)
 {
     if (me == NULL)
-        return tg__thread_wait(&group->quiescent, &group->wait_lock, until);
+        return tg__thread_wait(&group->attachment.changed, &group->wait_lock, until);
     if (tg_time_now() >= until)
         return false;
     pthread_mutex_unlock(&group->wait_lock);
@@ -155,22 +155,22 @@ static enum waited wait(tg_group *group, double until)
     tg__park_init(&waiter.parker);
     pthread_mutex_lock(&group->wait_lock);
     if (me != NULL) {
-        me->next = group->workers_waiting;
+        me->next = group->attachment.workers_waiting;
         // cppcheck-suppress autoVariables ; it is taken out before this returns
-        group->workers_waiting = me;
+        group->attachment.workers_waiting = me;
     }
-    size_t seen = group->calls - 1;
-    while (group->attached != TG__UNATTACHED && waited == NOT_YET && waits) {
-        bool look = group->attached == TG__ATTACHED && seen != group->calls;
-        seen = group->calls;
+    size_t seen = group->attachment.calls - 1;
+    while (group->attachment.state != TG__UNATTACHED && waited == NOT_YET && waits) {
+        bool look = group->attachment.state == TG__ATTACHED && seen != group->attachment.calls;
+        seen = group->attachment.calls;
         if (look)
             waited = try_to_end(group, me != NULL && for_ever);
         else
             waits = wait_for_news(group, me, until);
     }
-    if (waited == NOT_YET && group->attached == TG__UNATTACHED)
+    if (waited == NOT_YET && group->attachment.state == TG__UNATTACHED)
         waited = ENDED_BY_OTHERS;
-    struct tg__attach_waiter **at = &group->workers_waiting;
+    struct tg__attach_waiter **at = &group->attachment.workers_waiting;
     while (me != NULL && *at != me)
         at = &(*at)->next;
     if (me != NULL)
@@ -183,7 +183,7 @@ static enum waited wait(tg_group *group, double until)
 static bool is_attached(tg_group *group)
 {
     pthread_mutex_lock(&group->wait_lock);
-    bool attached = group->attached != TG__UNATTACHED;
+    bool attached = group->attachment.state != TG__UNATTACHED;
     pthread_mutex_unlock(&group->wait_lock);
     return attached;
 }
@@ -208,7 +208,7 @@ tg_status tg__attach_run(tg_group *group)
 void tg__attach_help_begin(tg_group *group)
 {
     pthread_mutex_lock(&group->wait_lock);
-    group->helpers++;
+    group->attachment.helpers++;
     pthread_mutex_unlock(&group->wait_lock);
 }
 
@@ -219,8 +219,8 @@ bool tg__attach_help(tg_group *group, double until)
     if (ended)
         finish(group);
     pthread_mutex_lock(&group->wait_lock);
-    ended |= group->attached == TG__UNATTACHED;
-    group->helpers--;
+    ended |= group->attachment.state == TG__UNATTACHED;
+    group->attachment.helpers--;
     notify_all(group);
     pthread_mutex_unlock(&group->wait_lock);
     return ended;
@@ -229,8 +229,8 @@ bool tg__attach_help(tg_group *group, double until)
 static void wait_for_helpers(tg_group *group)
 {
     pthread_mutex_lock(&group->wait_lock);
-    while (group->helpers > 0)
-        pthread_cond_wait(&group->quiescent, &group->wait_lock);
+    while (group->attachment.helpers > 0)
+        pthread_cond_wait(&group->attachment.changed, &group->wait_lock);
     pthread_mutex_unlock(&group->wait_lock);
 }
 
@@ -278,11 +278,11 @@ tg_status tg_group_wait(tg_group *group, double timeout)
         return tg__refuse(TG_BUSY, "%s: in a task that the group waits for", call);
     if (waited == NOT_YET)
         return TG_RUNNING;
-    if (!group->started)
+    if (!group->lifecycle.started)
         return tg__refuse(TG_INVALID, "%s: the group was never started", call);
     tg__lock_take(&group->lock);
-    tg_status status = group->result;
-    const tg_error *error = group->result_error;
+    tg_status status = group->lifecycle.result;
+    const tg_error *error = group->lifecycle.result_error;
     tg__lock_give(&group->lock);
     return error != NULL ? tg__error_publish(error) : status;
 }

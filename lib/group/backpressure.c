@@ -11,10 +11,10 @@ static size_t bound(tg_group *group)
 {
     size_t servers = group->owner->workers != NULL ? (size_t)group->owner->workers(group)
                                                    : (size_t)atomic_load(&group->runq.max_workers);
-    if (atomic_load(&group->in_body) && servers > 0)
-        servers--;                          /* the body's thread does not serve */
-    if (tg__slots_bounded(&group->slots)) { /* tasks that are away keep theirs */
-        long left = group->slots.most - atomic_load(&group->slots.suspended);
+    if (atomic_load(&group->backpressure.in_body) && servers > 0)
+        servers--;                                   /* the body's thread does not serve */
+    if (tg__slots_bounded(&group->dispatch.slots)) { /* tasks that are away keep theirs */
+        long left = group->dispatch.slots.most - atomic_load(&group->dispatch.slots.suspended);
         left = left > 0 ? left : 0;
         servers = (size_t)left < servers ? (size_t)left : servers;
     }
@@ -23,7 +23,7 @@ static size_t bound(tg_group *group)
 
 static bool is_full(tg_group *group)
 {
-    return atomic_load(&group->outstanding) >= bound(group);
+    return atomic_load(&group->backpressure.outstanding) >= bound(group);
 }
 
 /* In one of its tasks; or on a thread of the pool's, which is what makes room. */
@@ -51,7 +51,7 @@ bool tg__backpressure_in_body(const tg_group *group)
 bool tg__backpressure_low(tg_group *group)
 {
     size_t quarter = group->options.queue > 0 ? (size_t)group->options.queue / 4 : 0;
-    return atomic_load(&group->outstanding) + quarter < bound(group);
+    return atomic_load(&group->backpressure.outstanding) + quarter < bound(group);
 }
 
 bool tg__backpressure_none(tg_group *group)
@@ -69,7 +69,7 @@ static bool is_stopped(tg_group *group)
 /* Where there is never any room, something may go on when nothing else does. */
 static bool is_idle(tg_group *group)
 {
-    return bound(group) == 0 && atomic_load(&group->outstanding) == 0;
+    return bound(group) == 0 && atomic_load(&group->backpressure.outstanding) == 0;
 }
 
 struct patience {
@@ -86,30 +86,30 @@ static bool has_room(struct tg__runq *runq)
 {
     tg_group *group = tg__group_of(runq);
     return !is_full(group) || is_idle(group) || is_stopped(group) ||
-           tg_time_now() >= group->patience;
+           tg_time_now() >= group->backpressure.body_until;
 }
 
 static bool has_slot(struct tg__runq *runq)
 {
     tg_group *group = tg__group_of(runq);
-    return is_stopped(group) || tg__slots_take(&group->slots);
+    return is_stopped(group) || tg__slots_take(&group->dispatch.slots);
 }
 
 static void wait_in_body(tg_group *group, bool (*enough)(struct tg__runq *), double until)
 {
     struct patience loses = {.timer = {.fire = lose_patience}, .group = group};
-    group->patience = until;
+    group->backpressure.body_until = until;
     if (until < (double)INFINITY)
-        tg__timer_set(&loses.timer, group->patience);
-    atomic_store(&group->body_waits, true);
+        tg__timer_set(&loses.timer, group->backpressure.body_until);
+    atomic_store(&group->backpressure.body_waits, true);
     tg__team_wait(&group->runq, enough);
-    atomic_store(&group->body_waits, false);
+    atomic_store(&group->backpressure.body_waits, false);
     tg__timer_clear(&loses.timer);
 }
 
 void tg__backpressure_run(tg_group *group, size_t first, size_t many)
 {
-    bool limited = tg__slots_bounded(&group->slots); /* then we are in the body */
+    bool limited = tg__slots_bounded(&group->dispatch.slots); /* then we are in the body */
     for (size_t end = first + many; first < end;) {
         if (limited)
             wait_in_body(group, has_slot, (double)INFINITY);
@@ -121,7 +121,7 @@ void tg__backpressure_run(tg_group *group, size_t first, size_t many)
         tg__group_run_bundle(tg__team_worker(), &self, first, end - first);
         tg__runner_leave(&self);
         if (limited && !self.slot_gone)
-            tg__slots_give(&group->slots);
+            tg__slots_give(&group->dispatch.slots);
         first = self.next;
     }
 }
@@ -131,8 +131,8 @@ void tg__backpressure_run(tg_group *group, size_t first, size_t many)
 /* Is there still a reason to wait? */
 static bool must_wait(tg_group *group)
 {
-    return (group->persistent || atomic_load(&group->team) != NULL) && !atomic_load(&group->shut) &&
-           is_full(group) && !is_stopped(group);
+    return (group->persistent || atomic_load(&group->team) != NULL) &&
+           !atomic_load(&group->lifecycle.shut) && is_full(group) && !is_stopped(group);
 }
 
 /* False: too many wait already. */
@@ -141,12 +141,14 @@ static bool wait_at_gate(tg_group *group, double until)
     bool patient = true;
     pthread_mutex_lock(&group->wait_lock);
     bool admitted =
-        group->waiting_most == 0 || atomic_load(&group->producers) < group->waiting_most;
+        group->backpressure.producers_most == 0 ||
+        atomic_load(&group->backpressure.producers) < group->backpressure.producers_most;
     if (admitted) {
-        atomic_fetch_add(&group->producers, 1); /* then looks, as who makes room does */
+        atomic_fetch_add(
+            &group->backpressure.producers, 1); /* then looks, as who makes room does */
         while (patient && must_wait(group))
-            patient = tg__thread_wait(&group->not_full, &group->wait_lock, until);
-        atomic_fetch_sub(&group->producers, 1);
+            patient = tg__thread_wait(&group->backpressure.not_full, &group->wait_lock, until);
+        atomic_fetch_sub(&group->backpressure.producers, 1);
     }
     pthread_mutex_unlock(&group->wait_lock);
     return admitted;
@@ -161,18 +163,4 @@ tg_status tg__backpressure_wait(tg_group *group, double until)
     if (is_stopped(group))
         return group->owner->when_stopped;
     return until <= tg_time_now() && must_wait(group) ? TG_FULL : TG_OK;
-}
-
-void tg__backpressure_notify(tg_group *group)
-{
-    if (atomic_load(&group->body_waits)) {
-        struct tg__team *team = atomic_load(&group->team);
-        if (team != NULL)
-            tg__team_notify_owner(team, &group->runq);
-    }
-    if (atomic_load(&group->producers) > 0) {
-        pthread_mutex_lock(&group->wait_lock);
-        pthread_cond_broadcast(&group->not_full);
-        pthread_mutex_unlock(&group->wait_lock);
-    }
 }

@@ -14,7 +14,7 @@ static tg_status take_from_queue(
     bool in_order = (group->options.flags & TG_GROUP_IN_ORDER) != 0;
     if ((task->flags & (TG__APART | TG__MARKED)) == 0 || (in_order && group->exec.store.recycles))
         return TG_INVALID;
-    if (!tg__pending_cancel(group, task, state))
+    if (!tg__suspended_cancel(group, task, state))
         return TG_RUNNING;
     if (group->owner->on_end != NULL) /* its handle need not wait for the claim */
         group->owner->on_end(group, task, index);
@@ -54,15 +54,15 @@ static void settle(
 {
     struct tg__exec *exec = &group->exec;
     if (taken.state != 0) {
-        tg__pending_give_back(group, task, taken);
-        tg__pending_cancel(group, task, taken.state);
+        tg__suspended_give_back(group, task, taken);
+        tg__suspended_cancel(group, task, taken.state);
         if (exec->watches_ends)
             exec->calls->on_end(exec, task, index);
-        if (atomic_load(&group->delivers))
-            tg__done_deliver(group);
+        if (atomic_load(&group->completion.delivers))
+            tg__completion_deliver(group);
     }
     if (taken.state == 0 || taken.state == TG__AGAIN_TIME)
-        tg__done_make_room(group);
+        tg__completion_make_room(group);
 }
 
 static tg_status explain(tg_status status, const char *call, size_t index)
@@ -98,8 +98,8 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     struct tg__taken taken = {0};
     tg_status status = TG_DONE;
     bool queued = false;
-    if (index >= group->run_base || group->persistent) {
-        taken = tg__pending_take_out(group, &task, index);
+    if (index >= group->lifecycle.run_base || group->persistent) {
+        taken = tg__suspended_take_out(group, &task, index);
         status = taken.state != 0 ? TG_OK : TG_RUNNING;
         while (status == TG_RUNNING) { /* has just been claimed, if it comes back */
             unsigned char state = atomic_load(task.state);
@@ -108,13 +108,13 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
         }
     }
     bool is_taken = queued || taken.state != 0;
-    group->suspended += is_taken; /* the run does not end meanwhile */
+    group->suspended.count += is_taken; /* the run does not end meanwhile */
     tg__lock_give(&group->lock);
     if (!is_taken)
         return status == TG_OK ? TG_OK : explain(status, call, index);
     settle(group, &task, index, taken);
     tg__lock_take(&group->lock);
-    group->suspended--;
+    group->suspended.count--;
     struct tg__pin grip = tg__group_pin(group);
     tg__lock_give(&group->lock);
     tg__group_unpin(group, grip, 1);

@@ -24,31 +24,32 @@ bool tg__claim_is_apart(const tg_group *group, int priority, bool optional)
 
 bool tg__claim_reserve(tg_group *group, size_t many)
 {
-    tg__lock_take(&group->dispatch_lock);
-    bool reserved = tg__heap_reserve(&group->ready, many);
-    tg__lock_give(&group->dispatch_lock);
+    tg__lock_take(&group->dispatch.lock);
+    bool reserved = tg__heap_reserve(&group->dispatch.ready, many);
+    tg__lock_give(&group->dispatch.lock);
     return reserved;
 }
 
 void tg__claim_unreserve(tg_group *group, size_t many)
 {
-    tg__lock_take(&group->dispatch_lock);
-    tg__heap_unreserve(&group->ready, many);
-    tg__lock_give(&group->dispatch_lock);
+    tg__lock_take(&group->dispatch.lock);
+    tg__heap_unreserve(&group->dispatch.ready, many);
+    tg__lock_give(&group->dispatch.lock);
 }
 
 void tg__claim_put(tg_group *group, uint64_t key, size_t index)
 {
-    tg__lock_take(&group->dispatch_lock);
-    tg__heap_push(&group->ready, key, index);
-    atomic_store(&group->ordered, true);
-    atomic_store(&group->ready_count, group->ready.count); /* published: looks for sleepers next */
-    tg__lock_give(&group->dispatch_lock);
+    tg__lock_take(&group->dispatch.lock);
+    tg__heap_push(&group->dispatch.ready, key, index);
+    atomic_store(&group->dispatch.ordered, true);
+    atomic_store(&group->dispatch.ready_count,
+        group->dispatch.ready.count); /* published: looks for sleepers next */
+    tg__lock_give(&group->dispatch.lock);
 }
 
 void tg__claim_put_late(tg_group *group, uint64_t key, size_t index)
 {
-    size_t late = 1 + atomic_fetch_add(&group->late, 1);
+    size_t late = 1 + atomic_fetch_add(&group->dispatch.late, 1);
     tg__claim_put(group, key | (late & ((UINT64_C(1) << RANK) - 1)), index);
 }
 
@@ -58,23 +59,24 @@ static size_t end_of(tg_group *group)
     size_t count = tg__store_count_now(&group->exec.store), ahead = group->options.ahead;
     if (ahead == 0)
         return count;
-    size_t delivered = atomic_load(&group->delivered);
+    size_t delivered = atomic_load(&group->completion.delivered);
     return count - delivered > ahead ? delivered + ahead : count;
 }
 
 bool tg__claim_left(tg_group *group)
 {
-    return tg__queue_any(&group->queue, tg__store_count_now(&group->exec.store)) ||
-           atomic_load(&group->ready_count) > 0;
+    return tg__queue_any(&group->dispatch.queue, tg__store_count_now(&group->exec.store)) ||
+           atomic_load(&group->dispatch.ready_count) > 0;
 }
 
 bool tg__claimable(tg_group *group)
 {
     bool some =
-        (!tg__slots_bounded(&group->slots) || tg__slots_free(&group->slots)) &&
-        !atomic_load(&group->limit_client.blocked) &&
-        (tg__queue_any(&group->queue, end_of(group)) || atomic_load(&group->ready_count) > 0);
-    return (some || atomic_load(&group->expired)) && !atomic_load(&group->halted) &&
+        (!tg__slots_bounded(&group->dispatch.slots) || tg__slots_free(&group->dispatch.slots)) &&
+        !atomic_load(&group->dispatch.limit_client.blocked) &&
+        (tg__queue_any(&group->dispatch.queue, end_of(group)) ||
+            atomic_load(&group->dispatch.ready_count) > 0);
+    return (some || atomic_load(&group->timers.expired)) && !atomic_load(&group->dispatch.halted) &&
            tg__context_status(&group->context) == TG_OK;
 }
 
@@ -94,7 +96,8 @@ static bool take_weight(tg_group *group, tg_task *self, size_t index)
     struct tg__view task = tg__store_get(&group->exec.store, index);
     size_t weight =
         task.attributes != NULL && task.attributes->weight > 0 ? task.attributes->weight : 1;
-    return tg__limit_take(group->options.shared, &group->limit_client, weight, &self->grant);
+    return tg__limit_take(
+        group->options.shared, &group->dispatch.limit_client, weight, &self->grant);
 }
 
 /* Under `turn`. */
@@ -103,35 +106,35 @@ static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want,
     bool shared = group->options.shared != NULL;
     size_t end = end_of(group);
     place = tg__claim_place(group, place);
-    struct tg__heap *ready = &group->ready;
+    struct tg__heap *ready = &group->dispatch.ready;
     bool early = ready->count > 0 && ready->items[0].key >> RANK <= key_of_head >> RANK;
-    size_t next =
-        tg__queue_next(&group->queue); /* with a shared limit, one at a time: nobody has a chunk */
+    size_t next = tg__queue_next(
+        &group->dispatch.queue); /* with a shared limit, one at a time: nobody has a chunk */
     if (!early && shared && next < end) {
         bool apart = (tg__store_get(&group->exec.store, next).flags & TG__APART) !=
                      0; /* weighs nothing: is passed by */
         if (!apart && !take_weight(group, self, next))
             return 0;
-        return tg__queue_claim(&group->queue, place, 1, end, false, first);
+        return tg__queue_claim(&group->dispatch.queue, place, 1, end, false, first);
     }
     if (!early && !shared) {
-        size_t got = tg__queue_claim(&group->queue, place, want, end, false, first);
+        size_t got = tg__queue_claim(&group->dispatch.queue, place, want, end, false, first);
         if (got > 0)
             return got;
     }
     if (ready->count == 0 || (shared && !take_weight(group, self, ready->items[0].index)))
         return 0;
     *first = tg__heap_pop(ready).index;
-    atomic_store(&group->ready_count, ready->count);
+    atomic_store(&group->dispatch.ready_count, ready->count);
     self->apart = true;
     return 1;
 }
 
 size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
 {
-    tg__lock_take(&group->dispatch_lock);
+    tg__lock_take(&group->dispatch.lock);
     size_t got = claim_next(group, self, place, want, first);
-    tg__lock_give(&group->dispatch_lock);
+    tg__lock_give(&group->dispatch.lock);
     if (group->options.shared != NULL)
         tg__limit_notify(group->options.shared);
     return got;

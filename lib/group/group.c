@@ -65,13 +65,13 @@ static bool check_options(const tg_group_options *o)
 }
 
 static const struct tg__exec_calls exec_calls = {
-    .reserve = tg__pending_reserve,
-    .suspend = tg__pending_suspend,
-    .again = tg__timers_again,
-    .on_end = tg__done_on_end,
-    .after_end = tg__done_after_end,
-    .on_cancelled_claim = tg__done_on_cancelled_claim,
-    .on_skipped = tg__done_on_skipped,
+    .reserve = tg__suspended_reserve,
+    .suspend = tg__suspended_put,
+    .again = tg__expire_again,
+    .on_end = tg__completion_on_end,
+    .after_end = tg__completion_after_end,
+    .on_cancelled_claim = tg__completion_on_cancelled_claim,
+    .on_skipped = tg__completion_on_skipped,
 };
 
 /* How the group runs its tasks, once and for all. */
@@ -106,8 +106,9 @@ static void forget(tg_group *group)
     const memory_order any = memory_order_relaxed;
     atomic_size_t *const counts[] = {&exec->ok, &exec->failed, &exec->timed_out, &exec->crashed,
         &exec->cancelled, &exec->dropped, &exec->attempts, &exec->ready_again, &exec->ranks,
-        &exec->successes, &group->ready_count, &group->late, &group->outstanding, &group->delivered,
-        &group->finished, &group->backlog};
+        &exec->successes, &group->dispatch.ready_count, &group->dispatch.late,
+        &group->backpressure.outstanding, &group->completion.delivered, &group->completion.finished,
+        &group->completion.backlog};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         atomic_store_explicit(counts[i], 0, any);
     atomic_store_explicit(&exec->stopped_itself, false, any);
@@ -115,35 +116,27 @@ static void forget(tg_group *group)
     atomic_store_explicit(&exec->called_off, false, any);
     exec->times.busy = exec->times.longest = 0;
     exec->times.longest_index = TG_NO_INDEX;
-    atomic_store_explicit(&group->ordered, tg__claims_ordered(&group->options), any);
-    group->ready.count = group->ready.reserved = 0;
-    group->timers.reserved = 0;
+    atomic_store_explicit(&group->dispatch.ordered, tg__claims_ordered(&group->options), any);
+    group->dispatch.ready.count = group->dispatch.ready.reserved = 0;
+    group->timers.heap.reserved = 0;
     tg__timers_drop(group);
-    group->timers_dropped = false;
-    atomic_store_explicit(&group->expired, false, any);
-    group->heaviest = 0;
-    free(group->order);
-    group->order = NULL;
+    group->timers.dropped = false;
+    atomic_store_explicit(&group->timers.expired, false, any);
+    group->dispatch.heaviest = 0;
+    free(group->completion.order);
+    group->completion.order = NULL;
     tg__hold_free_all(group);
-    group->suspended = group->opened = 0;
-    group->add_error = TG_OK;
-    group->add_error_code = 0;
-    group->turned_away = false;
-    atomic_store_explicit(&group->delivers, false, any);
-    group->run_base = 0;
-    group->result = TG_OK;
-    group->result_error = NULL;
-    group->skipped = group->ended = 0;
-    group->threads = group->threads_asked = 0;
-    group->wall = 0;
-}
-
-static void init_gate(tg_group *group)
-{
-    pthread_mutex_init(&group->wait_lock, NULL);
-    pthread_cond_init(&group->not_full, NULL);
-    pthread_cond_init(&group->backlog_low, NULL);
-    pthread_cond_init(&group->quiescent, NULL);
+    group->suspended.count = group->suspended.opened = 0;
+    group->lifecycle.add_error = TG_OK;
+    group->lifecycle.add_error_code = 0;
+    group->lifecycle.turned_away = false;
+    atomic_store_explicit(&group->completion.delivers, false, any);
+    group->lifecycle.run_base = 0;
+    group->lifecycle.result = TG_OK;
+    group->lifecycle.result_error = NULL;
+    group->lifecycle.skipped = group->lifecycle.ended = 0;
+    group->lifecycle.threads = group->lifecycle.threads_asked = 0;
+    group->lifecycle.wall = 0;
 }
 
 tg_group *tg_group_create(const tg_group_options *options)
@@ -164,95 +157,20 @@ tg_group *tg_group_create(const tg_group_options *options)
     group->exec.calls = &exec_calls;
     group->owner = &tg__owner_user;
     group->exec.context = &group->context;
-    group->timer_key = UINT64_MAX;
-    group->slots.most = o.limit;
-    group->queue.splits = o.grainsize == TG_GRAIN_AUTO;
+    group->timers.armed = UINT64_MAX;
+    group->dispatch.slots.most = o.limit;
+    group->dispatch.queue.splits = o.grainsize == TG_GRAIN_AUTO;
     long grain = o.grainsize > 0 ? o.grainsize : 1;
-    atomic_init(&group->grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
+    atomic_init(&group->dispatch.grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
     tg__store_init(&group->exec.store, o.result_size, o.results, o.capacity);
     atomic_init(&group->process, tg__process_number());
-    init_gate(group);
+    tg__group_init_waits(group);
     if (o.shared != NULL)
         tg__limit_ref(o.shared);
-    tg__group_init_run(group);
+    tg__serve_init(group);
     set_rules(group);
     forget(group);
     return group;
-}
-
-static void fini_gate(tg_group *group)
-{
-    pthread_mutex_destroy(&group->wait_lock);
-    pthread_cond_destroy(&group->not_full);
-    pthread_cond_destroy(&group->backlog_low);
-    pthread_cond_destroy(&group->quiescent);
-}
-
-static void free_parts(tg_group *group)
-{
-    tg__timer_clear(&group->timer);
-    tg__hold_free_all(group);
-    free(group->order);
-    tg__heap_free(&group->timers);
-    tg__heap_free(&group->ready);
-    tg_limit_destroy(group->options.shared);
-    tg__store_free(&group->exec.store);
-    tg__failures_free(&group->exec.failures);
-    tg__ids_reset(&group->ids);
-    tg__locals_free(&group->exec.locals);
-    tg__queue_free(&group->queue);
-    tg__context_unref(&group->context);
-}
-
-void tg__group_free(tg_group *group)
-{
-    fini_gate(group);
-    free_parts(group);
-}
-
-/* ---- the owner ---- */
-
-const struct tg__owner tg__owner_user = {.kind = "group", .when_stopped = TG_CANCELLED};
-
-tg_status tg__group_refuse_owned(const tg_group *group, const char *call)
-{
-    return group->persistent ? tg__refuse(TG_BUSY, "%s: the group is a pool's own", call) : TG_OK;
-}
-
-/* ---- in a child of fork() ---- */
-
-bool tg__group_was_in_use(const tg_group *group)
-{
-    return group->running || group->persistent || group->attached != TG__UNATTACHED;
-}
-
-tg_status tg__group_refuse_parents(const char *call)
-{
-    return tg__refuse(TG_CLOSED, "%s: the group belongs to the parent process", call);
-}
-
-/* A condition with waiters of the parent's is not destroyed: that would wait for them. */
-void tg__group_free_parents(tg_group *group)
-{
-    const struct tg__exec *exec = &group->exec;
-    bool torn = tg__lock_is_lost(&group->lock) || tg__lock_is_lost(&group->dispatch_lock) ||
-                tg__lock_is_lost(&exec->locals.lock);
-    if (!torn)
-        free_parts(group);
-}
-
-void tg__group_adopt(tg_group *group)
-{
-    unsigned process = tg__process_number();
-    if (atomic_load_explicit(&group->process, memory_order_relaxed) == process)
-        return;
-    tg__lock_take(&group->lock);
-    if (atomic_load(&group->process) != process && !tg__group_was_in_use(group)) {
-        init_gate(group);
-        tg__failures_adopt(&group->exec.failures);
-        atomic_store(&group->process, process);
-    }
-    tg__lock_give(&group->lock);
 }
 
 /* ---- */
@@ -260,8 +178,8 @@ void tg__group_adopt(tg_group *group)
 void tg__group_destroy(tg_group *group)
 {
     tg__lock_take(&group->lock);
-    bool running = group->running;
-    group->destroy_pending = true;
+    bool running = group->lifecycle.running;
+    group->lifecycle.destroy_pending = true;
     if (running) /* under the lock: afterwards the run may have freed it */
         tg_context_cancel(&group->context, 0, "the group was destroyed");
     tg__lock_give(&group->lock);
@@ -291,13 +209,13 @@ void tg_group_destroy(tg_group *group)
 tg_status tg__group_renew(tg_group *group)
 {
     tg__lock_take(&group->lock);
-    tg_status status = group->running || group->suspended > 0 ? TG_BUSY : TG_OK;
+    tg_status status = group->lifecycle.running || group->suspended.count > 0 ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
         tg__store_reset(&group->exec.store);
         tg__failures_reset(&group->exec.failures);
         tg__ids_reset(&group->ids);
         forget(group);
-        tg__queue_reset(&group->queue);
+        tg__queue_reset(&group->dispatch.queue);
         tg__hook_settle(&group->context);
         tg__context_reset(&group->context);
     }
@@ -321,4 +239,32 @@ tg_status tg_group_reset(tg_group *group)
 tg_context *tg_group_context(tg_group *group)
 {
     return group != NULL ? &group->context : NULL;
+}
+
+/* ---- running it ---- */
+
+tg_status tg_group_run(tg_group *group)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_run", "group");
+    if (tg__attach_applies(group))
+        return tg__attach_run(group);
+    tg_status status = tg__group_refuse_owned(group, "tg_group_run");
+    if (status != TG_OK)
+        return status;
+    return tg__run_here(group, "tg_group_run", NULL, NULL);
+}
+
+tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
+{
+    if (group == NULL)
+        return tg__refuse_null("tg_group_scope", "group");
+    if (body == NULL)
+        return tg__refuse(TG_INVALID, "tg_group_scope: body is NULL");
+    if (tg__attach_applies(group))
+        return tg__refuse(TG_INVALID, "tg_group_scope: the group runs over a pool");
+    tg_status status = tg__group_refuse_owned(group, "tg_group_scope");
+    if (status != TG_OK)
+        return status;
+    return tg__run_here(group, "tg_group_scope", body, user);
 }

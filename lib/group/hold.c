@@ -6,50 +6,6 @@
 
 #include <stdlib.h>
 
-/* What the user has of a hold. Its record's argument leads to it. */
-struct tg__hold {
-    tg_task task; /* first: it is what the user has */
-    struct tg__hold *previous, *next;
-};
-
-/* Under the lock. */
-static void enter_list(tg_group *group, struct tg__hold *hold)
-{
-    hold->previous = NULL;
-    hold->next = group->holds;
-    if (hold->next != NULL)
-        hold->next->previous = hold;
-    group->holds = hold;
-}
-
-static void leave_list(tg_group *group, struct tg__hold *hold)
-{
-    if (hold->previous != NULL)
-        hold->previous->next = hold->next;
-    else
-        group->holds = hold->next;
-    if (hold->next != NULL)
-        hold->next->previous = hold->previous;
-}
-
-void tg__hold_completed(tg_group *group, const struct tg__view *task)
-{
-    struct tg__hold *hold = task->arg;
-    if (!group->exec.store.recycles)
-        return; /* a second tg_task_complete() of it answers TG_DONE */
-    leave_list(group, hold);
-    free(hold);
-}
-
-void tg__hold_free_all(tg_group *group)
-{
-    while (group->holds != NULL) {
-        struct tg__hold *hold = group->holds;
-        group->holds = hold->next;
-        free(hold);
-    }
-}
-
 /* A hold has flags, id, name and result. Refuses what else is set, and names it. */
 static bool has_more(tg_group *group, const char *call, const tg_task_options *o)
 {
@@ -81,9 +37,9 @@ static tg_status open_hold(tg_group *group, struct tg__addition *a, struct tg__h
     atomic_store(task.state, TG__DEFERRED);
     hold->task =
         (tg_task){.exec = &group->exec, .index = a->first, .kind = TG__HOLD, .worker_id = -1};
-    enter_list(group, hold);
-    group->suspended++;
-    if (group->watchable)
+    tg__list_push(&group->suspended.holds, &hold->link);
+    group->suspended.count++;
+    if (group->lifecycle.watchable)
         tg__group_watch(group);
     return TG_OK;
 }
@@ -133,9 +89,9 @@ tg_status tg_group_open(tg_group *group)
     tg__lock_take(&group->lock);
     status = tg__add_check_open(group);
     if (status == TG_OK) {
-        group->opened++;
-        group->suspended++;
-        if (group->watchable)
+        group->suspended.opened++;
+        group->suspended.count++;
+        if (group->lifecycle.watchable)
             tg__group_watch(group);
     }
     bool parents = tg__group_is_parents(group);
@@ -155,9 +111,9 @@ tg_status tg_group_close(tg_group *group)
         tg__lock_give(&group->lock);
         return tg__group_refuse_parents(call);
     }
-    bool open = group->opened > 0;
-    group->opened -= open;
-    group->suspended -= open;
+    bool open = group->suspended.opened > 0;
+    group->suspended.opened -= open;
+    group->suspended.count -= open;
     struct tg__pin pin = tg__group_pin(group);
     tg__lock_give(&group->lock);
     tg__group_unpin(

@@ -22,7 +22,7 @@ void *tg_group_results(tg_group *group)
     }
     tg__lock_take(&group->lock);
     struct tg__store *store = &group->exec.store;
-    if (group->running)
+    if (group->lifecycle.running)
         status = TG_BUSY;
     else if (store->base != NULL && (results = tg__store_results(store)) == NULL)
         status = TG_NO_MEMORY;
@@ -46,7 +46,7 @@ void *tg_group_result(tg_group *group, size_t index)
     struct tg__view task = {0};
     tg__lock_take(&group->lock); /* the first run gives the segments their slots */
     size_t count = tg__store_count(store);
-    if (index < (group->running ? count : group->run_base))
+    if (index < (group->lifecycle.running ? count : group->lifecycle.run_base))
         tg__store_look(store, index, &task);
     tg__lock_give(&group->lock);
     if (index >= count)
@@ -114,7 +114,8 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
     size_t count = tg__store_count(store);
     bool kept = index < count && tg__store_find(store, index) != NULL;
     if (kept)
-        tg__outcome_fill(group, index, index < group->run_base && !group->running, &o);
+        tg__outcome_fill(
+            group, index, index < group->lifecycle.run_base && !group->lifecycle.running, &o);
     tg__lock_give(&group->lock);
     if (!kept)
         return tg__refuse(TG_INVALID, "tg_group_outcome: index %zu of %zu tasks%s", index, count,
@@ -141,7 +142,7 @@ tg_status tg_group_find(tg_group *group, uint64_t id, size_t *index)
 
 const tg_error *tg_group_error(tg_group *group)
 {
-    return group != NULL ? group->result_error : tg_error_last();
+    return group != NULL ? group->lifecycle.result_error : tg_error_last();
 }
 
 const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
@@ -158,7 +159,9 @@ const tg_error *tg_group_error_next(tg_group *group, const tg_error *previous)
 static size_t next_success(const tg_group *group, size_t *index)
 {
     const struct tg__store *store = &group->exec.store;
-    for (; (*index = tg__store_next(store, *index, group->run_base)) < group->run_base; ++*index) {
+    for (; (*index = tg__store_next(store, *index, group->lifecycle.run_base)) <
+           group->lifecycle.run_base;
+        ++*index) {
         struct tg__view task = tg__store_get(store, *index);
         if (task.note != NULL && status_of(&task, true) == TG_OK && task.note->rank > 0)
             return task.note->rank;
@@ -177,17 +180,17 @@ static int compare_rank(const void *a, const void *b)
 static bool build_order(tg_group *group)
 {
     size_t count = 0, room = 0;
-    if (group->order != NULL)
+    if (group->completion.order != NULL)
         return true;
     for (size_t i = 0; next_success(group, &i) > 0; i++)
         room++;
-    group->order = malloc((room + 1) * sizeof *group->order);
-    if (group->order == NULL)
+    group->completion.order = malloc((room + 1) * sizeof *group->completion.order);
+    if (group->completion.order == NULL)
         return false;
     for (size_t i = 0, rank; (rank = next_success(group, &i)) > 0; i++)
-        group->order[count++] = (struct tg__success){rank, i};
-    qsort(group->order, count, sizeof *group->order, compare_rank);
-    group->order_count = count;
+        group->completion.order[count++] = (struct tg__success){rank, i};
+    qsort(group->completion.order, count, sizeof *group->completion.order, compare_rank);
+    group->completion.order_count = count;
     return true;
 }
 
@@ -216,12 +219,12 @@ size_t tg_group_success(tg_group *group, size_t rank)
     if (group == NULL)
         return index;
     tg__lock_take(&group->lock);
-    if (group->running || !group->exec.store.noted)
+    if (group->lifecycle.running || !group->exec.store.noted)
         ;
     else if (!build_order(group))
         index = search(group, rank);
-    else if (rank < group->order_count)
-        index = group->order[rank].index;
+    else if (rank < group->completion.order_count)
+        index = group->completion.order[rank].index;
     tg__lock_give(&group->lock);
     return index;
 }

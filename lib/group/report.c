@@ -12,18 +12,19 @@
 static void count(tg_group *group, tg_report *r)
 {
     struct tg__exec *exec = &group->exec;
-    struct tg__sums sums = tg__queue_sums(&group->queue);
+    struct tg__sums sums = tg__queue_sums(&group->dispatch.queue);
     r->ok = sums.ok + atomic_load(&exec->ok);
     r->failed = sums.failed + atomic_load(&exec->failed);
     r->timed_out = atomic_load(&exec->timed_out);
     r->crashed = atomic_load(&exec->crashed);
     r->cancelled = sums.cancelled + atomic_load(&exec->cancelled);
-    r->skipped = group->skipped;
-    r->pending = group->suspended - group->opened + (group->timers.count - group->timers_gone);
-    if (group->running)
-        r->pending += sums.busy + atomic_load(&exec->ready_again) - group->timers_starts;
+    r->skipped = group->lifecycle.skipped;
+    r->pending = group->suspended.count - group->suspended.opened +
+                 (group->timers.heap.count - group->timers.gone);
+    if (group->lifecycle.running)
+        r->pending += sums.busy + atomic_load(&exec->ready_again) - group->timers.starts;
     size_t known = r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped +
-                   r->dropped + (group->running ? r->pending : 0);
+                   r->dropped + (group->lifecycle.running ? r->pending : 0);
     r->not_run = r->added > known ? r->added - known : 0;
 }
 
@@ -35,9 +36,9 @@ static void fill(tg_group *group, tg_report *r)
     r->dropped = atomic_load(&exec->dropped);
     r->attempts = atomic_load(&exec->attempts);
     count(group, r);
-    r->threads_asked = group->threads_asked;
-    r->threads = group->threads;
-    r->wall = group->wall;
+    r->threads_asked = group->lifecycle.threads_asked;
+    r->threads = group->lifecycle.threads;
+    r->wall = group->lifecycle.wall;
     tg__lock_take(&exec->times.lock);
     r->busy = exec->times.busy;
     r->longest = exec->times.longest;
@@ -67,14 +68,14 @@ tg_status tg_group_report(tg_group *group, tg_report *report)
 void tg__report_print(tg_group *group)
 {
     tg_report r;
-    bool running = group->running;
-    group->running = false; /* its tasks have ended: counted exactly */
+    bool running = group->lifecycle.running;
+    group->lifecycle.running = false; /* its tasks have ended: counted exactly */
     fill(group, &r);
-    group->running = running;
+    group->lifecycle.running = running;
     fprintf(stderr,
         "taskgroup: %s: %zu tasks: %zu ok, %zu failed, %zu timed out, %zu crashed, %zu cancelled, "
         "%zu skipped, %zu dropped; %.6f s on %d threads, busy %.6f s, efficiency %.2f, longest "
         "%.6f s\n",
-        tg_status_name(group->result), r.added, r.ok, r.failed, r.timed_out, r.crashed, r.cancelled,
-        r.skipped, r.dropped, r.wall, r.threads, r.busy, r.efficiency, r.longest);
+        tg_status_name(group->lifecycle.result), r.added, r.ok, r.failed, r.timed_out, r.crashed,
+        r.cancelled, r.skipped, r.dropped, r.wall, r.threads, r.busy, r.efficiency, r.longest);
 }

@@ -14,20 +14,21 @@
 /* Not a task's failure: the status and the text of the group's own error. */
 static tg_status answer_with(tg_group *group, tg_status status, int code, const char *message)
 {
-    group->error = (tg_error){.status = status,
+    group->lifecycle.error = (tg_error){.status = status,
         .code = code,
         .index = TG_NO_INDEX,
         .name = "",
         .message = message,
         .backtrace = ""};
-    group->result_error = &group->error;
-    return tg__error_publish(&group->error);
+    group->lifecycle.result_error = &group->lifecycle.error;
+    return tg__error_publish(&group->lifecycle.error);
 }
 
 static tg_status refuse_run(tg_group *group, tg_status status, const char *text)
 {
-    snprintf(group->error_text, sizeof group->error_text, "tg_group_run: %s", text);
-    return answer_with(group, status, 0, group->error_text);
+    snprintf(
+        group->lifecycle.error_text, sizeof group->lifecycle.error_text, "tg_group_run: %s", text);
+    return answer_with(group, status, 0, group->lifecycle.error_text);
 }
 
 /* What the task around the run holds of the shared limit, and lends. */
@@ -42,8 +43,9 @@ static struct tg__grant *find_parent_grant(const tg_group *group, tg_task *task)
 /* Might it sleep with nothing in flight that would notice a cancel? */
 static bool may_sleep(const tg_group *group)
 {
-    return group->body != NULL || group->options.pool != NULL || group->suspended > 0 ||
-           group->timers.reserved > 0 || group->options.shared != NULL || group->options.queue != 0;
+    return group->body != NULL || group->options.pool != NULL || group->suspended.count > 0 ||
+           group->timers.heap.reserved > 0 || group->options.shared != NULL ||
+           group->options.queue != 0;
 }
 
 /* What depends on where the group is run. */
@@ -51,11 +53,11 @@ static tg_status set_surroundings(tg_group *group)
 {
     const tg_group_options *o = &group->options;
     struct tg__exec *exec = &group->exec;
-    exec->above = group->detached ? NULL : tg__frame_current();
-    group->limit_client.parent_grant =
+    exec->above = group->attachment.detached ? NULL : tg__frame_current();
+    group->dispatch.limit_client.parent_grant =
         o->shared != NULL ? find_parent_grant(group, exec->above) : NULL;
-    if (group->limit_client.parent_grant != NULL &&
-        group->heaviest > group->limit_client.parent_grant->weight)
+    if (group->dispatch.limit_client.parent_grant != NULL &&
+        group->dispatch.heaviest > group->dispatch.limit_client.parent_grant->weight)
         return refuse_run(
             group, TG_INVALID, "a task weighs more than the task around the run holds");
     exec->guarded =
@@ -72,21 +74,22 @@ static tg_status prepare(tg_group *group, int places)
 {
     const tg_group_options *o = &group->options;
     struct tg__exec *exec = &group->exec;
-    if (group->result != TG_OK)
-        return tg__error_publish(group->result_error);
-    if (group->add_error != TG_OK)
-        return answer_with(group, group->add_error, group->add_error_code, group->error_text);
-    group->result_error = NULL;
-    free(group->order);
-    group->order = NULL;
-    bool empty = tg__store_count(&exec->store) == group->run_base && !group->turned_away &&
-                 group->opened == 0;
-    if (empty && group->body == NULL && (o->need == 0 || group->run_base > 0))
+    if (group->lifecycle.result != TG_OK)
+        return tg__error_publish(group->lifecycle.result_error);
+    if (group->lifecycle.add_error != TG_OK)
+        return answer_with(group, group->lifecycle.add_error, group->lifecycle.add_error_code,
+            group->lifecycle.error_text);
+    group->lifecycle.result_error = NULL;
+    free(group->completion.order);
+    group->completion.order = NULL;
+    bool empty = tg__store_count(&exec->store) == group->lifecycle.run_base &&
+                 !group->lifecycle.turned_away && group->suspended.opened == 0;
+    if (empty && group->body == NULL && (o->need == 0 || group->lifecycle.run_base > 0))
         return TG_OK;
     if (places == 0)
         places =
             tg__team_places(o->threads); /* the runtime's first call, perhaps: not for nothing */
-    if (!tg__queue_open(&group->queue, places))
+    if (!tg__queue_open(&group->dispatch.queue, places))
         return refuse_run(group, TG_NO_MEMORY, "out of memory");
     tg_status status = tg__store_open(&exec->store);
     if (status != TG_OK)
@@ -95,10 +98,10 @@ static tg_status prepare(tg_group *group, int places)
         return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
     if (!group->persistent && (status = set_surroundings(group)) != TG_OK)
         return status;
-    group->watchable = true;
+    group->lifecycle.watchable = true;
     if (!group->persistent) /* whose tasks may be away meanwhile */
-        atomic_store(&group->slots.used, 0);
-    group->threads_asked = o->threads > 0 ? o->threads : places;
+        atomic_store(&group->dispatch.slots.used, 0);
+    group->lifecycle.threads_asked = o->threads > 0 ? o->threads : places;
     if (!group->persistent) /* whose pool says so at any time */
         atomic_store(
             &group->runq.max_workers, o->threads > 0 && o->threads < places ? o->threads : places);
@@ -106,15 +109,6 @@ static tg_status prepare(tg_group *group, int places)
 }
 
 /* ---- after ---- */
-
-size_t tg__run_ended(struct tg__exec *exec)
-{
-    struct tg__sums sums = tg__queue_sums(&exec->group->queue);
-    return sums.ok + sums.failed + sums.cancelled + atomic_load(&exec->ok) +
-           atomic_load(&exec->failed) + atomic_load(&exec->timed_out) +
-           atomic_load(&exec->crashed) + atomic_load(&exec->cancelled) +
-           atomic_load(&exec->dropped);
-}
 
 size_t tg__group_next(tg_group *group, size_t index, size_t end)
 {
@@ -137,17 +131,17 @@ static void settle_waiting(tg_group *group, size_t index)
     bool there = tg__store_look(&exec->store, index, &task);
     struct tg__taken taken = {.state = there ? atomic_load(task.state) : TG__STATE(TG_OK)};
     if (taken.state == TG__SLEEP_TIME)
-        taken.suspended = tg__pending_take(group, index);
+        taken.suspended = tg__suspended_take(group, index);
     tg__lock_give(&group->lock);
     if (taken.state != TG__AGAIN_TIME && taken.state != TG__AGAIN && taken.state != TG__SLEEP_TIME)
         return;
-    tg__pending_give_back(group, &task, taken);
-    tg__pending_cancel(group, &task, taken.state);
-    group->ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
+    tg__suspended_give_back(group, &task, taken);
+    tg__suspended_cancel(group, &task, taken.state);
+    group->lifecycle.ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
     if (exec->watches_ends)
         exec->calls->on_end(exec, &task, index);
     if (taken.state != TG__SLEEP_TIME) /* it has kept its place in the queue; a sleeper has not */
-        tg__done_make_room(group);
+        tg__completion_make_room(group);
 }
 
 /* Fewer than needed: the failure that ended last says why. */
@@ -156,13 +150,13 @@ static tg_status answer_fewer(tg_group *group)
     struct tg__exec *exec = &group->exec;
     size_t successes = atomic_load(&exec->successes);
     const struct tg__failure *last = exec->failures.tail;
-    snprintf(group->error_text, sizeof group->error_text, "%zu of %zu tasks have succeeded",
-        successes, exec->need);
-    answer_with(group, TG_FEWER, 0, group->error_text);
+    snprintf(group->lifecycle.error_text, sizeof group->lifecycle.error_text,
+        "%zu of %zu tasks have succeeded", successes, exec->need);
+    answer_with(group, TG_FEWER, 0, group->lifecycle.error_text);
     if (last != NULL) {
-        group->error = last->error;
-        group->error.status = TG_FEWER;
-        tg__error_publish(&group->error);
+        group->lifecycle.error = last->error;
+        group->lifecycle.error.status = TG_FEWER;
+        tg__error_publish(&group->lifecycle.error);
     }
     return TG_FEWER;
 }
@@ -175,12 +169,13 @@ static tg_status conclude(tg_group *group)
     tg_status cause = tg__context_noticed(&group->context);
     bool called_off = atomic_load(&exec->called_off), enough = atomic_load(&exec->enough);
     bool itself = enough || called_off || atomic_load(&exec->stopped_itself);
-    bool undone = group->run_base > group->ended || atomic_load(&exec->cancelled) > 0 ||
-                  tg__queue_sums(&group->queue).cancelled > 0 || group->turned_away ||
-                  group->waiting > 0;
+    bool undone = group->lifecycle.run_base > group->lifecycle.ended ||
+                  atomic_load(&exec->cancelled) > 0 ||
+                  tg__queue_sums(&group->dispatch.queue).cancelled > 0 ||
+                  group->lifecycle.turned_away || group->backpressure.waiting > 0;
     bool from_outside = cause != TG_OK && undone && !itself;
     bool reached = exec->need > 0 && atomic_load(&exec->successes) >= exec->need;
-    group->skipped = group->run_base - group->ended;
+    group->lifecycle.skipped = group->lifecycle.run_base - group->lifecycle.ended;
 
     if (enough || (reached && !itself && !undone)) { /* stopped from outside, too late */
         atomic_store(&exec->enough, true);
@@ -193,11 +188,12 @@ static tg_status conclude(tg_group *group)
             group->context.cause.code, group->context.message);
     if (first == NULL && exec->need > 0)
         return answer_fewer(group);
-    if (first == NULL && group->add_error != TG_OK) /* by a body, a task or on_done */
-        return answer_with(group, group->add_error, group->add_error_code, group->error_text);
+    if (first == NULL && group->lifecycle.add_error != TG_OK) /* by a body, a task or on_done */
+        return answer_with(group, group->lifecycle.add_error, group->lifecycle.add_error_code,
+            group->lifecycle.error_text);
     if (first == NULL)
         return TG_OK;
-    group->result_error = &first->error;
+    group->lifecycle.result_error = &first->error;
     return tg__error_publish(&first->error);
 }
 
@@ -206,13 +202,13 @@ static tg_status conclude(tg_group *group)
 /* Nothing of the run is looked at by anybody else when this returns. */
 static void leave_run(tg_group *group)
 {
-    if (group->watched && !group->persistent) { /* no more watchable: it stays as it is */
-        tg__hook_clear(&group->hook);
-        group->watched = false;
+    if (!group->persistent && group->lifecycle.watched) { /* no more watchable: it stays as it is */
+        tg__hook_clear(&group->lifecycle.hook);
+        group->lifecycle.watched = false;
     }
     if (!group->persistent) { /* what waits in it is called for, too, when there is no run */
-        tg__timer_clear(&group->timer);
-        group->timer_key = UINT64_MAX;
+        tg__timer_clear(&group->timers.timer);
+        group->timers.armed = UINT64_MAX;
     }
     tg__context_leave(&group->context);
     if (group->options.shared != NULL)
@@ -233,12 +229,12 @@ static void settle(tg_group *group, size_t from)
         return;
     }
     tg__lock_take(&group->lock); /* if it has stopped, this is the end of the last add */
-    bool waited = group->timers.reserved > 0 && (group->timers_dropped || stopped);
+    bool waited = group->timers.heap.reserved > 0 && (group->timers.dropped || stopped);
     tg__lock_give(&group->lock);
-    size_t end = group->run_base;
+    size_t end = group->lifecycle.run_base;
     for (size_t i = from; waited && (i = tg__group_next(group, i, end)) < end; i++)
         settle_waiting(group, i);
-    tg__done_rest(group, from, false);
+    tg__completion_rest(group, from, false);
 }
 
 /* Holds that were opened when the run was over: all of them, or the open ones. */
@@ -258,45 +254,45 @@ static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
    that did is still completed, by somebody. */
 static void skip_late(tg_group *group)
 {
-    size_t from = group->run_base, count = tg__store_count(&group->exec.store);
+    size_t from = group->lifecycle.run_base, count = tg__store_count(&group->exec.store);
     if (!group->persistent) {
         tg__timers_drop(group);
-        while (group->suspended - group->opened >
+        while (group->suspended.count - group->suspended.opened >
                late_holds(group, from, count, true)) { /* taken back, or completed, just now */
             tg__lock_give(&group->lock);
             sched_yield();
             tg__lock_take(&group->lock);
         }
     }
-    group->skipped += count - from - late_holds(group, from, count, false);
-    group->run_base = count;
-    tg__queue_drop(&group->queue, count);
-    group->ready.count = 0;
-    atomic_store(&group->ready_count, 0);
+    group->lifecycle.skipped += count - from - late_holds(group, from, count, false);
+    group->lifecycle.run_base = count;
+    tg__queue_drop(&group->dispatch.queue, count);
+    group->dispatch.ready.count = 0;
+    atomic_store(&group->dispatch.ready_count, 0);
     if (count > from && group->options.on_done != NULL) {
         tg__lock_give(&group->lock);
-        tg__done_rest(group, from, true);
+        tg__completion_rest(group, from, true);
         tg__lock_take(&group->lock);
     }
-    group->add_error = TG_OK; /* the answer stands, whatever it says of that */
+    group->lifecycle.add_error = TG_OK; /* the answer stands, whatever it says of that */
 }
 
 static tg_status finish_run(tg_group *group, double start, int threads)
 {
     tg__lock_take(&group->lock);
-    group->threads = threads;
-    group->wall = tg_time_now() - start;
+    group->lifecycle.threads = threads;
+    group->lifecycle.wall = tg_time_now() - start;
     if (!group->persistent)
-        group->result = conclude(group);
+        group->lifecycle.result = conclude(group);
     bool stopped = group->persistent && tg__context_noticed(&group->context) != TG_OK;
-    bool closed = group->result != TG_OK || atomic_load(&group->exec.enough) || stopped;
+    bool closed = group->lifecycle.result != TG_OK || atomic_load(&group->exec.enough) || stopped;
     if (closed)
         skip_late(group);
     if (group->reports)
         tg__report_print(group);
-    group->running = false;
-    tg_status status = group->result;
-    bool doomed = group->destroy_pending;
+    group->lifecycle.running = false;
+    tg_status status = group->lifecycle.result;
+    bool doomed = group->lifecycle.destroy_pending;
     tg__lock_give(&group->lock);
     if (!doomed)
         return status;
@@ -309,18 +305,18 @@ tg_status tg__run_begin(
 {
     tg__group_adopt(group);
     tg__lock_take(&group->lock);
-    if (group->running || group->destroy_pending) {
-        bool running = group->running, parents = tg__group_is_parents(group);
+    if (group->lifecycle.running || group->lifecycle.destroy_pending) {
+        bool running = group->lifecycle.running, parents = tg__group_is_parents(group);
         tg__lock_give(&group->lock);
         if (parents)
             return tg__group_refuse_parents(call);
         return running ? tg__refuse(TG_BUSY, "%s: the group is running already", call)
                        : tg__refuse(TG_INVALID, "%s: the group was destroyed", call);
     }
-    tg__group_set_body(group, body, user);
-    group->detached = detached;
+    tg__serve_set_body(group, body, user);
+    group->attachment.detached = detached;
     tg_status status = prepare(group, places);
-    group->running = status == TG_RUNNING;
+    group->lifecycle.running = status == TG_RUNNING;
     tg__lock_give(&group->lock);
     return status;
 }
@@ -344,8 +340,8 @@ double tg__run_start(tg_group *group)
     tg__lock_give(&group->lock);
     tg__timers_arm(group, 0);
     /* Who completes a hold stores its end first, and looks at this then. */
-    atomic_store(&group->delivers, true);
-    tg__done_deliver(group);
+    atomic_store(&group->completion.delivers, true);
+    tg__completion_deliver(group);
     return start;
 }
 
@@ -356,35 +352,9 @@ tg_status tg__run_here(tg_group *group, const char *call, tg_scope_fn *body, voi
         return status;
     struct tg__pause pause = tg__frame_pause();
     double begun = tg__run_start(group);
-    size_t from = group->run_base;
-    int threads = tg__team_run(&group->runq, group->threads_asked);
+    size_t from = group->lifecycle.run_base;
+    int threads = tg__team_run(&group->runq, group->lifecycle.threads_asked);
     status = tg__run_end(group, begun, from, threads);
     tg__frame_resume(pause);
     return status;
-}
-
-tg_status tg_group_run(tg_group *group)
-{
-    if (group == NULL)
-        return tg__refuse_null("tg_group_run", "group");
-    if (tg__attach_applies(group))
-        return tg__attach_run(group);
-    tg_status status = tg__group_refuse_owned(group, "tg_group_run");
-    if (status != TG_OK)
-        return status;
-    return tg__run_here(group, "tg_group_run", NULL, NULL);
-}
-
-tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
-{
-    if (group == NULL)
-        return tg__refuse_null("tg_group_scope", "group");
-    if (body == NULL)
-        return tg__refuse(TG_INVALID, "tg_group_scope: body is NULL");
-    if (tg__attach_applies(group))
-        return tg__refuse(TG_INVALID, "tg_group_scope: the group runs over a pool");
-    tg_status status = tg__group_refuse_owned(group, "tg_group_scope");
-    if (status != TG_OK)
-        return status;
-    return tg__run_here(group, "tg_group_scope", body, user);
 }

@@ -18,7 +18,7 @@ static void begin(struct tg__runq *runq, struct tg__team *team)
 {
     tg_group *group = tg__group_of(runq);
     tg__lock_take(&group->lock);
-    atomic_store(&group->in_body, group->body != NULL); /* it is called next */
+    atomic_store(&group->backpressure.in_body, group->body != NULL); /* it is called next */
     atomic_store(&group->team, team);
     tg__lock_give(&group->lock);
 }
@@ -28,14 +28,8 @@ static void begin(struct tg__runq *runq, struct tg__team *team)
 static bool expects(struct tg__runq *runq)
 {
     tg_group *group = tg__group_of(runq);
-    return atomic_load(&group->in_body) ||
-           atomic_load_explicit(&group->suspended, memory_order_relaxed) > 0;
-}
-
-bool tg__group_is_done(tg_group *group, bool stopped)
-{
-    return group->suspended == 0 &&
-           (stopped || (!tg__timers_open(group) && !tg__claim_left(group)));
+    return atomic_load(&group->backpressure.in_body) ||
+           atomic_load_explicit(&group->suspended.count, memory_order_relaxed) > 0;
 }
 
 static bool end(struct tg__runq *runq)
@@ -48,17 +42,17 @@ static bool end(struct tg__runq *runq)
                                                    : tg__group_is_done(group, stopped));
     if (ended && group->options.shared != NULL) {
         /* A limit pins whom it calls, until this. */
-        tg__limit_leave(group->options.shared, &group->limit_client);
+        tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
         ended = atomic_load(&runq->active) == 0;
     }
     if (ended) { /* nobody visits: who adds, or calls, pins under this lock */
         if (!group->persistent)
             tg__timers_drop(group); /* what did not keep it open */
-        atomic_store(&group->delivers, false);
+        atomic_store(&group->completion.delivers, false);
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
-        group->watchable = group->persistent;
-        group->run_base = tg__store_count(&group->exec.store);
-        group->ended = tg__run_ended(
+        group->lifecycle.watchable = group->persistent;
+        group->lifecycle.run_base = tg__store_count(&group->exec.store);
+        group->lifecycle.ended = tg__run_ended(
             &group->exec); /* exact: nothing is in flight, and what comes late is not settled */
     }
     tg__lock_give(&group->lock);
@@ -80,35 +74,16 @@ static long next_grain(long grain, long ran, double *since)
     return fits < 1 ? 1 : fits < grain ? fits : grain;
 }
 
-struct bundle {
-    tg_task *self;
-    size_t first, many;
-};
-
-static bool run_bundle(void *frame)
-{
-    const struct bundle *bundle = frame;
-    return tg__runner_run(bundle->self, bundle->first, bundle->many);
-}
-
-void tg__group_run_bundle(struct tg__worker *worker, tg_task *self, size_t first, size_t many)
-{
-    struct bundle bundle = {self, first, many};
-    TG__MUST_RETURN bool returned = false;
-    tg__team_task(worker, run_bundle, &bundle);
-    returned = true;
-}
-
 /* Is there more, as far as can be seen for nothing? Relaxed: what makes a task ready calls. */
 static inline bool has_more(tg_group *group, int place)
 {
-    return tg__queue_more(&group->queue, place, tg__store_count(&group->exec.store)) ||
-           atomic_load_explicit(&group->ready_count, memory_order_relaxed) > 0;
+    return tg__queue_more(&group->dispatch.queue, place, tg__store_count(&group->exec.store)) ||
+           atomic_load_explicit(&group->dispatch.ready_count, memory_order_relaxed) > 0;
 }
 
 static bool take_slot(tg_group *group)
 {
-    return !tg__slots_bounded(&group->slots) || tg__slots_take(&group->slots);
+    return !tg__slots_bounded(&group->dispatch.slots) || tg__slots_take(&group->dispatch.slots);
 }
 
 /* A task that is away has kept our slot: another one for the rest of the bundle, and what follows. */
@@ -116,9 +91,9 @@ static bool replace_slot(tg_group *group, tg_task *self, int place)
 {
     self->slot_gone = false;
     if (self->next < self->end && !self->over)
-        tg__queue_unclaim(
-            &group->queue, tg__claim_place(group, place), self->next, self->end - self->next);
-    return tg__slots_take(&group->slots);
+        tg__queue_unclaim(&group->dispatch.queue, tg__claim_place(group, place), self->next,
+            self->end - self->next);
+    return tg__slots_take(&group->dispatch.slots);
 }
 
 /* Somebody has nothing to do: what is left of the bundle can be taken, half by half. */
@@ -126,8 +101,8 @@ static void share_rest(tg_group *group, struct tg__worker *worker, const tg_task
 {
     if (self->next >= self->end || self->over || self->slot_gone)
         return;
-    tg__queue_unclaim(
-        &group->queue, tg__claim_place(group, worker->place), self->next, self->end - self->next);
+    tg__queue_unclaim(&group->dispatch.queue, tg__claim_place(group, worker->place), self->next,
+        self->end - self->next);
     tg__team_share(worker, &group->runq);
 }
 
@@ -136,7 +111,7 @@ static void share_rest(tg_group *group, struct tg__worker *worker, const tg_task
 static size_t look_at_clock(tg_group *group, const struct tg__worker *worker, bool works)
 {
     static const double slack = 100e-6;
-    size_t many = tg__timers_reap(group);
+    size_t many = tg__expire_some(group);
     if (works || (many > 0 && atomic_load(worker->idle) > 0))
         tg__timers_arm(group, works ? slack : 0);
     return many;
@@ -145,19 +120,19 @@ static size_t look_at_clock(tg_group *group, const struct tg__worker *worker, bo
 /* Has the pool fewer threads now, or none for the moment? Relaxed: give_back() looks again. */
 static bool must_leave(tg_group *group)
 {
-    return atomic_load_explicit(&group->halted, memory_order_relaxed) ||
+    return atomic_load_explicit(&group->dispatch.halted, memory_order_relaxed) ||
            (group->persistent && tg__team_crowded(&group->runq));
 }
 
 /* Looked at after the claim: who was paused before a task came does not start it. */
 static bool give_back(tg_group *group, const tg_task *self, int place, size_t first, size_t many)
 {
-    if (!atomic_load(&group->halted))
+    if (!atomic_load(&group->dispatch.halted))
         return false;
     if (self->apart)
         tg__claim_unclaim(group, first);
     else
-        tg__queue_unclaim(&group->queue, tg__claim_place(group, place), first, many);
+        tg__queue_unclaim(&group->dispatch.queue, tg__claim_place(group, place), first, many);
     return true;
 }
 
@@ -168,16 +143,17 @@ enum { TURN = 16 };
 static void serve_with_slot(tg_group *group, struct tg__worker *worker)
 {
     bool measured = group->options.grainsize == TG_GRAIN_AUTO;
-    long grain = atomic_load_explicit(&group->grain, memory_order_relaxed); /* a guess */
+    long grain = atomic_load_explicit(&group->dispatch.grain, memory_order_relaxed); /* a guess */
     double since = measured ? tg_time_now() : 0;
-    bool helps = worker->helps, has_slot = tg__slots_bounded(&group->slots);
+    bool helps = worker->helps, has_slot = tg__slots_bounded(&group->dispatch.slots);
     unsigned claims = 0;
     tg_task self;
 
     worker->helps = false; /* for the tasks that we run here */
-    tg__runner_enter(&self, &group->exec, &group->queue.chunks[worker->place].counts);
+    tg__runner_enter(&self, &group->exec, &group->dispatch.queue.chunks[worker->place].counts);
     do {
-        if (atomic_load_explicit(&group->expired, memory_order_relaxed)) /* a hint: see timers.c */
+        if (atomic_load_explicit(
+                &group->timers.expired, memory_order_relaxed)) /* a hint: see timers.c */
             look_at_clock(group, worker, true);
         size_t first, many = tg__claim(group, &self, worker->place, (size_t)grain, &first);
         if (many == 0 || (group->persistent && give_back(group, &self, worker->place, first, many)))
@@ -203,13 +179,13 @@ static void serve_with_slot(tg_group *group, struct tg__worker *worker)
     } while (!self.over && !must_leave(group) && !(helps && tg__backpressure_low(group)));
     tg__runner_leave(&self);
     if (self.over && group->options.shared != NULL) { /* others need not wait for it */
-        tg__limit_leave(group->options.shared, &group->limit_client);
+        tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
         tg__limit_notify(group->options.shared);
     }
     if (measured)
-        atomic_store_explicit(&group->grain, grain, memory_order_relaxed);
+        atomic_store_explicit(&group->dispatch.grain, grain, memory_order_relaxed);
     if (has_slot)
-        tg__slots_give(&group->slots);
+        tg__slots_give(&group->dispatch.slots);
 }
 
 static void serve(struct tg__runq *runq, struct tg__worker *worker)
@@ -232,7 +208,7 @@ static void run_body(struct tg__runq *runq)
     tg__frame_push(&self, &group->exec, TG__BODY);
     int code = group->body(group, group->body_user);
     returned = true;
-    atomic_store(&group->in_body, false);
+    atomic_store(&group->backpressure.in_body, false);
     if (code != 0) {
         char text[64];
         snprintf(text, sizeof text, "the scope's body returned %d", code);
@@ -243,99 +219,13 @@ static void run_body(struct tg__runq *runq)
     tg__backpressure_notify(group); /* this thread serves from now on */
 }
 
-void tg__group_call_off(tg_group *group, int code, const char *message)
-{
-    const tg_error cause = {.status = TG_FAILED,
-        .code = code,
-        .index = TG_NO_INDEX,
-        .name = "",
-        .message = message,
-        .backtrace = ""};
-    if (tg__context_stop(&group->context, &cause)) {
-        atomic_store(&group->exec.called_off, true);
-        return;
-    }
-    /* Something else was first; if that has left nothing undone, this counts. */
-    tg__lock_take(&group->lock);
-    if (tg__group_loses(group)) {
-        group->add_error = TG_FAILED;
-        group->add_error_code = code;
-        snprintf(group->error_text, sizeof group->error_text, "%s", message);
-    }
-    tg__lock_give(&group->lock);
-}
-
 /* ---- calling it ---- */
-
-struct tg__pin tg__group_pin(tg_group *group)
-{
-    struct tg__pin pin = {.team = atomic_load(&group->team)};
-    const tg_task *task = tg__frame_current();
-    pin.inside = task != NULL && task->exec == &group->exec && task->kind != TG__CALLBACK;
-    if (pin.team != NULL && !pin.inside)
-        tg__team_pin(&group->runq); /* the run does not end before we have called */
-    return pin;
-}
-
-struct tg__pin tg__group_pin_to_notify(tg_group *group)
-{
-    /* Under the lock, as begin() and end() store it: so relaxed (test/model/open.pml). */
-    const struct tg__team *team = atomic_load_explicit(&group->team, memory_order_relaxed);
-    const tg_task *task = tg__frame_current();
-    bool inside = task != NULL && task->exec == &group->exec;
-    if (team != NULL && !inside && !tg__team_sleeps(team))
-        return (struct tg__pin){.none = true};
-    return tg__group_pin(group);
-}
-
-void tg__group_unpin(tg_group *group, struct tg__pin pin, size_t many)
-{
-    if (pin.none)
-        return;
-    if (pin.team == NULL && many > 0 && group->owner->on_work != NULL)
-        group->owner->on_work(group);
-    if (pin.team == NULL)
-        return;
-    while (many-- > 0 && tg__team_notify(pin.team, &group->runq))
-        ;
-    if (!pin.inside)
-        tg__team_unpin(pin.team, &group->runq);
-}
-
-void tg__group_notify_owner(tg_group *group)
-{
-    tg__lock_take(&group->lock);
-    /* Under the lock, as above. */
-    struct tg__team *team = atomic_load_explicit(&group->team, memory_order_acquire);
-    if (team != NULL)
-        tg__team_pin(&group->runq);
-    tg__lock_give(&group->lock);
-    if (team != NULL) {
-        tg__team_notify_owner(team, &group->runq);
-        tg__team_unpin(team, &group->runq);
-    } else if (group->owner->on_work != NULL) {
-        group->owner->on_work(group);
-    }
-    tg__backpressure_notify(group);
-}
-
-static void on_stop(void *group)
-{
-    tg__group_notify_owner(group);
-}
-
-void tg__group_watch(tg_group *group)
-{
-    if (!group->watched)
-        tg__hook_set(&group->hook, &group->context, on_stop, group);
-    group->watched = true;
-}
 
 /* ---- a limit calls us ---- */
 
-static tg_group *group_of_limit_client(struct tg__limit_client *limit_client)
+static tg_group *group_of_limit_client(struct tg__limit_client *client)
 {
-    return (tg_group *)(void *)((char *)limit_client - offsetof(tg_group, limit_client));
+    return TG__OWNER(tg_group, dispatch.limit_client, client);
 }
 
 static void pin_limit_client(struct tg__limit_client *limit_client)
@@ -355,22 +245,22 @@ static void unpin_limit_client(struct tg__limit_client *limit_client)
     tg__team_unpin(atomic_load(&group->team), &group->runq);
 }
 
-void tg__group_set_body(tg_group *group, tg_scope_fn *body, void *user)
+void tg__serve_set_body(tg_group *group, tg_scope_fn *body, void *user)
 {
     group->body = body;
     group->body_user = user;
     group->runq.body = body != NULL ? run_body : NULL;
 }
 
-void tg__group_init_run(tg_group *group)
+void tg__serve_init(tg_group *group)
 {
     group->runq.begin = begin;
     group->runq.expects = expects;
     group->runq.claimable = claimable;
     group->runq.serve = serve;
     group->runq.end = end;
-    group->timer.fire = tg__timers_fire;
-    group->limit_client.pin = pin_limit_client;
-    group->limit_client.call = notify_limit_client;
-    group->limit_client.unpin = unpin_limit_client;
+    group->timers.timer.fire = tg__timers_fire;
+    group->dispatch.limit_client.pin = pin_limit_client;
+    group->dispatch.limit_client.call = notify_limit_client;
+    group->dispatch.limit_client.unpin = unpin_limit_client;
 }

@@ -5,6 +5,9 @@
  */
 #include "group/group.h"
 
+#include "task/finish.h"
+#include "task/slow_path.h"
+
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -22,7 +25,7 @@ struct tg__suspended {
 };
 
 /* Under the lock. What was kept of an attempt that then did not leave its thread says nothing. */
-struct tg__suspended *tg__pending_take(tg_group *group, size_t index)
+struct tg__suspended *tg__suspended_take(tg_group *group, size_t index)
 {
     struct tg__suspended *away = tg__store_take(&group->exec.store, index);
     if (away == NULL || !away->early)
@@ -54,12 +57,12 @@ static tg_task stand_in(
 
 static bool holds_slot(const tg_group *group, const struct tg__view *task)
 {
-    return task->function != NULL && tg__slots_bounded(&group->slots);
+    return task->function != NULL && tg__slots_bounded(&group->dispatch.slots);
 }
 
 static void return_slots(tg_group *group, size_t many)
 {
-    tg__slots_return(&group->slots, many);
+    tg__slots_return(&group->dispatch.slots, many);
     tg__backpressure_notify(group); /* more tasks fit where a queue is bounded */
 }
 
@@ -70,10 +73,10 @@ static void end(tg_group *group, const struct tg__view *task, tg_task *self, int
     /* It cannot ask; that its group has stopped is why it is given up. */
     self->cancel_seen = tg__context_status(&group->context) != TG_OK;
     if (!tg__slow_end(self, task, code) && queued)
-        atomic_fetch_add(&group->outstanding, 1); /* back to its place */
+        atomic_fetch_add(&group->backpressure.outstanding, 1); /* back to its place */
     tg__frame_forget_message(self);
-    if (atomic_load(&group->delivers)) /* else in the next run */
-        tg__done_deliver(group);
+    if (atomic_load(&group->completion.delivers)) /* else in the next run */
+        tg__completion_deliver(group);
     if (self->grant.limit != NULL)
         tg__limit_give(&self->grant);
     if (slot)
@@ -120,23 +123,24 @@ static void take_along(tg_group *group, tg_task *self)
 static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
-    if (atomic_load(task->state) == TG__ENDING || (sleeps && !tg__heap_reserve(&group->timers, 1)))
+    if (atomic_load(task->state) == TG__ENDING ||
+        (sleeps && !tg__heap_reserve(&group->timers.heap, 1)))
         return false;
     take_along(group, self);
     if (self->next < self->end && group->options.limit == 1 && !self->apart) {
         /* Before anybody can claim what comes next. */
         tg__queue_unclaim(
-            &group->queue, tg__claim_place(group, 0), self->next, self->end - self->next);
+            &group->dispatch.queue, tg__claim_place(group, 0), self->next, self->end - self->next);
         self->end = self->next;
     }
     if ((self->slot_gone = holds_slot(group, task)))
-        tg__slots_leave(&group->slots);
+        tg__slots_leave(&group->dispatch.slots);
     if (group->options.queue != 0)
-        atomic_fetch_sub(&group->outstanding, 1);
+        atomic_fetch_sub(&group->backpressure.outstanding, 1);
     if (sleeps) {
         tg__timers_push(group, task, self->index, TG__SLEEP_TIME, self->wake);
     } else {
-        group->suspended++;
+        group->suspended.count++;
         atomic_store(task->state, TG__DEFERRED);
     }
     return true;
@@ -161,7 +165,7 @@ static void end_here(tg_task *self, const struct tg__view *task)
     self->kind = TG__SERVER;
 }
 
-bool tg__pending_reserve(tg_task *self)
+bool tg__suspended_reserve(tg_task *self)
 {
     tg_group *group = self->exec->group;
     if (self->spare == NULL)
@@ -174,7 +178,7 @@ bool tg__pending_reserve(tg_task *self)
     return room;
 }
 
-void tg__pending_suspend(tg_task *self, const struct tg__view *task)
+void tg__suspended_put(tg_task *self, const struct tg__view *task)
 {
     tg_group *group = self->exec->group;
     bool timed = tg__events_start(), left = false;
@@ -182,7 +186,7 @@ void tg__pending_suspend(tg_task *self, const struct tg__view *task)
     tg__lock_take(&group->lock);
     if (timed || self->way == TG__DEFERS)
         left = leave(group, self, task);
-    if (left && timed && group->watchable)
+    if (left && timed && group->lifecycle.watchable)
         tg__group_watch(group);
     tg__lock_give(&group->lock);
     if (left) {
@@ -197,9 +201,9 @@ void tg__pending_suspend(tg_task *self, const struct tg__view *task)
 /* ---- sleeping ---- */
 
 /* Under the lock. */
-struct tg__sleeper tg__pending_wake(tg_group *group, const struct tg__view *task, size_t index)
+struct tg__sleeper tg__suspended_wake(tg_group *group, const struct tg__view *task, size_t index)
 {
-    struct tg__suspended *away = tg__pending_take(group, index);
+    struct tg__suspended *away = tg__suspended_take(group, index);
     return (struct tg__sleeper){*task, away, index};
 }
 
@@ -209,7 +213,7 @@ static bool is_plain(const tg_group *group, const struct tg__sleeper *sleeper)
            sleeper->task.note == NULL && !group->exec.watches_ends && group->exec.need == 0;
 }
 
-void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t many)
+void tg__suspended_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t many)
 {
     size_t plain = 0;
     for (size_t i = 0; i < many; i++) {
@@ -225,7 +229,7 @@ void tg__pending_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_t 
     }
     if (plain > 0) {
         atomic_fetch_add(&group->exec.ok, plain);
-        if (tg__slots_bounded(&group->slots))
+        if (tg__slots_bounded(&group->dispatch.slots))
             return_slots(group, plain);
     }
 }
@@ -243,12 +247,12 @@ static tg_status status_of(const struct tg__view *task, unsigned char state)
                : TG_CANCELLED;
 }
 
-bool tg__pending_cancel(tg_group *group, const struct tg__view *task, unsigned char state)
+bool tg__suspended_cancel(tg_group *group, const struct tg__view *task, unsigned char state)
 {
     return tg__finish_unstarted(&group->exec, task, state, status_of(task, state));
 }
 
-struct tg__taken tg__pending_take_out(tg_group *group, const struct tg__view *task, size_t index)
+struct tg__taken tg__suspended_take_out(tg_group *group, const struct tg__view *task, size_t index)
 {
     struct tg__taken taken = {.state = atomic_load(task->state)};
     if (taken.state != TG__START_TIME && taken.state != TG__AGAIN_TIME &&
@@ -257,12 +261,12 @@ struct tg__taken tg__pending_take_out(tg_group *group, const struct tg__view *ta
     tg__timers_forget(group, task);
     atomic_store(task->state, TG__ENDING);
     if (taken.state == TG__SLEEP_TIME)
-        taken.suspended = tg__pending_take(group, index);
+        taken.suspended = tg__suspended_take(group, index);
     return taken;
 }
 
 /* One that was asleep has a slot, and perhaps more. */
-void tg__pending_give_back(tg_group *group, const struct tg__view *task, struct tg__taken taken)
+void tg__suspended_give_back(tg_group *group, const struct tg__view *task, struct tg__taken taken)
 {
     if (taken.state != TG__SLEEP_TIME)
         return;
@@ -300,21 +304,31 @@ static tg_status refuse(const char *call, size_t index, unsigned char state)
     return tg__refuse(TG_DONE, "%s: task %zu was completed before, or has ended", call, index);
 }
 
+/* Under the lock. Where records are recycled, what the user has of the hold goes. Else it stays: a second
+   tg_task_complete() of it returns TG_DONE. */
+static void forget_hold(tg_group *group, const struct tg__view *task)
+{
+    struct tg__hold *hold = task->arg;
+    if (task->function != NULL || !group->exec.store.recycles)
+        return;
+    tg__list_remove(&hold->link);
+    free(hold);
+}
+
 /* The lock is held, and given back. */
-static void complete_away(
+static void complete_suspended(
     tg_group *group, const struct tg__view *task, size_t index, int code, const char *message)
 {
     atomic_store(task->state, TG__ENDING);
-    struct tg__suspended *away = tg__pending_take(group, index);
-    if (task->function == NULL)
-        tg__hold_completed(group, task);
+    struct tg__suspended *away = tg__suspended_take(group, index);
+    forget_hold(group, task);
     tg__lock_give(&group->lock);
     tg_task self = stand_in(group, task, index, away);
     free(away);
     say(&self, code, message);
     end(group, task, &self, code); /* it counts as away: the run does not end meanwhile */
     tg__lock_take(&group->lock);
-    group->suspended--;
+    group->suspended.count--;
     struct tg__pin pin = tg__group_pin(group);
     tg__lock_give(&group->lock);
     tg__group_unpin(group, pin, 1);
@@ -353,7 +367,7 @@ static tg_status complete(
     if (there)
         state = atomic_load(task.state);
     if (state == TG__DEFERRED) {
-        complete_away(group, &task, index, code, message);
+        complete_suspended(group, &task, index, code, message);
         return TG_OK;
     }
     bool early = state == TG__STATE(TG_RUNNING) &&

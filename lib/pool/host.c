@@ -156,8 +156,7 @@ static void on_call(struct tg__resident *resident)
 
 static void look(struct tg__timer *timer)
 {
-    struct tg__shard *shard =
-        (struct tg__shard *)(void *)((char *)timer - offsetof(struct tg__shard, timer));
+    struct tg__shard *shard = TG__OWNER(struct tg__shard, timer, timer);
     size_t count = tg_group_count(shard->group);
     pthread_mutex_lock(&shard->lock);
     bool open = shard->open, same = count == shard->count, called = shard->called;
@@ -246,34 +245,30 @@ bool tg__shard_ready(struct tg__shard *shard)
 static void add_client(struct tg__shard *shard, tg_group *client)
 {
     pthread_mutex_lock(&shard->lock);
-    client->previous_client = NULL;
-    client->next_client = shard->clients;
-    if (shard->clients != NULL)
-        shard->clients->previous_client = client;
-    shard->clients = client;
+    tg__list_push(&shard->clients, &client->attachment.link);
     pthread_mutex_unlock(&shard->lock);
 }
 
 void tg__shard_leave(struct tg__shard *shard, tg_group *client)
 {
     pthread_mutex_lock(&shard->lock);
-    if (client->previous_client != NULL)
-        client->previous_client->next_client = client->next_client;
-    else
-        shard->clients = client->next_client;
-    if (client->next_client != NULL)
-        client->next_client->previous_client = client->previous_client;
+    tg__list_remove(&client->attachment.link);
     pthread_mutex_unlock(&shard->lock);
     tg__resident_part(&shard->resident);
+}
+
+static tg_group *client_of(struct tg__link *link)
+{
+    return TG__OWNER(tg_group, attachment.link, link);
 }
 
 /* One of its clients that certainly stays until we have helped; NULL: there are none. `cancels` all of them. */
 static tg_group *take_client(struct tg__shard *shard, bool cancels)
 {
     pthread_mutex_lock(&shard->lock);
-    tg_group *client = shard->clients;
-    for (tg_group *g = client; cancels && g != NULL; g = g->next_client)
-        tg_context_cancel(&g->context, 0, "the pool was closed");
+    tg_group *client = shard->clients != NULL ? client_of(shard->clients) : NULL;
+    for (struct tg__link *at = shard->clients; cancels && at != NULL; at = at->next)
+        tg_context_cancel(&client_of(at)->context, 0, "the pool was closed");
     if (client != NULL)
         tg__attach_help_begin(client);
     pthread_mutex_unlock(&shard->lock);
@@ -349,7 +344,7 @@ bool tg__shard_drain(struct tg__shard *shard, double until)
         ;
     bool ended = shard->quits && !shard->there;
     pthread_mutex_unlock(&shard->lock);
-    while (ended && atomic_load(&shard->group->producers) > 0)
+    while (ended && atomic_load(&shard->group->backpressure.producers) > 0)
         sched_yield(); /* they have been woken, and go */
     return ended;
 }

@@ -27,8 +27,8 @@ struct tg__shard {
     bool open;   /* the region */
     bool failed; /* there was no memory to open it */
     bool closing, quits;
-    tg_group *clients;
-    size_t count; /* tasks, when the timer rang last */
+    struct tg__link *clients; /* groups that run over it */
+    size_t count;             /* tasks, when the timer rang last */
     pthread_t thread;
     struct tg__timer timer;
     tg_hook hook;                        /* its context has stopped */

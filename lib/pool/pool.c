@@ -29,7 +29,7 @@ struct tg_pool {
 
 static size_t load_of(const struct tg__shard *shard)
 {
-    return atomic_load(&shard->group->outstanding) + shard->resident.clients;
+    return atomic_load(&shard->group->backpressure.outstanding) + shard->resident.clients;
 }
 
 static struct tg__shard *choose(tg_pool *pool)
@@ -227,7 +227,7 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
         return refuse_parents(call);
     struct tg__shard *shard = choose(pool);
     tg_group *group = shard->group;
-    if (atomic_load(&group->shut))
+    if (atomic_load(&group->lifecycle.shut))
         return tg__refuse(TG_CLOSED, "%s: the pool is closed", call);
     tg_task_options o;
     tg_status status = tg__add_read_options(group, call, options, &o);
@@ -416,7 +416,7 @@ tg_status tg_pool_pause(tg_pool *pool, int paused)
     if (is_parents(pool))
         return refuse_parents(call);
     for (int i = 0; i < pool->shards; i++)
-        if (!atomic_load(&pool->shard[i].group->shut))
+        if (!atomic_load(&pool->shard[i].group->lifecycle.shut))
             tg__resident_pause(&pool->shard[i].resident, paused != 0);
     return TG_OK;
 }
@@ -429,15 +429,15 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
     bool live = tg__group_is_live(group);
     int most = atomic_load(&group->runq.max_workers),
         running = live ? tg__team_serving(&group->runq) : 0;
-    size_t outstanding = atomic_load(&group->outstanding);
+    size_t outstanding = atomic_load(&group->backpressure.outstanding);
     running = running < 0 ? 0 : running > most ? most : running;
     n->threads += most;
     n->running += running;
-    n->waiters += atomic_load(&group->producers);
+    n->waiters += atomic_load(&group->backpressure.producers);
     n->submitted += tg_group_count(group);
-    size_t queued = outstanding > group->timers_placed ? outstanding - group->timers_placed : 0;
+    size_t queued = outstanding > group->timers.placed ? outstanding - group->timers.placed : 0;
     n->queued += queued > (size_t)running ? queued - (size_t)running : 0;
-    n->pending += group->suspended + (group->timers.count - group->timers_gone);
+    n->pending += group->suspended.count + (group->timers.heap.count - group->timers.gone);
     n->ok += atomic_load(&exec->ok);
     n->cancelled += atomic_load(&exec->cancelled);
     n->failed +=

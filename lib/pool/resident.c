@@ -2,6 +2,7 @@
 /* A group that a pool keeps: it runs when there is something to do, and between regions tasks stay in it. */
 #include "pool/resident.h"
 
+#include "task/finish.h"
 #include "task/handle.h"
 
 #include <sched.h>
@@ -10,7 +11,7 @@
 static void update_halted(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    atomic_store(&group->halted, resident->halts || resident->paused);
+    atomic_store(&group->dispatch.halted, resident->halts || resident->paused);
 }
 
 static void on_end(tg_group *group, const struct tg__view *task, size_t index)
@@ -35,19 +36,19 @@ static void abandon(struct tg__resident *resident, size_t index)
     bool unstarted = tg__status_of(state) == TG_NOT_RUN;
     struct tg__taken taken = {.state = state == TG__AGAIN ? TG__AGAIN : 0};
     if (there && taken.state == 0)
-        taken = tg__pending_take_out(group, &task, index);
+        taken = tg__suspended_take_out(group, &task, index);
     if (unstarted) {
         resident->abandoned++;
         tg__finish_skipped(&task);
     } else if (taken.state != 0) {
-        tg__pending_cancel(group, &task, taken.state);
+        tg__suspended_cancel(group, &task, taken.state);
     }
     if (state == 0 || state == TG__AGAIN || state == TG__AGAIN_TIME)
-        atomic_fetch_sub(&group->outstanding, 1);
+        atomic_fetch_sub(&group->backpressure.outstanding, 1);
     tg__lock_give(&group->lock);
     if (!unstarted && taken.state == 0)
         return;
-    tg__pending_give_back(group, &task, taken);
+    tg__suspended_give_back(group, &task, taken);
     on_end(group, &task, index);
 }
 
@@ -135,9 +136,9 @@ bool tg__resident_init(struct tg__resident *resident, tg_group *group, int waiti
     group->owner = &owner;
     group->owned_by = resident;
     group->persistent = true;
-    group->waiting_most = waiting_most;
-    group->watchable = true;
-    group->watched = true; /* the pool has a hook of its own */
+    group->backpressure.producers_most = waiting_most;
+    group->lifecycle.watchable = true;
+    group->lifecycle.watched = true; /* the pool has a hook of its own */
     group->exec.forgets = true;
     group->exec.counts_skipped = true;
     group->runq.hosts = true;
@@ -180,7 +181,7 @@ void tg__resident_opened(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    resident->leave = atomic_load(&group->shut) ? TG__DRAIN : TG__STAY;
+    resident->leave = atomic_load(&group->lifecycle.shut) ? TG__DRAIN : TG__STAY;
     resident->halts = false;
     update_halted(resident);
     tg__lock_give(&group->lock);
@@ -249,7 +250,7 @@ void tg__resident_shut(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    atomic_store(&group->shut, true);
+    atomic_store(&group->lifecycle.shut, true);
     resident->leave = TG__DRAIN;
     resident->halts = false; /* what was to go on in the next region goes on in this one */
     tg__lock_give(&group->lock);
@@ -260,18 +261,18 @@ void tg__resident_renew(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
     tg__group_renew(group);
-    atomic_store(&group->slots.used, 0);
-    atomic_store(&group->slots.suspended, 0);
+    atomic_store(&group->dispatch.slots.used, 0);
+    atomic_store(&group->dispatch.slots.suspended, 0);
     resident->abandoned = 0;
     resident->leave = TG__STAY;
-    atomic_store(&group->shut, false);
+    atomic_store(&group->lifecycle.shut, false);
 }
 
 bool tg__resident_enter(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
     tg__lock_take(&group->lock);
-    bool enters = !atomic_load(&group->shut);
+    bool enters = !atomic_load(&group->lifecycle.shut);
     resident->clients += enters ? 1 : 0;
     if (enters) {
         resident->halts = false;
@@ -298,7 +299,8 @@ bool tg__resident_has_work(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
     tg__lock_take(&group->lock); /* a run that begins may change the queue */
-    bool work = atomic_load(&group->shut) || tg__claim_left(group) || atomic_load(&group->expired);
+    bool work = atomic_load(&group->lifecycle.shut) || tg__claim_left(group) ||
+                atomic_load(&group->timers.expired);
     tg__lock_give(&group->lock);
     return work;
 }
@@ -318,7 +320,7 @@ bool tg__resident_is_quiescent(struct tg__resident *resident)
     tg_group *group = resident->group;
     tg__lock_take(&group->lock);
     bool stopped = tg__context_noticed(&group->context) != TG_OK;
-    bool quiet = resident->clients == 0 && group->suspended == 0 &&
+    bool quiet = resident->clients == 0 && group->suspended.count == 0 &&
                  (stopped || (!tg__timers_open(group) && !tg__claim_left(group)));
     tg__lock_give(&group->lock);
     return quiet;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Servers that run ahead of on_done sleep: sleep_until_low() in done.c. Three ended tasks wait for
+ * Servers that run ahead of on_done sleep: sleep_until_low() in completion.c. Three ended tasks wait for
  * on_done, and more than 2 are too many. One thread delivers; it may stop after one of them, as the
  * others may have come later. A server has ended a task and finds the backlog too long: it
  * sleeps until the backlog is 1, or until nobody delivers, and then delivers itself. It does not

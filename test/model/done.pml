@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery to on_done: done.c. Two threads end three tasks. Each leaves its task and delivers what
+ * Delivery to on_done: completion.c. Two threads end three tasks. Each leaves its task and delivers what
  * there is, unless the other one delivers; in the order of ending (a list of notes), or in the
  * order of adding (states). Each task is delivered once, one call at a time, none is left behind,
  * and the deliverer sees what the task has left.

@@ -136,8 +136,8 @@ static void leap(tg_group *group)
 {
     tg__lock_take(&group->lock);
     atomic_store(&group->exec.store.count, years);
-    atomic_store(&group->queue.head, years);
-    atomic_store(&group->delivered, years); /* in order */
+    atomic_store(&group->dispatch.queue.head, years);
+    atomic_store(&group->completion.delivered, years); /* in order */
     tg__lock_give(&group->lock);
 }
 

@@ -5,6 +5,8 @@
  */
 #include "group/group.h"
 
+#include "task/finish.h"
+
 #include <stdio.h>
 
 /* Until this returns the calling thread is in no task, though it may be in one's middle. */
@@ -40,7 +42,7 @@ static bool has_reserve(const tg_group *group, const struct tg__view *task)
 static void give_reserve_back(tg_group *group, const struct tg__view *task)
 {
     if ((task->flags & TG__TIMED) != 0)
-        tg__heap_unreserve(&group->timers, 1);
+        tg__heap_unreserve(&group->timers.heap, 1);
     tg__claim_unreserve(group, 1);
 }
 
@@ -74,14 +76,14 @@ static void release(tg_group *group, size_t index)
     let_go(group, index);
 }
 
-void tg__done_on_skipped(struct tg__exec *exec, size_t index)
+void tg__completion_on_skipped(struct tg__exec *exec, size_t index)
 {
     let_go(exec->group, index);
 }
 
-void tg__done_pass(tg_group *group, size_t first, size_t many)
+void tg__completion_pass(tg_group *group, size_t first, size_t many)
 {
-    if (!tg__queue_pass(&group->queue, first, first + many))
+    if (!tg__queue_pass(&group->dispatch.queue, first, first + many))
         return;
     for (size_t i = first; i < first + many; i++)
         let_go_locked(group, i);
@@ -92,7 +94,7 @@ void tg__done_pass(tg_group *group, size_t first, size_t many)
 static bool next_has_ended(tg_group *group)
 {
     struct tg__store *store = &group->exec.store;
-    size_t next = atomic_load(&group->delivered);
+    size_t next = atomic_load(&group->completion.delivered);
     if (next >= tg__store_count(store))
         return false;
     struct tg__view task = tg__store_get(store, next);
@@ -103,10 +105,10 @@ static bool next_has_ended(tg_group *group)
 static void deliver_in_order(tg_group *group)
 {
     while (next_has_ended(group)) {
-        size_t next = atomic_load(&group->delivered);
+        size_t next = atomic_load(&group->completion.delivered);
         call(group, next);
         release(group, next);
-        atomic_store(&group->delivered, next + 1); /* lets another one start */
+        atomic_store(&group->completion.delivered, next + 1); /* lets another one start */
     }
 }
 
@@ -124,35 +126,36 @@ enum { BACKLOG_MOST = 1024, BACKLOG_LOW = BACKLOG_MOST / 2 };
 
 static void wake_servers(tg_group *group)
 {
-    if (atomic_load(&group->ahead) == 0)
+    if (atomic_load(&group->completion.ahead) == 0)
         return;
     pthread_mutex_lock(&group->wait_lock);
-    pthread_cond_broadcast(&group->backlog_low);
+    pthread_cond_broadcast(&group->completion.backlog_low);
     pthread_mutex_unlock(&group->wait_lock);
 }
 
 /* One less. Each way down passes BACKLOG_LOW. */
 static void shorten_backlog(tg_group *group)
 {
-    if (atomic_fetch_sub(&group->backlog, 1) == BACKLOG_LOW + 1)
+    if (atomic_fetch_sub(&group->completion.backlog, 1) == BACKLOG_LOW + 1)
         wake_servers(group);
 }
 
 static void sleep_until_low(tg_group *group)
 {
     pthread_mutex_lock(&group->wait_lock);
-    atomic_fetch_add(&group->ahead, 1);
-    while (atomic_load(&group->backlog) > BACKLOG_LOW && atomic_load(&group->delivering))
-        pthread_cond_wait(&group->backlog_low, &group->wait_lock);
-    atomic_fetch_sub(&group->ahead, 1);
+    atomic_fetch_add(&group->completion.ahead, 1);
+    while (atomic_load(&group->completion.backlog) > BACKLOG_LOW &&
+           atomic_load(&group->completion.delivering))
+        pthread_cond_wait(&group->completion.backlog_low, &group->wait_lock);
+    atomic_fetch_sub(&group->completion.ahead, 1);
     pthread_mutex_unlock(&group->wait_lock);
 }
 
 static void keep_up(tg_group *group)
 {
-    while (group->exec.store.recycles && atomic_load(&group->backlog) > BACKLOG_MOST) {
+    while (group->exec.store.recycles && atomic_load(&group->completion.backlog) > BACKLOG_MOST) {
         sleep_until_low(group);
-        tg__done_deliver(group); /* if nobody does */
+        tg__completion_deliver(group); /* if nobody does */
     }
 }
 
@@ -160,9 +163,9 @@ static void keep_up(tg_group *group)
 
 static void leave_there(tg_group *group, struct tg__note *note, size_t index)
 {
-    atomic_fetch_add(&group->backlog, 1);
-    note->next = atomic_load(&group->finished);
-    while (!atomic_compare_exchange_weak(&group->finished, &note->next, index + 1))
+    atomic_fetch_add(&group->completion.backlog, 1);
+    note->next = atomic_load(&group->completion.finished);
+    while (!atomic_compare_exchange_weak(&group->completion.finished, &note->next, index + 1))
         ;
 }
 
@@ -176,7 +179,7 @@ static struct tg__note *note_of(tg_group *group, size_t index)
 static void deliver_as_ended(tg_group *group)
 {
     /* The last comes first: turned round by its links. */
-    size_t last = atomic_exchange(&group->finished, 0), first = 0;
+    size_t last = atomic_exchange(&group->completion.finished, 0), first = 0;
     while (last != 0) {
         struct tg__note *note = note_of(group, last - 1);
         size_t before = note->next;
@@ -203,28 +206,28 @@ static bool in_order(const tg_group *group)
     return (group->options.flags & TG_GROUP_IN_ORDER) != 0;
 }
 
-void tg__done_deliver(tg_group *group)
+void tg__completion_deliver(tg_group *group)
 {
     size_t seen;
     if (group->options.on_done == NULL)
         return;
-    atomic_fetch_add(&group->ends_seen, 1);
+    atomic_fetch_add(&group->completion.ends, 1);
     do {
-        if (atomic_exchange(&group->delivering, true))
+        if (atomic_exchange(&group->completion.delivering, true))
             return; /* he sees that we have told */
-        seen = atomic_load(&group->ends_seen);
+        seen = atomic_load(&group->completion.ends);
         if (in_order(group))
             deliver_in_order(group);
         else
             deliver_as_ended(group);
-        atomic_store(&group->delivering, false);
+        atomic_store(&group->completion.delivering, false);
         wake_servers(group);
         /* From here on the tasks are another one's, who may recycle them: only a number tells whether something ended
            just before that, and was left to us. */
-    } while (atomic_load(&group->ends_seen) != seen);
+    } while (atomic_load(&group->completion.ends) != seen);
 }
 
-void tg__done_on_end(struct tg__exec *exec, const struct tg__view *task, size_t index)
+void tg__completion_on_end(struct tg__exec *exec, const struct tg__view *task, size_t index)
 {
     tg_group *group = exec->group;
     if (group->owner->on_end != NULL)
@@ -235,29 +238,30 @@ void tg__done_on_end(struct tg__exec *exec, const struct tg__view *task, size_t 
         leave_there(group, task->note, index);
 }
 
-void tg__done_make_room(tg_group *group)
+void tg__completion_make_room(tg_group *group)
 {
     if (group->options.queue != 0) {
-        atomic_fetch_sub(&group->outstanding, 1);
+        atomic_fetch_sub(&group->backpressure.outstanding, 1);
         tg__backpressure_notify(group);
     }
 }
 
-void tg__done_after_end(struct tg__exec *exec)
+void tg__completion_after_end(struct tg__exec *exec)
 {
     tg_group *group = exec->group;
     if (group->options.on_done != NULL) {
-        tg__done_deliver(group);
+        tg__completion_deliver(group);
         keep_up(group);
     }
-    tg__done_make_room(group);
+    tg__completion_make_room(group);
 }
 
-void tg__done_on_cancelled_claim(struct tg__exec *exec, const struct tg__view *task, size_t index)
+void tg__completion_on_cancelled_claim(
+    struct tg__exec *exec, const struct tg__view *task, size_t index)
 {
     tg_group *group = exec->group;
-    tg__done_on_end(exec, task, index);
-    tg__done_deliver(group);
+    tg__completion_on_end(exec, task, index);
+    tg__completion_deliver(group);
 }
 
 /* Under the lock. It waited for its start when the run ended, and there is no on_done: its record
@@ -289,19 +293,19 @@ static void end_left_over(tg_group *group, size_t index)
         leave_there(group, task.note, index);
 }
 
-void tg__done_rest(tg_group *group, size_t from, bool for_good)
+void tg__completion_rest(tg_group *group, size_t from, bool for_good)
 {
     if (group->options.on_done == NULL && !group->exec.store.recycles)
         return;
-    tg__done_deliver(group); /* what has not been told is in no list then */
+    tg__completion_deliver(group); /* what has not been told is in no list then */
     tg__lock_take(&group->lock);
     const struct tg__store *store = &group->exec.store;
-    size_t end = group->run_base;
-    bool any = group->options.on_done != NULL || group->timers.reserved > 0;
+    size_t end = group->lifecycle.run_base;
+    bool any = group->options.on_done != NULL || group->timers.heap.reserved > 0;
     for (size_t i = from; any && (i = tg__store_next(store, i, end)) < end; i++)
         end_left_over(group, i);
     if (for_good)
-        atomic_store(&group->delivers, true);
+        atomic_store(&group->completion.delivers, true);
     tg__lock_give(&group->lock);
-    tg__done_deliver(group);
+    tg__completion_deliver(group);
 }

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_GROUP_SERVE_H
+#define TG_LIB_GROUP_SERVE_H
+/* What a team and a shared limit call while a group runs. */
+#include <taskgroup/group.h>
+
+/* Sets these functions. */
+void tg__serve_init(tg_group *group);
+
+/* What the thread that runs the group calls first, of a scope; NULL: nothing. */
+void tg__serve_set_body(tg_group *group, tg_scope_fn *body, void *user);
+
+#endif
