@@ -45,7 +45,7 @@ static bool has_key;
 static void enter_list(void)
 {
     bool lost = tg__lock_is_lost(&lock);
-    tg__lock_take(&lock);
+    tg__lock_take(&lock, TG__LOCK_ERRORS);
     if (lost)
         traces = NULL;
 }
@@ -57,7 +57,7 @@ static void free_trace(void *unused)
         return;
     enter_list();
     tg__list_remove(&last.trace->link);
-    tg__lock_give(&lock);
+    tg__lock_give(&lock, TG__LOCK_ERRORS);
     free(last.trace);
     last.trace = NULL;
     if (last.error.message != NULL)
@@ -91,7 +91,7 @@ static struct trace *new_trace(void)
         return NULL;
     enter_list();
     tg__list_push(&traces, &trace->link);
-    tg__lock_give(&lock);
+    tg__lock_give(&lock, TG__LOCK_ERRORS);
     return trace;
 }
 

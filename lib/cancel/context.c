@@ -71,17 +71,17 @@ static void look_again(tg_context *context)
    beside the deadline of a context above (test/model/until.pml). */
 bool tg__context_until(tg_context *context, double *until)
 {
-    tg__lock_take(&context->lock);
+    tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
     *until = atomic_load_explicit(&context->until, memory_order_relaxed);
     bool known = atomic_load_explicit(&context->seen, memory_order_relaxed) ==
                  atomic_load_explicit(&tg__context_epoch, memory_order_relaxed);
-    tg__lock_give(&context->lock);
+    tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
     return known;
 }
 
 void tg__context_reset(tg_context *context)
 {
-    tg__lock_take(&context->lock);
+    tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
     /* As a stop does: a cancel may come at this moment, and takes no lock. It claims the state
        after this has given it back (release here, acquire there), as causes are copied under the
        lock (test/model/reset.pml). */
@@ -92,7 +92,7 @@ void tg__context_reset(tg_context *context)
     look_again(context);
     atomic_store_explicit(
         &context->state, 0, memory_order_release); /* the cause stays: somebody may be reading it */
-    tg__lock_give(&context->lock);
+    tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
 }
 
 bool tg__context_stop(tg_context *context, const tg_error *cause)
@@ -150,7 +150,7 @@ static void copy_cause(const tg_context *context, struct found *found)
  */
 static bool refresh(tg_context *context, unsigned epoch, struct found *found, double *until)
 {
-    tg__lock_take(&context->lock);
+    tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
     bool stopped = tg__context_settled(context) != TG_OK;
     if (stopped) {
         copy_cause(context, found);
@@ -173,7 +173,7 @@ static bool refresh(tg_context *context, unsigned epoch, struct found *found, do
             atomic_store_explicit(&context->seen, epoch, memory_order_relaxed);
         }
     }
-    tg__lock_give(&context->lock);
+    tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
     return stopped;
 }
 
@@ -187,10 +187,10 @@ static bool is_late(const tg_context *context)
 /* Looks once more under the lock: it may have been reset since. */
 static void expire(tg_context *context)
 {
-    tg__lock_take(&context->lock);
+    tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
     if (is_late(context))
         tg__context_stop(context, &timed_out);
-    tg__lock_give(&context->lock);
+    tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
 }
 
 tg_status tg__context_ask(tg_context *context)
@@ -228,10 +228,10 @@ static bool hangs_on(tg_context *context, const tg_context *above, unsigned sear
     if (context->mark == search)
         return false;
     context->mark = search;
-    tg__lock_take(&context->lock);
+    tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
     bool found =
         hangs_on(context->parent, above, search) || hangs_on(context->outer, above, search);
-    tg__lock_give(&context->lock);
+    tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
     return found;
 }
 
@@ -242,28 +242,28 @@ void tg__context_start(tg_context *context, tg_context *outer, double timeout)
     static unsigned searches; /* under `circles` */
     bool slow = outer != NULL && atomic_load_explicit(&context->refs, memory_order_relaxed) > 1;
     if (slow)
-        tg__lock_take(&circles);
+        tg__lock_take(&circles, TG__LOCK_CIRCLES);
     if (slow && hangs_on(outer, context, ++searches))
         outer = NULL;
-    tg__lock_take(&context->lock);
+    tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
     context->outer = outer;
     if (slow)
-        tg__lock_give(&circles);
+        tg__lock_give(&circles, TG__LOCK_CIRCLES);
     atomic_store_explicit(
         &context->deadline, timeout > 0 ? tg_time_now() + timeout : INFINITY, memory_order_relaxed);
     look_again(context);
-    tg__lock_give(&context->lock);
+    tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
     if (outer != NULL || timeout > 0)
         tell_children(context);
 }
 
 void tg__context_leave(tg_context *context)
 {
-    tg__lock_take(&context->lock);
+    tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
     context->outer = NULL;
     atomic_store_explicit(&context->deadline, INFINITY, memory_order_relaxed);
     look_again(context);
-    tg__lock_give(&context->lock);
+    tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
 }
 
 static void free_context(tg_context *context)

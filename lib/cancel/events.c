@@ -4,6 +4,7 @@
 
 #include "sys/process.h"
 #include "sys/thread.h"
+#include "sys/lock.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -131,9 +132,9 @@ static void fire_due(void)
         struct tg__timer *timer = earliest;
         take_out(timer);
         firing = timer;
-        pthread_mutex_unlock(&lock);
+        tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
         timer->fire(timer);
-        pthread_mutex_lock(&lock);
+        tg__mutex_lock(&lock, TG__LOCK_EVENTS);
         firing = NULL;
         pthread_cond_broadcast(&expired);
     }
@@ -149,13 +150,13 @@ static void *wait_for_ever(void *unused)
         atomic_store(&called, false);
         double (*now)(void) = atomic_load(&look);
         double until = now != NULL ? now() : (double)INFINITY;
-        pthread_mutex_lock(&lock);
+        tg__mutex_lock(&lock, TG__LOCK_EVENTS);
         fire_due();
         bool leave = quit;
         if (earliest != NULL && earliest->time < until)
             until = earliest->time;
         sleeps_until = until;
-        pthread_mutex_unlock(&lock);
+        tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
         if (leave)
             return unused;
         sleep_until(until);
@@ -174,12 +175,12 @@ void tg__events_wake(void)
 /* So that the heap is whole in the child. */
 static void before_fork(void)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_EVENTS);
 }
 
 static void in_parent(void)
 {
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
 }
 
 /* Alarms are for what the parent's threads do. Without recursion: a heap may be deep. */
@@ -210,7 +211,7 @@ static void in_child(void)
     firing = NULL;
     atomic_store(&ready, false);
     atomic_store(&called, false);
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
 }
 
 static bool watches_forks;
@@ -239,23 +240,23 @@ bool tg__events_start(void)
 {
     if (atomic_load(&ready))
         return true;
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_EVENTS);
     if (!running && !quit)
         running = make_thread();
     bool there = running;
     if (there)
         atomic_store(&ready, true);
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
     return there;
 }
 
 /* At exit nothing of ours is left. A hook that has not returned yet, or that calls exit(), is not waited for. */
 __attribute__((destructor)) static void end_thread(void)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_EVENTS);
     bool join = running && firing == NULL && !is_self && atomic_load(&tg__events_watching) == 0;
     quit = true;
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
     if (join) {
         tg__events_wake();
         pthread_join(thread, NULL);
@@ -275,23 +276,23 @@ bool tg__events_is_self(void)
 
 void tg__timer_set(struct tg__timer *timer, double time)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_EVENTS);
     if (timer->set)
         take_out(timer);
     timer->time = time;
     insert(timer);
     bool too_late = time < sleeps_until;
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
     if (too_late)
         tg__events_wake();
 }
 
 void tg__timer_clear(struct tg__timer *timer)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_EVENTS);
     if (timer->set)
         take_out(timer);
     while (firing == timer && !is_self)
         pthread_cond_wait(&expired, &lock);
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
 }

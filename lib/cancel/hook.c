@@ -4,6 +4,7 @@
 #include "sys/recovery.h"
 #include "base/status.h"
 #include "cancel/events.h"
+#include "sys/lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -92,24 +93,24 @@ static double look_at_all(void)
 /* On the event thread, each time that it is awake. */
 static double look(void)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_HOOKS);
     double until = look_at_all();
     while (due != NULL) {
         tg_hook *hook = running = due;
         link_out(&due, hook);
         hook->state = TG__HOOK_RUNNING;
-        pthread_mutex_unlock(&lock);
+        tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
         TG__MUST_RETURN bool returned = false;
         hook->function(hook->user);
         returned = true;
-        pthread_mutex_lock(&lock);
+        tg__mutex_lock(&lock, TG__LOCK_HOOKS);
         if (running == hook)
             hook->state = TG__HOOK_IDLE;
         running = NULL;
         atomic_fetch_sub(&tg__events_watching, 1);
         pthread_cond_broadcast(&ended);
     }
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
     return until;
 }
 
@@ -118,12 +119,12 @@ static double look(void)
 /* So that the lists are whole in the child. */
 static void before_fork(void)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_HOOKS);
 }
 
 static void in_parent(void)
 {
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
 }
 
 static void forget_all(tg_hook **list)
@@ -149,7 +150,7 @@ static void in_child(void)
     running = NULL;
     atomic_store(&tg__events_watching, 0);
     pthread_cond_init(&ended, NULL); /* whoever waited is not there */
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
 }
 
 __attribute__((constructor)) static void watch_forks(void)
@@ -166,18 +167,18 @@ void tg__hook_set(tg_hook *hook, tg_context *context, tg_hook_fn *function, void
     hook->context = context;
     hook->function = function;
     hook->user = user;
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_HOOKS);
     hook->state = TG__HOOK_SET;
     if (context->hooks == NULL)
         watch(context);
     link_in(&context->hooks, hook);
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
     tg__events_wake(); /* it may have stopped already, or have a deadline */
 }
 
 void tg__hook_clear(tg_hook *hook)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_HOOKS);
     if (hook->state == TG__HOOK_SET) {
         link_out(&hook->context->hooks, hook);
         if (hook->context->hooks == NULL)
@@ -192,17 +193,17 @@ void tg__hook_clear(tg_hook *hook)
             pthread_cond_wait(&ended, &lock);
     }
     hook->state = TG__HOOK_IDLE;
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
 }
 
 void tg__hook_settle(tg_context *context)
 {
-    pthread_mutex_lock(&lock);
+    tg__mutex_lock(&lock, TG__LOCK_HOOKS);
     if (context->hooks != NULL && tg__context_noticed(context) != TG_OK) {
         make_due(context);
         tg__events_wake();
     }
-    pthread_mutex_unlock(&lock);
+    tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
 }
 
 tg_hook *tg_context_hook(tg_context *context, tg_hook_fn *function, void *user)

@@ -106,7 +106,7 @@ __attribute__((constructor)) static void watch_forks(void)
 bool tg__signals_bind(void *object, unsigned signals, tg__signal_fn *function)
 {
     int place = 0;
-    tg__lock_take(&lock);
+    tg__lock_take(&lock, TG__LOCK_SIGNALS);
     while (place < BINDINGS && atomic_load(&bindings[place].object) != NULL)
         place++;
     bool bound = place < BINDINGS;
@@ -118,7 +118,7 @@ bool tg__signals_bind(void *object, unsigned signals, tg__signal_fn *function)
         if (!bound)
             atomic_store(&bindings[place].object, NULL);
     }
-    tg__lock_give(&lock);
+    tg__lock_give(&lock, TG__LOCK_SIGNALS);
     if (!bound) /* some of the handlers may have been there for a while, and the object goes */
         wait_for_handlers();
     return bound;
@@ -126,11 +126,11 @@ bool tg__signals_bind(void *object, unsigned signals, tg__signal_fn *function)
 
 void tg__signals_unbind(const void *object, unsigned signals)
 {
-    tg__lock_take(&lock);
+    tg__lock_take(&lock, TG__LOCK_SIGNALS);
     for (int i = 0; i < BINDINGS; i++)
         if (atomic_load(&bindings[i].object) == object)
             atomic_store(&bindings[i].object, NULL);
     release(signals);
-    tg__lock_give(&lock);
+    tg__lock_give(&lock, TG__LOCK_SIGNALS);
     wait_for_handlers();
 }

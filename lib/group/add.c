@@ -24,12 +24,12 @@ static void *without_const(const void *arg)
 /* The batch is incomplete without what was refused: so the run is. */
 static void lose(tg_group *group, tg_status status, const char *text)
 {
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (tg__group_loses(group)) {
         group->lifecycle.add_error = status;
         snprintf(group->lifecycle.error_text, sizeof group->lifecycle.error_text, "%s", text);
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 /* Refuses an add. Two refusals are not remembered: one of a full queue or a closed pool, which was asked for or says it
@@ -451,7 +451,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
             way = TG_FULL_RUN; /* nobody else would */
         } else if (atomic_load(&group->backpressure.outstanding) == 0) {
             tg_status status = queue_up(group, a);
-            tg__lock_give(&group->lock);
+            tg__lock_give(&group->lock, TG__LOCK_GROUP);
             return status;
         }
     }
@@ -464,17 +464,17 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
                        : way == TG_FULL_DROP ? drop(group, a)
                        : way == TG_FULL_RUN  ? put_aside(group, a)
                                              : TG_BUSY;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (status == TG_BUSY) {
         tg__group_unpin(group, pin, 0);
         if (a->until == 0) /* the first time */
             a->until = a->o.patience > 0 ? tg_time_now() + a->o.patience : (double)INFINITY;
         status = tg__backpressure_wait(group, a->until);
-        tg__lock_take(&group->lock);
+        tg__lock_take(&group->lock, TG__LOCK_GROUP);
         group->backpressure.waiting--;
         if (status == TG_CANCELLED)
             turn_away(group);
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         return status == TG_OK ? TG_BUSY : status;
     }
     if (status == TG_OK && way == TG_FULL_RUN)
@@ -489,7 +489,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
 
 static tg_status try_to_add(tg_group *group, struct tg__addition *a)
 {
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg_status status = tg__add_check_open(group);
     if (status == TG_OK && !has_time(&a->o) && tg__backpressure_full(group))
         return add_to_full(group, a);
@@ -498,7 +498,7 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
     struct tg__pin pin = {.none = true};
     if (status == TG_OK)
         pin = tg__group_pin_to_notify(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(group, pin, 1);
     return status;
 }
@@ -560,17 +560,17 @@ tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg)
         return tg__add_refuse(group, TG_INVALID, "tg_group_add: function is NULL");
     if (group->options.queue != 0 || group->options.shared != NULL)
         return add_plain(group, function, without_const(arg));
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg_status status = is_open(group) ? TG_OK : tg__add_check_open(group);
     bool live = tg__group_is_live(group);
     if (status == TG_OK)
         status = tg__store_add(&group->exec.store, function, without_const(arg), 0, NULL, live);
     if (!live || status != TG_OK) {
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         return status == TG_OK ? TG_OK : refuse_plain(group, status);
     }
     struct tg__pin pin = tg__group_pin_to_notify(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(group, pin, 1);
     return TG_OK;
 }

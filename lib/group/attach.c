@@ -5,6 +5,7 @@
 #include "sched/park.h"
 #include "base/status.h"
 #include "sys/thread.h"
+#include "sys/lock.h"
 
 #include <taskgroup/version.h>
 
@@ -39,29 +40,29 @@ static void notify_all(tg_group *group)
 static void on_quiescent_team(struct tg__runq *runq)
 {
     tg_group *group = tg__group_of(runq);
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     group->attachment.calls++;
     notify_all(group);
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
 /* One at a time; false: it runs over its pool already. */
 static bool take(tg_group *group)
 {
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     bool taken = group->attachment.state == TG__UNATTACHED;
     if (taken)
         group->attachment.state = TG__ATTACHING;
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     return taken;
 }
 
 static void set_attached(tg_group *group, enum tg__attach_state attached)
 {
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     group->attachment.state = attached;
     notify_all(group);
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
 /* TG_RUNNING: it has begun. `detached`: it may outlive the task that begins it, so nothing of that reaches it. */
@@ -119,10 +120,10 @@ static enum waited try_to_end(tg_group *group, bool is_worker)
     group->attachment.state = TG__DETACHING; /* one at a time */
     do {
         calls = group->attachment.calls;
-        pthread_mutex_unlock(&group->wait_lock);
+        tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
         ended = tg__team_end(group->attachment.team, &group->runq);
         itself = !ended && is_worker && !tg__team_await(group->attachment.team, &group->runq);
-        pthread_mutex_lock(&group->wait_lock);
+        tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     } while (!ended && calls != group->attachment.calls);
     if (!ended) {
         group->attachment.state = TG__ATTACHED;
@@ -139,9 +140,9 @@ static bool wait_for_news(tg_group *group, struct tg__attach_waiter *me, double 
         return tg__thread_wait(&group->attachment.changed, &group->wait_lock, until);
     if (tg_time_now() >= until)
         return false;
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     tg__team_help(&group->runq, &me->parker, until);
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     return true;
 }
 
@@ -153,7 +154,7 @@ static enum waited wait(tg_group *group, double until)
     bool for_ever = until >= TG_FOREVER, waits = true;
     enum waited waited = NOT_YET;
     tg__park_init(&waiter.parker);
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     if (me != NULL) {
         me->next = group->attachment.workers_waiting;
         // cppcheck-suppress autoVariables ; it is taken out before this returns
@@ -175,16 +176,16 @@ static enum waited wait(tg_group *group, double until)
         at = &(*at)->next;
     if (me != NULL)
         *at = me->next;
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     tg__park_fini(&waiter.parker);
     return waited;
 }
 
 static bool is_attached(tg_group *group)
 {
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     bool attached = group->attachment.state != TG__UNATTACHED;
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     return attached;
 }
 
@@ -207,9 +208,9 @@ tg_status tg__attach_run(tg_group *group)
 
 void tg__attach_help_begin(tg_group *group)
 {
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     group->attachment.helpers++;
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
 /* While it is just being lent, or its end finished by somebody else, there is nothing to help with. */
@@ -218,20 +219,20 @@ bool tg__attach_help(tg_group *group, double until)
     bool ended = wait(group, until) == ENDED_BY_US;
     if (ended)
         finish(group);
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     ended |= group->attachment.state == TG__UNATTACHED;
     group->attachment.helpers--;
     notify_all(group);
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     return ended;
 }
 
 static void wait_for_helpers(tg_group *group)
 {
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     while (group->attachment.helpers > 0)
         pthread_cond_wait(&group->attachment.changed, &group->wait_lock);
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
 void tg__attach_finish(tg_group *group)
@@ -280,9 +281,9 @@ tg_status tg_group_wait(tg_group *group, double timeout)
         return TG_RUNNING;
     if (!group->lifecycle.started)
         return tg__refuse(TG_INVALID, "%s: the group was never started", call);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg_status status = group->lifecycle.result;
     const tg_error *error = group->lifecycle.result_error;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return error != NULL ? tg__error_publish(error) : status;
 }

@@ -3,6 +3,7 @@
 #include "group/group.h"
 
 #include "sys/thread.h"
+#include "sys/lock.h"
 
 #include <taskgroup/version.h>
 
@@ -139,7 +140,7 @@ static bool must_wait(tg_group *group)
 static bool wait_at_gate(tg_group *group, double until)
 {
     bool patient = true;
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     bool admitted =
         group->backpressure.producers_most == 0 ||
         atomic_load(&group->backpressure.producers) < group->backpressure.producers_most;
@@ -150,7 +151,7 @@ static bool wait_at_gate(tg_group *group, double until)
             patient = tg__thread_wait(&group->backpressure.not_full, &group->wait_lock, until);
         atomic_fetch_sub(&group->backpressure.producers, 1);
     }
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     return admitted;
 }
 

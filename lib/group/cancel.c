@@ -79,9 +79,9 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
 {
     const char *call = handle != NULL ? "tg_task_cancel" : "tg_group_cancel";
     struct tg__view task;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (tg__group_is_parents(group)) {
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         return tg__group_refuse_parents(call);
     }
     struct tg__store *store = &group->exec.store;
@@ -90,7 +90,7 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     if (there && handle != NULL)
         there = task.attributes != NULL && atomic_load(&task.attributes->handle) == handle;
     if (!there) {
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         return index < count || handle != NULL
                    ? explain(TG_DONE, call, index)
                    : tg__refuse(TG_INVALID, "%s: index %zu of %zu tasks", call, index, count);
@@ -109,14 +109,14 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     }
     bool is_taken = queued || taken.state != 0;
     group->suspended.count += is_taken; /* the run does not end meanwhile */
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (!is_taken)
         return status == TG_OK ? TG_OK : explain(status, call, index);
     settle(group, &task, index, taken);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     group->suspended.count--;
     struct tg__pin grip = tg__group_pin(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(group, grip, 1);
     return TG_OK;
 }

@@ -24,27 +24,27 @@ bool tg__claim_is_apart(const tg_group *group, int priority, bool optional)
 
 bool tg__claim_reserve(tg_group *group, size_t many)
 {
-    tg__lock_take(&group->dispatch.lock);
+    tg__lock_take(&group->dispatch.lock, TG__LOCK_DISPATCH);
     bool reserved = tg__heap_reserve(&group->dispatch.ready, many);
-    tg__lock_give(&group->dispatch.lock);
+    tg__lock_give(&group->dispatch.lock, TG__LOCK_DISPATCH);
     return reserved;
 }
 
 void tg__claim_unreserve(tg_group *group, size_t many)
 {
-    tg__lock_take(&group->dispatch.lock);
+    tg__lock_take(&group->dispatch.lock, TG__LOCK_DISPATCH);
     tg__heap_unreserve(&group->dispatch.ready, many);
-    tg__lock_give(&group->dispatch.lock);
+    tg__lock_give(&group->dispatch.lock, TG__LOCK_DISPATCH);
 }
 
 void tg__claim_put(tg_group *group, uint64_t key, size_t index)
 {
-    tg__lock_take(&group->dispatch.lock);
+    tg__lock_take(&group->dispatch.lock, TG__LOCK_DISPATCH);
     tg__heap_push(&group->dispatch.ready, key, index);
     atomic_store(&group->dispatch.ordered, true);
     atomic_store(&group->dispatch.ready_count,
         group->dispatch.ready.count); /* published: looks for sleepers next */
-    tg__lock_give(&group->dispatch.lock);
+    tg__lock_give(&group->dispatch.lock, TG__LOCK_DISPATCH);
 }
 
 void tg__claim_put_late(tg_group *group, uint64_t key, size_t index)
@@ -132,9 +132,9 @@ static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want,
 
 size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
 {
-    tg__lock_take(&group->dispatch.lock);
+    tg__lock_take(&group->dispatch.lock, TG__LOCK_DISPATCH);
     size_t got = claim_next(group, self, place, want, first);
-    tg__lock_give(&group->dispatch.lock);
+    tg__lock_give(&group->dispatch.lock, TG__LOCK_DISPATCH);
     if (group->options.shared != NULL)
         tg__limit_notify(group->options.shared);
     return got;

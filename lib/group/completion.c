@@ -6,6 +6,7 @@
 #include "group/group.h"
 
 #include "task/finish.h"
+#include "sys/lock.h"
 
 #include <stdio.h>
 
@@ -50,9 +51,9 @@ static void let_go(tg_group *group, size_t index)
 {
     if (!tg__store_release(&group->exec.store, index))
         return;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg__store_recycle(&group->exec.store, index);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 /* The same under the lock. */
@@ -69,9 +70,9 @@ static void release(tg_group *group, size_t index)
         return;
     struct tg__view task = tg__store_get(&group->exec.store, index);
     if (has_reserve(group, &task)) {
-        tg__lock_take(&group->lock);
+        tg__lock_take(&group->lock, TG__LOCK_GROUP);
         give_reserve_back(group, &task);
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
     }
     let_go(group, index);
 }
@@ -128,9 +129,9 @@ static void wake_servers(tg_group *group)
 {
     if (atomic_load(&group->completion.ahead) == 0)
         return;
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     pthread_cond_broadcast(&group->completion.backlog_low);
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
 /* One less. Each way down passes BACKLOG_LOW. */
@@ -142,13 +143,13 @@ static void shorten_backlog(tg_group *group)
 
 static void sleep_until_low(tg_group *group)
 {
-    pthread_mutex_lock(&group->wait_lock);
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     atomic_fetch_add(&group->completion.ahead, 1);
     while (atomic_load(&group->completion.backlog) > BACKLOG_LOW &&
            atomic_load(&group->completion.delivering))
         pthread_cond_wait(&group->completion.backlog_low, &group->wait_lock);
     atomic_fetch_sub(&group->completion.ahead, 1);
-    pthread_mutex_unlock(&group->wait_lock);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
 static void keep_up(tg_group *group)
@@ -298,7 +299,7 @@ void tg__completion_rest(tg_group *group, size_t from, bool for_good)
     if (group->options.on_done == NULL && !group->exec.store.recycles)
         return;
     tg__completion_deliver(group); /* what has not been told is in no list then */
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     const struct tg__store *store = &group->exec.store;
     size_t end = group->lifecycle.run_base;
     bool any = group->options.on_done != NULL || group->timers.heap.reserved > 0;
@@ -306,6 +307,6 @@ void tg__completion_rest(tg_group *group, size_t from, bool for_good)
         end_left_over(group, i);
     if (for_good)
         atomic_store(&group->completion.delivers, true);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__completion_deliver(group);
 }

@@ -23,11 +23,11 @@ bool tg__expire_again(
         make_ready(group, task, index); /* by who serves: he claims again next */
         return true;
     }
-    tg__lock_take(&group->lock); /* who takes it back does so under it */
+    tg__lock_take(&group->lock, TG__LOCK_GROUP); /* who takes it back does so under it */
     bool again = !periodic || !atomic_load(&task->attributes->last);
     if (again)
         tg__timers_push(group, task, index, TG__AGAIN_TIME, tg_time_now() + delay);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return again;
 }
 
@@ -99,12 +99,12 @@ size_t tg__expire_some(tg_group *group)
         return 0;
     struct batch batch;
     batch.sleepers = 0;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     atomic_store(&group->timers.expired, false);
     /* Of a group that has stopped they are cancelled, by the end of the run. */
     bool stopped = tg__context_noticed(&group->context) != TG_OK;
     size_t many = stopped ? 0 : reap(group, now, &batch);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (batch.sleepers > 0)
         tg__suspended_end_sleep(group, batch.sleeper, batch.sleepers);
     return many;

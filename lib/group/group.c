@@ -177,12 +177,12 @@ tg_group *tg_group_create(const tg_group_options *options)
 
 void tg__group_destroy(tg_group *group)
 {
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool running = group->lifecycle.running;
     group->lifecycle.destroy_pending = true;
     if (running) /* under the lock: afterwards the run may have freed it */
         tg_context_cancel(&group->context, 0, "the group was destroyed");
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (!running)
         tg__group_free(group);
 }
@@ -208,7 +208,7 @@ void tg_group_destroy(tg_group *group)
 
 tg_status tg__group_renew(tg_group *group)
 {
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg_status status = group->lifecycle.running || group->suspended.count > 0 ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
         tg__store_reset(&group->exec.store);
@@ -219,7 +219,7 @@ tg_status tg__group_renew(tg_group *group)
         tg__hook_settle(&group->context);
         tg__context_reset(&group->context);
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return status;
 }
 

@@ -62,9 +62,9 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
              : !tg__events_start()                      ? TG_NO_SYSTEM
                                                         : TG_OK;
     if (status == TG_OK) {
-        tg__lock_take(&group->lock);
+        tg__lock_take(&group->lock, TG__LOCK_GROUP);
         status = open_hold(group, &a, hold);
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
     }
     if (status == TG_OK)
         return &hold->task;
@@ -86,7 +86,7 @@ tg_status tg_group_open(tg_group *group)
         return status;
     if (!tg__events_start()) /* it may sleep with nothing in flight that would notice a cancel */
         return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     status = tg__add_check_open(group);
     if (status == TG_OK) {
         group->suspended.opened++;
@@ -95,7 +95,7 @@ tg_status tg_group_open(tg_group *group)
             tg__group_watch(group);
     }
     bool parents = tg__group_is_parents(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (parents)
         return tg__group_refuse_parents(call);
     return status == TG_OK ? TG_OK : tg__refuse(status, "%s: the group has stopped", call);
@@ -106,16 +106,16 @@ tg_status tg_group_close(tg_group *group)
     static const char call[] = "tg_group_close";
     if (group == NULL)
         return tg__refuse_null(call, "group");
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (tg__group_is_parents(group)) {
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         return tg__group_refuse_parents(call);
     }
     bool open = group->suspended.opened > 0;
     group->suspended.opened -= open;
     group->suspended.count -= open;
     struct tg__pin pin = tg__group_pin(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(
         group, pin, 0); /* the last touch: the run may end, and who runs it destroy the group */
     return open ? TG_OK : tg__refuse(TG_INVALID, "%s: the group is not open", call);

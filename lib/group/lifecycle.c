@@ -35,13 +35,13 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
         return;
     }
     /* Something else was first; if that has left nothing undone, this counts. */
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (tg__group_loses(group)) {
         group->lifecycle.add_error = TG_FAILED;
         group->lifecycle.add_error_code = code;
         snprintf(group->lifecycle.error_text, sizeof group->lifecycle.error_text, "%s", message);
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 void tg__group_init_waits(tg_group *group)
@@ -128,11 +128,11 @@ void tg__group_adopt(tg_group *group)
     unsigned process = tg__process_number();
     if (atomic_load_explicit(&group->process, memory_order_relaxed) == process)
         return;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (atomic_load(&group->process) != process && !tg__group_was_in_use(group)) {
         tg__group_init_waits(group);
         tg__failures_adopt(&group->exec.failures);
         atomic_store(&group->process, process);
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }

@@ -20,13 +20,13 @@ void *tg_group_results(tg_group *group)
         tg__refuse_null("tg_group_results", "group");
         return NULL;
     }
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     struct tg__store *store = &group->exec.store;
     if (group->lifecycle.running)
         status = TG_BUSY;
     else if (store->base != NULL && (results = tg__store_results(store)) == NULL)
         status = TG_NO_MEMORY;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (results == NULL)
         tg__refuse(status, "tg_group_results: %s",
             status == TG_BUSY         ? "the group is running"
@@ -44,11 +44,11 @@ void *tg_group_result(tg_group *group, size_t index)
     }
     const struct tg__store *store = &group->exec.store;
     struct tg__view task = {0};
-    tg__lock_take(&group->lock); /* the first run gives the segments their slots */
+    tg__lock_take(&group->lock, TG__LOCK_GROUP); /* the first run gives the segments their slots */
     size_t count = tg__store_count(store);
     if (index < (group->lifecycle.running ? count : group->lifecycle.run_base))
         tg__store_look(store, index, &task);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (index >= count)
         tg__refuse(TG_INVALID, "tg_group_result: index %zu of %zu tasks", index, count);
     else if (task.result == NULL)
@@ -110,13 +110,13 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
         return tg__refuse_null("tg_group_outcome", "group");
 
     struct tg__store *store = &group->exec.store;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     size_t count = tg__store_count(store);
     bool kept = index < count && tg__store_find(store, index) != NULL;
     if (kept)
         tg__outcome_fill(
             group, index, index < group->lifecycle.run_base && !group->lifecycle.running, &o);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (!kept)
         return tg__refuse(TG_INVALID, "tg_group_outcome: index %zu of %zu tasks%s", index, count,
             index < count ? " was recycled" : "");
@@ -131,9 +131,9 @@ tg_status tg_group_find(tg_group *group, uint64_t id, size_t *index)
     *index = TG_NO_INDEX;
     if (group == NULL)
         return tg__refuse_null("tg_group_find", "group");
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool found = id != 0 && tg__ids_find(&group->ids, id, index);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (!found)
         return tg__refuse(
             TG_INVALID, "tg_group_find: no task has the id %llu", (unsigned long long)id);
@@ -218,13 +218,13 @@ size_t tg_group_success(tg_group *group, size_t rank)
     size_t index = TG_NO_INDEX;
     if (group == NULL)
         return index;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (group->lifecycle.running || !group->exec.store.noted)
         ;
     else if (!build_order(group))
         index = search(group, rank);
     else if (rank < group->completion.order_count)
         index = group->completion.order[rank].index;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return index;
 }

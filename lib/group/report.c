@@ -39,11 +39,11 @@ static void fill(tg_group *group, tg_report *r)
     r->threads_asked = group->lifecycle.threads_asked;
     r->threads = group->lifecycle.threads;
     r->wall = group->lifecycle.wall;
-    tg__lock_take(&exec->times.lock);
+    tg__lock_take(&exec->times.lock, TG__LOCK_TIMES);
     r->busy = exec->times.busy;
     r->longest = exec->times.longest;
     r->longest_index = exec->times.longest_index;
-    tg__lock_give(&exec->times.lock);
+    tg__lock_give(&exec->times.lock, TG__LOCK_TIMES);
     if (r->wall > 0 && r->threads > 0)
         r->efficiency = r->busy / (r->wall * r->threads);
 }
@@ -58,9 +58,9 @@ tg_status tg_group_report(tg_group *group, tg_report *report)
     tg__answer_write(report, &r, sizeof r);
     if (group == NULL)
         return tg__refuse_null("tg_group_report", "group");
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     fill(group, &r);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__answer_write(report, &r, sizeof r);
     return TG_OK;
 }

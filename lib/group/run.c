@@ -115,9 +115,9 @@ size_t tg__group_next(tg_group *group, size_t index, size_t end)
     const struct tg__store *store = &group->exec.store;
     if (!store->recycles)
         return index;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     size_t next = tg__store_next(store, index, end);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return next;
 }
 
@@ -127,12 +127,12 @@ static void settle_waiting(tg_group *group, size_t index)
 {
     struct tg__exec *exec = &group->exec;
     struct tg__view task;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool there = tg__store_look(&exec->store, index, &task);
     struct tg__taken taken = {.state = there ? atomic_load(task.state) : TG__STATE(TG_OK)};
     if (taken.state == TG__SLEEP_TIME)
         taken.suspended = tg__suspended_take(group, index);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (taken.state != TG__AGAIN_TIME && taken.state != TG__AGAIN && taken.state != TG__SLEEP_TIME)
         return;
     tg__suspended_give_back(group, &task, taken);
@@ -228,9 +228,10 @@ static void settle(tg_group *group, size_t from)
             group->owner->abandon(group);
         return;
     }
-    tg__lock_take(&group->lock); /* if it has stopped, this is the end of the last add */
+    tg__lock_take(
+        &group->lock, TG__LOCK_GROUP); /* if it has stopped, this is the end of the last add */
     bool waited = group->timers.heap.reserved > 0 && (group->timers.dropped || stopped);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     size_t end = group->lifecycle.run_base;
     for (size_t i = from; waited && (i = tg__group_next(group, i, end)) < end; i++)
         settle_waiting(group, i);
@@ -259,9 +260,9 @@ static void skip_late(tg_group *group)
         tg__timers_drop(group);
         while (group->suspended.count - group->suspended.opened >
                late_holds(group, from, count, true)) { /* taken back, or completed, just now */
-            tg__lock_give(&group->lock);
+            tg__lock_give(&group->lock, TG__LOCK_GROUP);
             sched_yield();
-            tg__lock_take(&group->lock);
+            tg__lock_take(&group->lock, TG__LOCK_GROUP);
         }
     }
     group->lifecycle.skipped += count - from - late_holds(group, from, count, false);
@@ -270,16 +271,16 @@ static void skip_late(tg_group *group)
     group->dispatch.ready.count = 0;
     atomic_store(&group->dispatch.ready_count, 0);
     if (count > from && group->options.on_done != NULL) {
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         tg__completion_rest(group, from, true);
-        tg__lock_take(&group->lock);
+        tg__lock_take(&group->lock, TG__LOCK_GROUP);
     }
     group->lifecycle.add_error = TG_OK; /* the answer stands, whatever it says of that */
 }
 
 static tg_status finish_run(tg_group *group, double start, int threads)
 {
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     group->lifecycle.threads = threads;
     group->lifecycle.wall = tg_time_now() - start;
     if (!group->persistent)
@@ -293,7 +294,7 @@ static tg_status finish_run(tg_group *group, double start, int threads)
     group->lifecycle.running = false;
     tg_status status = group->lifecycle.result;
     bool doomed = group->lifecycle.destroy_pending;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (!doomed)
         return status;
     tg__group_free(group);
@@ -304,10 +305,10 @@ tg_status tg__run_begin(
     tg_group *group, const char *call, tg_scope_fn *body, void *user, int places, bool detached)
 {
     tg__group_adopt(group);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (group->lifecycle.running || group->lifecycle.destroy_pending) {
         bool running = group->lifecycle.running, parents = tg__group_is_parents(group);
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         if (parents)
             return tg__group_refuse_parents(call);
         return running ? tg__refuse(TG_BUSY, "%s: the group is running already", call)
@@ -317,7 +318,7 @@ tg_status tg__run_begin(
     group->attachment.detached = detached;
     tg_status status = prepare(group, places);
     group->lifecycle.running = status == TG_RUNNING;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return status;
 }
 
@@ -334,10 +335,10 @@ double tg__run_start(tg_group *group)
     tg_task *above = group->exec.above;
     tg__context_start(
         &group->context, above != NULL ? tg__frame_context(above) : NULL, group->options.timeout);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (may_sleep(group))
         tg__group_watch(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__timers_arm(group, 0);
     /* Who completes a hold stores its end first, and looks at this then. */
     atomic_store(&group->completion.delivers, true);

@@ -17,10 +17,10 @@ static bool claimable(struct tg__runq *runq)
 static void begin(struct tg__runq *runq, struct tg__team *team)
 {
     tg_group *group = tg__group_of(runq);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     atomic_store(&group->backpressure.in_body, group->body != NULL); /* it is called next */
     atomic_store(&group->team, team);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 /* A thread that keeps it open from elsewhere, or a body, may add; a completion may free a slot.
@@ -35,7 +35,7 @@ static bool expects(struct tg__runq *runq)
 static bool end(struct tg__runq *runq)
 {
     tg_group *group = tg__group_of(runq);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool stopped = tg__context_status(&group->context) != TG_OK;
     bool ended = atomic_load(&runq->active) == 0 &&
                  (group->owner->may_finish != NULL ? group->owner->may_finish(group, stopped)
@@ -55,7 +55,7 @@ static bool end(struct tg__runq *runq)
         group->lifecycle.ended = tg__run_ended(
             &group->exec); /* exact: nothing is in flight, and what comes late is not settled */
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return ended;
 }
 

@@ -151,9 +151,9 @@ static void end_here(tg_task *self, const struct tg__view *task)
 {
     tg_group *group = self->exec->group;
     bool completed = atomic_exchange(task->state, TG__ENDING) == TG__ENDING;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     struct tg__suspended *early = tg__store_take(&group->exec.store, self->index);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (early != NULL && completed)
         tg_task_fail_text(self, 1, early->message);
     free(early);
@@ -172,9 +172,9 @@ bool tg__suspended_reserve(tg_task *self)
         self->spare = calloc(1, sizeof *self->spare + 1);
     if (self->spare == NULL)
         return false;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool room = tg__store_keep_room(&group->exec.store, self->index);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return room;
 }
 
@@ -183,12 +183,12 @@ void tg__suspended_put(tg_task *self, const struct tg__view *task)
     tg_group *group = self->exec->group;
     bool timed = tg__events_start(), left = false;
     note_busy(self, task->note);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (timed || self->way == TG__DEFERS)
         left = leave(group, self, task);
     if (left && timed && group->lifecycle.watchable)
         tg__group_watch(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (left) {
         if (group->options.queue != 0)
             tg__backpressure_notify(group);
@@ -322,15 +322,15 @@ static void complete_suspended(
     atomic_store(task->state, TG__ENDING);
     struct tg__suspended *away = tg__suspended_take(group, index);
     forget_hold(group, task);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg_task self = stand_in(group, task, index, away);
     free(away);
     say(&self, code, message);
     end(group, task, &self, code); /* it counts as away: the run does not end meanwhile */
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     group->suspended.count--;
     struct tg__pin pin = tg__group_pin(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(group, pin, 1);
 }
 
@@ -357,9 +357,9 @@ static tg_status complete(
 {
     struct tg__view task;
     unsigned char state = TG__STATE(TG_OK); /* of what was recycled */
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (tg__group_is_parents(group)) {
-        tg__lock_give(&group->lock);
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
         return tg__group_refuse_parents(call);
     }
     size_t count = tg__store_count(&group->exec.store);
@@ -372,7 +372,7 @@ static tg_status complete(
     }
     bool early = state == TG__STATE(TG_RUNNING) &&
                  complete_early(group, &task, index, &state, code, message);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (early)
         return TG_OK;
     if (index >= count)

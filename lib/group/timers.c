@@ -121,9 +121,9 @@ void tg__timers_arm(tg_group *group, double slack)
 {
     if (atomic_load(&group->timers.next_deadline) == UINT64_MAX)
         return;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     arm(group, slack);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 /* ---- */
@@ -131,10 +131,10 @@ void tg__timers_arm(tg_group *group, double slack)
 void tg__timers_fire(struct tg__timer *timer)
 {
     tg_group *group = TG__OWNER(tg_group, timers.timer, timer);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     struct tg__pin grip = tg__group_pin(group);
     group->timers.armed = UINT64_MAX; /* who has looked sets it again before he sleeps */
     atomic_store(&group->timers.expired, true);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(group, grip, 1);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every way in which a thread is woken for a group: for work, for its end, for space in its queue, for a cancel. */
 #include "group/group.h"
+#include "sys/lock.h"
 
 struct tg__pin tg__group_pin(tg_group *group)
 {
@@ -45,20 +46,20 @@ void tg__backpressure_notify(tg_group *group)
             tg__team_notify_owner(team, &group->runq);
     }
     if (atomic_load(&group->backpressure.producers) > 0) {
-        pthread_mutex_lock(&group->wait_lock);
+        tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
         pthread_cond_broadcast(&group->backpressure.not_full);
-        pthread_mutex_unlock(&group->wait_lock);
+        tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     }
 }
 
 void tg__group_notify_owner(tg_group *group)
 {
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     /* Under the lock, as above. */
     struct tg__team *team = atomic_load_explicit(&group->team, memory_order_acquire);
     if (team != NULL)
         tg__team_pin(&group->runq);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (team != NULL) {
         tg__team_notify_owner(team, &group->runq);
         tg__team_unpin(team, &group->runq);

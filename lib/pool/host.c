@@ -2,6 +2,7 @@
 #include "pool/host.h"
 
 #include "base/list.h"
+#include "sys/lock.h"
 
 #include <sched.h>
 #include <string.h>
@@ -19,11 +20,11 @@ static int on_open(tg_group *group, void *user)
 {
     struct tg__shard *shard = user;
     (void)group;
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     shard->open = true;
     shard->count = tg_group_count(shard->group);
     pthread_cond_broadcast(&shard->changed);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     if (shard->idle < TG_FOREVER)
         tg__timer_set(&shard->timer, tg_time_now() + shard->idle);
     return 0;
@@ -35,10 +36,10 @@ static void run_region(struct tg__shard *shard)
     int threads = shard->opened = shard->threads;
     shard->called = shard->failed = false;
     tg__resident_opened(&shard->resident);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__resident_run(&shard->resident, threads, on_open, shard);
     tg__timer_clear(&shard->timer);
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     shard->failed = !shard->open;
     shard->open = false;
     tg__resident_closed(&shard->resident);
@@ -69,7 +70,7 @@ static void (*take_gone(struct tg__shard *shard))(struct tg__host *)
 static void *host(void *user)
 {
     struct tg__shard *shard = user;
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     while (!shard->quits) {
         if (shard->called) {
             run_region(shard);
@@ -87,7 +88,7 @@ static void *host(void *user)
     void (*gone)(struct tg__host *) = take_gone(shard);
     struct tg__host *pool = shard->pool;
     pthread_cond_broadcast(&shard->changed);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     if (gone != NULL)
         gone(pool);
     return NULL;
@@ -99,12 +100,12 @@ static void join(struct tg__shard *shard)
     while (shard->joins) {
         shard->joins = false;
         pthread_t thread = shard->thread;
-        pthread_mutex_unlock(&shard->lock);
+        tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
         if (pthread_equal(thread, pthread_self())) /* of a pool that was destroyed in a task */
             pthread_detach(thread);
         else
             pthread_join(thread, NULL);
-        pthread_mutex_lock(&shard->lock);
+        tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     }
 }
 
@@ -124,7 +125,7 @@ static bool make(struct tg__shard *shard)
 static void call(void *user)
 {
     struct tg__shard *shard = user;
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     shard->called |= !shard->quits;
     shard->failed = false;
     if (!make(shard)) {
@@ -133,7 +134,7 @@ static void call(void *user)
             tg__timer_set(&shard->timer, tg_time_now() + 0.01);
     }
     pthread_cond_broadcast(&shard->changed);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
 }
 
 /* Whoever runs it, or is to do so now, sees that. */
@@ -158,11 +159,11 @@ static void look(struct tg__timer *timer)
 {
     struct tg__shard *shard = TG__OWNER(struct tg__shard, timer, timer);
     size_t count = tg_group_count(shard->group);
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     bool open = shard->open, same = count == shard->count, called = shard->called;
     shard->count = count;
     void (*gone)(struct tg__host *) = take_gone(shard);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     if (gone != NULL) {
         gone(shard->pool);
         return;
@@ -215,9 +216,9 @@ bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *gr
 
 void tg__shard_free(struct tg__shard *shard)
 {
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     join(shard);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__timer_clear(&shard->timer);
     tg__hook_clear(&shard->hook);
     tg__resident_free(&shard->resident);
@@ -236,24 +237,24 @@ bool tg__shard_ready(struct tg__shard *shard)
 {
     if (tg__group_is_live(shard->group))
         return true;
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     bool ready = make(shard);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     return ready;
 }
 
 static void add_client(struct tg__shard *shard, tg_group *client)
 {
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     tg__list_push(&shard->clients, &client->attachment.link);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
 }
 
 void tg__shard_leave(struct tg__shard *shard, tg_group *client)
 {
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     tg__list_remove(&client->attachment.link);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__resident_part(&shard->resident);
 }
 
@@ -265,13 +266,13 @@ static tg_group *client_of(struct tg__link *link)
 /* One of its clients that certainly stays until we have helped; NULL: there are none. `cancels` all of them. */
 static tg_group *take_client(struct tg__shard *shard, bool cancels)
 {
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     tg_group *client = shard->clients != NULL ? client_of(shard->clients) : NULL;
     for (struct tg__link *at = shard->clients; cancels && at != NULL; at = at->next)
         tg_context_cancel(&client_of(at)->context, 0, "the pool was closed");
     if (client != NULL)
         tg__attach_help_begin(client);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     return client;
 }
 
@@ -287,12 +288,12 @@ static void end_clients(struct tg__shard *shard, double until, bool cancels)
 /* TG_OK: the region is open, or was. */
 static tg_status wait_for_region(struct tg__shard *shard)
 {
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     while (!shard->open && !shard->failed && shard->called && shard->there)
         pthread_cond_wait(&shard->changed, &shard->lock);
     bool missing = !shard->open && shard->called && !shard->there;
     tg_status status = shard->failed ? TG_NO_MEMORY : missing ? TG_NO_SYSTEM : TG_OK;
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     return status;
 }
 
@@ -316,10 +317,10 @@ tg_status tg__shard_enter(struct tg__shard *shard, tg_group *client, struct tg__
 
 void tg__shard_resize(struct tg__shard *shard, int threads)
 {
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     bool reopen = shard->open && threads > shard->opened;
     shard->threads = threads;
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__resident_resize(&shard->resident, threads);
     if (reopen)
         tg__resident_reopen(&shard->resident);
@@ -328,9 +329,9 @@ void tg__shard_resize(struct tg__shard *shard, int threads)
 void tg__shard_shut(struct tg__shard *shard)
 {
     tg__resident_shut(&shard->resident); /* first: what is over must have nothing to come */
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     shard->closing = true;
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__resident_pause(&shard->resident, false);
     tg__group_notify_owner(shard->group);
     call(shard);
@@ -339,11 +340,11 @@ void tg__shard_shut(struct tg__shard *shard)
 bool tg__shard_drain(struct tg__shard *shard, double until)
 {
     end_clients(shard, until, false);
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     while ((!shard->quits || shard->there) && tg__thread_wait(&shard->changed, &shard->lock, until))
         ;
     bool ended = shard->quits && !shard->there;
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     while (ended && atomic_load(&shard->group->backpressure.producers) > 0)
         sched_yield(); /* they have been woken, and go */
     return ended;
@@ -364,21 +365,21 @@ void tg__shard_reopen(struct tg__shard *shard)
 {
     tg__hook_clear(&shard->hook); /* it would make a thread again */
     tg__timer_clear(&shard->timer);
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     join(shard);
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__resident_renew(&shard->resident);
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     shard->closing = shard->quits = shard->called = false;
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__hook_set(&shard->hook, &shard->group->context, on_stop, shard);
 }
 
 void tg__shard_orphan(struct tg__shard *shard, void (*gone)(struct tg__host *pool))
 {
-    pthread_mutex_lock(&shard->lock);
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     shard->gone = gone;
-    pthread_mutex_unlock(&shard->lock);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__shard_shut(shard);
     tg_context_cancel(&shard->group->context, 0, "the pool was destroyed");
     tg__group_notify_owner(shard->group);

@@ -264,10 +264,10 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
 static bool note_closer(tg_pool *pool, double timeout, double *until)
 {
     *until = tg_time_now() + timeout;
-    tg__lock_take(&pool->lock);
+    tg__lock_take(&pool->lock, TG__LOCK_POOL);
     bool closes = !pool->closed;
     pool->closers += closes;
-    tg__lock_give(&pool->lock);
+    tg__lock_give(&pool->lock, TG__LOCK_POOL);
     return closes;
 }
 
@@ -283,9 +283,9 @@ static void close_shards(tg_pool *pool, double until)
         return;
     for (int i = 0; i < pool->shards; i++)
         late |= tg__shard_stop(&pool->shard[i]);
-    tg__lock_take(&pool->lock);
+    tg__lock_take(&pool->lock, TG__LOCK_POOL);
     pool->timed_out |= late;
-    tg__lock_give(&pool->lock);
+    tg__lock_give(&pool->lock, TG__LOCK_POOL);
 }
 
 static size_t count_abandoned(const tg_pool *pool)
@@ -305,11 +305,11 @@ static bool close_pool(tg_pool *pool, double timeout, size_t *left)
         return true;
     close_shards(pool, until);
     *left = count_abandoned(pool);
-    tg__lock_take(&pool->lock);
+    tg__lock_take(&pool->lock, TG__LOCK_POOL);
     pool->closers--;
     pool->closed = true;
     bool timed_out = pool->timed_out || *left > 0;
-    tg__lock_give(&pool->lock);
+    tg__lock_give(&pool->lock, TG__LOCK_POOL);
     return !timed_out;
 }
 
@@ -340,12 +340,12 @@ tg_status tg_pool_reopen(tg_pool *pool)
         return tg__refuse_null(call, "pool");
     if (is_parents(pool))
         return refuse_parents(call);
-    tg__lock_take(&pool->lock);
+    tg__lock_take(&pool->lock, TG__LOCK_POOL);
     bool opens = pool->closed && pool->closers == 0;
     if (opens) {
         pool->closed = pool->timed_out = false;
     }
-    tg__lock_give(&pool->lock);
+    tg__lock_give(&pool->lock, TG__LOCK_POOL);
     if (!opens)
         return tg__refuse(TG_BUSY, "%s: the pool is not closed", call);
     for (int i = 0; i < pool->shards; i++)
@@ -425,7 +425,7 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
 {
     tg_group *group = shard->group;
     struct tg__exec *exec = &group->exec;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool live = tg__group_is_live(group);
     int most = atomic_load(&group->runq.max_workers),
         running = live ? tg__team_serving(&group->runq) : 0;
@@ -444,7 +444,7 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
         atomic_load(&exec->failed) + atomic_load(&exec->timed_out) + atomic_load(&exec->crashed);
     n->abandoned += shard->resident.abandoned;
     n->dropped += atomic_load(&exec->dropped);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers)

@@ -30,7 +30,7 @@ static void abandon(struct tg__resident *resident, size_t index)
 {
     tg_group *group = resident->group;
     struct tg__view task;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool there = tg__store_look(&group->exec.store, index, &task);
     unsigned char state = there ? atomic_load(task.state) : TG__STATE(TG_OK);
     bool unstarted = tg__status_of(state) == TG_NOT_RUN;
@@ -45,7 +45,7 @@ static void abandon(struct tg__resident *resident, size_t index)
     }
     if (state == 0 || state == TG__AGAIN || state == TG__AGAIN_TIME)
         atomic_fetch_sub(&group->backpressure.outstanding, 1);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (!unstarted && taken.state == 0)
         return;
     tg__suspended_give_back(group, &task, taken);
@@ -58,9 +58,9 @@ void tg__resident_abandon(struct tg__resident *resident)
     for (size_t i = 0, end = tg__store_count(&group->exec.store);
         (i = tg__group_next(group, i, end)) < end; i++)
         abandon(resident, i);
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg__timers_drop(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 bool tg__resident_inside(const tg_group *group)
@@ -171,43 +171,43 @@ void tg__resident_free_parents(struct tg__resident *resident)
 void tg__resident_run(struct tg__resident *resident, int threads, tg_scope_fn *body, void *user)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     group->options.threads = threads;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__run_here(group, "tg_group_scope", body, user);
 }
 
 void tg__resident_opened(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     resident->leave = atomic_load(&group->lifecycle.shut) ? TG__DRAIN : TG__STAY;
     resident->halts = false;
     update_halted(resident);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 /* While run queues are lent its own tasks go on: they may wait for each other. */
 void tg__resident_reopen(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (resident->leave != TG__DRAIN) {
         resident->leave = TG__REOPEN;
         resident->halts = resident->clients == 0;
         update_halted(resident);
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_notify_owner(group);
 }
 
 void tg__resident_idle(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (resident->leave == TG__STAY)
         resident->leave = TG__IDLE;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_notify_owner(group);
 }
 
@@ -215,7 +215,7 @@ void tg__resident_idle(struct tg__resident *resident)
 static void call_all(tg_group *group)
 {
     struct tg__pin pin = tg__group_pin(group);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(group, pin, (size_t)atomic_load(&group->runq.max_workers));
     tg__backpressure_notify(group);
 }
@@ -223,7 +223,7 @@ static void call_all(tg_group *group)
 void tg__resident_pause(struct tg__resident *resident, bool paused)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     resident->paused = paused;
     update_halted(resident);
     call_all(group);
@@ -232,7 +232,7 @@ void tg__resident_pause(struct tg__resident *resident, bool paused)
 void tg__resident_resize(struct tg__resident *resident, int threads)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     atomic_store(&group->runq.max_workers, threads);
     call_all(group);
 }
@@ -240,20 +240,20 @@ void tg__resident_resize(struct tg__resident *resident, int threads)
 void tg__resident_closed(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     resident->halts = false;
     update_halted(resident);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 void tg__resident_shut(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     atomic_store(&group->lifecycle.shut, true);
     resident->leave = TG__DRAIN;
     resident->halts = false; /* what was to go on in the next region goes on in this one */
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__backpressure_notify(group);
 }
 
@@ -271,57 +271,57 @@ void tg__resident_renew(struct tg__resident *resident)
 bool tg__resident_enter(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool enters = !atomic_load(&group->lifecycle.shut);
     resident->clients += enters ? 1 : 0;
     if (enters) {
         resident->halts = false;
         update_halted(resident);
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return enters;
 }
 
 void tg__resident_part(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     resident->clients--;
     if (resident->clients == 0 && resident->leave == TG__REOPEN) {
         resident->halts = true;
         update_halted(resident);
     }
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_notify_owner(group);
 }
 
 bool tg__resident_has_work(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock); /* a run that begins may change the queue */
+    tg__lock_take(&group->lock, TG__LOCK_GROUP); /* a run that begins may change the queue */
     bool work = atomic_load(&group->lifecycle.shut) || tg__claim_left(group) ||
                 atomic_load(&group->timers.expired);
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return work;
 }
 
 bool tg__resident_is_idle(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool idle =
         resident->clients == 0 && !tg__claim_left(group) && tg__team_serving(&group->runq) == 0;
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return idle;
 }
 
 bool tg__resident_is_quiescent(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool stopped = tg__context_noticed(&group->context) != TG_OK;
     bool quiet = resident->clients == 0 && group->suspended.count == 0 &&
                  (stopped || (!tg__timers_open(group) && !tg__claim_left(group)));
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return quiet;
 }

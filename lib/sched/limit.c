@@ -17,7 +17,7 @@ struct tg_limit {
 /* Takes the lock. In a child of fork() nobody holds anything, or waits: what the parent's groups have comes back there. */
 static void enter(tg_limit *limit)
 {
-    tg__lock_take(&limit->lock);
+    tg__lock_take(&limit->lock, TG__LOCK_LIMIT);
     if (limit->process == tg__process_number())
         return;
     limit->process = tg__process_number();
@@ -92,7 +92,7 @@ static void pass(tg_limit *limit, struct tg__limit_client *limit_client)
     enter(limit);
     if (limit_client->queued && !atomic_load(&limit_client->blocked))
         limit_client->absent = true;
-    tg__lock_give(&limit->lock);
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
 }
 
 void tg__limit_notify(tg_limit *limit)
@@ -104,7 +104,7 @@ void tg__limit_notify(tg_limit *limit)
             atomic_store(&limit_client->blocked, false);
             limit_client->pin(limit_client);
         }
-        tg__lock_give(&limit->lock);
+        tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
         if (limit_client == NULL)
             return;
         bool woken = limit_client->call(limit_client);
@@ -138,7 +138,7 @@ bool tg__limit_take(
     }
     if (taken && limit_client->queued)
         dequeue(limit, limit_client);
-    tg__lock_give(&limit->lock);
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
     return taken;
 }
 
@@ -153,7 +153,7 @@ void tg__limit_give(struct tg__grant *grant)
     else
         limit->used -= grant->weight;
     bool waited_for = limit->wait_queue != NULL;
-    tg__lock_give(&limit->lock);
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
     grant->limit = NULL;
     if (waited_for)
         tg__limit_notify(limit);
@@ -164,14 +164,14 @@ void tg__limit_leave(tg_limit *limit, struct tg__limit_client *limit_client)
     enter(limit);
     if (limit_client->queued)
         dequeue(limit, limit_client);
-    tg__lock_give(&limit->lock);
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
 }
 
 bool tg__limit_too_heavy(tg_limit *limit, size_t weight)
 {
     enter(limit);
     bool heavy = weight > limit->budget;
-    tg__lock_give(&limit->lock);
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
     return heavy;
 }
 
@@ -207,7 +207,7 @@ tg_status tg_limit_resize(tg_limit *limit, size_t budget)
         return tg__refuse(TG_INVALID, "tg_limit_resize: budget is 0");
     enter(limit);
     limit->budget = budget;
-    tg__lock_give(&limit->lock);
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
     tg__limit_notify(limit);
     return TG_OK;
 }
@@ -218,6 +218,6 @@ size_t tg_limit_used(tg_limit *limit)
         return 0;
     enter(limit);
     size_t used = limit->used;
-    tg__lock_give(&limit->lock);
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
     return used;
 }

@@ -33,7 +33,7 @@ bool tg__park(struct tg__parker *parker, int spins, double until)
         tg__pause();
     if (!is_notified(parker)) {
         bool waits = true;
-        pthread_mutex_lock(&parker->lock);
+        tg__mutex_lock(&parker->lock, TG__LOCK_PARK);
         parker->asleep = parker->locked = parker->slept = true;
         while (waits && !is_notified(parker)) {
             if (until < (double)INFINITY)
@@ -42,17 +42,17 @@ bool tg__park(struct tg__parker *parker, int spins, double until)
                 pthread_cond_wait(&parker->condition, &parker->lock);
         }
         parker->asleep = false;
-        pthread_mutex_unlock(&parker->lock);
+        tg__mutex_unlock(&parker->lock, TG__LOCK_PARK);
     }
     return atomic_exchange(&parker->notified, false);
 }
 
 void tg__park_notify(struct tg__parker *parker)
 {
-    pthread_mutex_lock(&parker->lock);
+    tg__mutex_lock(&parker->lock, TG__LOCK_PARK);
     parker->locked = true;
     atomic_store_explicit(&parker->notified, true, memory_order_release);
     if (parker->asleep)
         pthread_cond_signal(&parker->condition);
-    pthread_mutex_unlock(&parker->lock);
+    tg__mutex_unlock(&parker->lock, TG__LOCK_PARK);
 }

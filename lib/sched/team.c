@@ -286,9 +286,9 @@ static struct tg__runq *park_until_notified(struct tg__team *team, struct parked
     /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. Both are sequentially
        consistent, so one of the two sees the other. */
     if (find_runq(team, me->scope, NULL) == NULL) {
-        pthread_mutex_unlock(&team->lock);
+        tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
         tg__park(me->parker, team->spins, until);
-        pthread_mutex_lock(&team->lock);
+        tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     }
     leave_list(me->called ? &team->called : &team->parked_workers, me);
     if (!me->called)
@@ -329,11 +329,11 @@ static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
     struct tg__runq *home = worker->spawns_helpers && worker->home != runq ? worker->home : NULL;
     bool leaves = home != NULL && home->live && admits(home);
     atomic_fetch_add(&runq->active, 1);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     if (leaves)
         tg__team_notify_or_spawn(worker, home);
     visit(worker, runq);
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     stop_serving(team, runq);
 }
 
@@ -358,14 +358,14 @@ static void attend(struct tg__worker *worker)
     struct tg__team *team = worker->team;
     struct parked me = {0};
     struct tg__runq *handoff = NULL;
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     for (;;) {
         serve_all(worker, NULL, handoff);
         if (team->closing)
             break;
         handoff = park_until_notified(team, &me, (double)INFINITY);
     }
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 /* Those that watch over a run queue at the runtime's barrier may go. */
@@ -384,7 +384,7 @@ static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
     struct tg__team *team = worker->team;
     struct parked me = {.scope = runq->hosts ? NULL : runq, .owns = runq};
     struct tg__runq *handoff = NULL;
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     for (;;) {
         serve_all(worker, me.scope, handoff);
         if (runq->end(runq))
@@ -393,7 +393,7 @@ static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
     }
     delist(team, runq);
     notify_watchers(team, runq);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 /* The body's own raw tasks must not be dropped by a cancel of the taskgroup that we stand in. */
@@ -460,7 +460,7 @@ static void run_helper(struct tg__team *team, struct tg__runq *runq)
         .team = team, .home = runq, .place = omp_get_thread_num(), .level = omp_get_level()};
     bool stays = true;
     enter_team(&worker);
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     while (runq->live && stays) { /* what comes after its end is for its next run */
         struct tg__runq *next = find_runq(team, runq, NULL);
         if (next != NULL)
@@ -472,7 +472,7 @@ static void run_helper(struct tg__team *team, struct tg__runq *runq)
             break;
         }
     }
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     exit_team(&worker);
     if (!stays) /* the next one watches on */
         spawn_helper(&worker, runq);
@@ -493,9 +493,9 @@ static void spawn_helper(struct tg__worker *worker, struct tg__runq *runq)
 
 void tg__team_spawn_watcher(struct tg__worker *worker, struct tg__runq *runq)
 {
-    pthread_mutex_lock(&worker->team->lock);
+    tg__mutex_lock(&worker->team->lock, TG__LOCK_TEAM);
     bool watched = runq->watchers > 0;
-    pthread_mutex_unlock(&worker->team->lock);
+    tg__mutex_unlock(&worker->team->lock, TG__LOCK_TEAM);
     if (!watched)
         spawn_helper(worker, runq);
 }
@@ -505,18 +505,18 @@ static bool notify(struct tg__team *team, struct tg__runq *runq)
 {
     if (atomic_load(&team->idle) == 0 || !admits(runq))
         return false;
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     bool called = admits(runq) && notify_one(team, runq);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     return called;
 }
 
 void tg__team_unpin(struct tg__team *team, struct tg__runq *runq)
 {
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     atomic_fetch_sub(&runq->pins, 1);
     stop_serving(team, runq);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 void tg__team_notify_or_spawn(struct tg__worker *worker, struct tg__runq *runq)
@@ -538,9 +538,9 @@ bool tg__team_notify(struct tg__team *team, struct tg__runq *runq)
 
 void tg__team_notify_owner(struct tg__team *team, struct tg__runq *runq)
 {
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     notify_owner(team, runq);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq))
@@ -549,7 +549,7 @@ void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq))
     struct tg__team *team = worker->team;
     struct parked me = {.scope = runq, .owns = runq};
     struct tg__runq *handoff = NULL;
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     while (!enough(runq)) {
         struct tg__runq *next =
             handoff != NULL && admits(handoff) ? handoff : find_runq(team, runq, NULL);
@@ -562,14 +562,14 @@ void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq))
             handoff = park_until_notified(team, &me, (double)INFINITY);
         }
     }
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 bool tg__team_await(struct tg__team *team, struct tg__runq *runq)
 {
     struct tg__runq *around = tg__team_worker()->serving;
     bool itself = false;
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     if (runq->live && around != NULL) {
         itself = is_descendant(runq, around);
         if (!itself && atomic_load(&runq->awaited) == NULL) {
@@ -578,7 +578,7 @@ bool tg__team_await(struct tg__team *team, struct tg__runq *runq)
             notify_many(team, runq);
         }
     }
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     return !itself;
 }
 
@@ -587,11 +587,11 @@ void tg__team_help(const struct tg__runq *runq, struct tg__parker *parker, doubl
     struct tg__worker *worker = tg__team_worker();
     struct tg__team *team = worker->team;
     struct parked me = {.scope = runq, .parker = parker};
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     serve_all(worker, runq, NULL);
     struct tg__runq *handoff = park_until_notified(team, &me, until);
     serve_all(worker, runq, handoff);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 void tg__team_join(void)
@@ -651,11 +651,11 @@ static void open_team(struct tg__team *team, bool ours, int size)
 
 static void close_team(struct tg__team *team)
 {
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     team->closing = true;
     while (team->parked_workers != NULL)
         wake(team, &team->parked_workers, NULL);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 /* In the region of ours, on each of its threads. The first is the one that opened it. */
@@ -717,9 +717,9 @@ static int run_below(struct tg__worker *under, struct tg__runq *runq)
     struct tg__team *team = under->team;
     struct tg__worker worker = {
         .team = team, .home = runq, .place = under->place, .level = under->level};
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     enlist(team, runq);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     own(&worker, runq);
     return team->got;
 }
@@ -739,19 +739,19 @@ static void prepare(struct tg__runq *runq, struct tg__runq *below)
 void tg__team_attach(struct tg__team *team, struct tg__runq *runq)
 {
     prepare(runq, NULL);
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     enlist(team, runq);
     notify_many(team, runq);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
 bool tg__team_end(struct tg__team *team, struct tg__runq *runq)
 {
-    pthread_mutex_lock(&team->lock);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     bool ended = runq->end(runq);
     if (ended)
         delist(team, runq);
-    pthread_mutex_unlock(&team->lock);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     return ended;
 }
 

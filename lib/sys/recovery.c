@@ -190,7 +190,7 @@ bool tg__guard_take(void)
     struct sigaction ours = {
         .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     sigemptyset(&ours.sa_mask);
-    tg__lock_take(&lock);
+    tg__lock_take(&lock, TG__LOCK_GUARD);
     int ready = users > 0 ? SIGNALS : 0;
     while (ready < SIGNALS && tg__handler_stand_in(signals[ready], &ours, &before[ready]))
         ready++;
@@ -198,16 +198,16 @@ bool tg__guard_take(void)
     if (!taken)
         restore(ready);
     users += taken;
-    tg__lock_give(&lock);
+    tg__lock_give(&lock, TG__LOCK_GUARD);
     return taken;
 }
 
 void tg__guard_give(void)
 {
-    tg__lock_take(&lock);
+    tg__lock_take(&lock, TG__LOCK_GUARD);
     if (--users == 0)
         restore(SIGNALS);
-    tg__lock_give(&lock);
+    tg__lock_give(&lock, TG__LOCK_GUARD);
 }
 
 struct tg__recovery *tg__guard_arm(struct tg__recovery *recovery)

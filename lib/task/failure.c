@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "task/failure.h"
+#include "sys/lock.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -84,15 +85,15 @@ static void grow(struct tg__failures *failures, size_t wanted)
     struct tg__failure **buckets = calloc(wanted, sizeof(struct tg__failure *));
     if (buckets == NULL)
         return;
-    pthread_mutex_lock(&failures->lock);
+    tg__mutex_lock(&failures->lock, TG__LOCK_FAILURES);
     buckets = replace_buckets(failures, buckets, wanted);
-    pthread_mutex_unlock(&failures->lock);
+    tg__mutex_unlock(&failures->lock, TG__LOCK_FAILURES);
     free(buckets);
 }
 
 const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_t index)
 {
-    pthread_mutex_lock(&failures->lock);
+    tg__mutex_lock(&failures->lock, TG__LOCK_FAILURES);
     const struct tg__failure *f = failures->tail;
     if (failures->buckets != NULL) {
         f = *bucket_of(failures->buckets, failures->bucket_count, index);
@@ -102,7 +103,7 @@ const struct tg__failure *tg__failures_find(struct tg__failures *failures, size_
         while (f != NULL && f->error.index != index)
             f = f->previous;
     }
-    pthread_mutex_unlock(&failures->lock);
+    tg__mutex_unlock(&failures->lock, TG__LOCK_FAILURES);
     return f;
 }
 
@@ -127,7 +128,7 @@ const struct tg__failure *tg__failures_add(struct tg__failures *failures, const 
     bool required, void (*end)(void *user), void *user)
 {
     struct tg__failure *failure = new_failure(error);
-    pthread_mutex_lock(&failures->lock);
+    tg__mutex_lock(&failures->lock, TG__LOCK_FAILURES);
     bool first = required && failures->first == NULL;
     if (failures->most > 0 && failures->count >= failures->most && !first) {
         free(failure);
@@ -141,7 +142,7 @@ const struct tg__failure *tg__failures_add(struct tg__failures *failures, const 
         failures->first = failure;
     end(user);
     size_t wanted = failure != NULL ? wanted_buckets(failures) : 0;
-    pthread_mutex_unlock(&failures->lock);
+    tg__mutex_unlock(&failures->lock, TG__LOCK_FAILURES);
     if (wanted > 0)
         grow(failures, wanted);
     return first ? failure : NULL;

@@ -175,11 +175,11 @@ void tg__finish_skipped(const struct tg__view *task)
 void tg__finish_busy(const tg_task *self, double now)
 {
     struct tg__times *times = &self->exec->times;
-    tg__lock_take(&times->lock);
+    tg__lock_take(&times->lock, TG__LOCK_TIMES);
     times->busy += now - self->start;
     if (now - self->start > times->longest || times->longest_index == TG_NO_INDEX) {
         times->longest = now - self->start;
         times->longest_index = self->index;
     }
-    tg__lock_give(&times->lock);
+    tg__lock_give(&times->lock, TG__LOCK_TIMES);
 }

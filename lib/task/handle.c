@@ -5,6 +5,7 @@
 #include "sys/process.h"
 #include "base/status.h"
 #include "sys/thread.h"
+#include "sys/lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome)
 {
     if (handle == NULL)
         return;
-    pthread_mutex_lock(&handle->lock);
+    tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
     handle->outcome = *outcome;
     handle->outcome.name = handle->name;
     handle->outcome.signal = handle->signal;
@@ -92,7 +93,7 @@ void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome)
         handle->outcome.message = handle->message;
     atomic_store(&handle->over, true);
     pthread_cond_broadcast(&handle->ended);
-    pthread_mutex_unlock(&handle->lock);
+    tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
     drop(handle);
 }
 
@@ -135,12 +136,12 @@ tg_status tg_task_wait(tg_task *task, double timeout)
         return atomic_load(&handle->over) ? handle->outcome.status : refuse_parents(call);
     double until = tg_time_now() + timeout;
     bool waits = true;
-    pthread_mutex_lock(&handle->lock);
+    tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
     bool busy = timeout > 0 && !handle->over && handle->calls->inside(task->exec);
     while (!busy && !handle->over && waits)
         waits = tg__thread_wait(&handle->ended, &handle->lock, until);
     tg_status status = busy ? TG_BUSY : handle->over ? handle->outcome.status : TG_RUNNING;
-    pthread_mutex_unlock(&handle->lock);
+    tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
     return busy ? tg__refuse(TG_BUSY, "%s: in a task of the same pool", call) : status;
 }
 
@@ -158,9 +159,9 @@ tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome)
         lost = !atomic_load(&handle->over);
         o = lost ? o : handle->outcome;
     } else if (handle != NULL) {
-        pthread_mutex_lock(&handle->lock);
+        tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
         o = handle->outcome;
-        pthread_mutex_unlock(&handle->lock);
+        tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
     }
     tg__answer_write(outcome, &o, sizeof o);
     return handle == NULL ? refuse(call, task) : lost ? refuse_parents(call) : TG_OK;
@@ -176,11 +177,11 @@ tg_status tg_task_cancel(tg_task *task)
         return refuse_parents(call);
     if (is_parents(handle))
         return tg__refuse(TG_DONE, "%s: the task has ended", call);
-    pthread_mutex_lock(&handle->lock);
+    tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
     bool over = handle->over;
     if (!over) /* its end needs this lock, and its pool is not freed before that */
         handle->calls->enter(task->exec);
-    pthread_mutex_unlock(&handle->lock);
+    tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
     return over ? tg__refuse(TG_DONE, "%s: the task has ended", call)
                 : handle->calls->cancel(task->exec, task->index, handle);
 }

@@ -27,21 +27,21 @@ static bool grow(struct tg__locals *locals)
 
 int tg__locals_enter(struct tg__locals *locals)
 {
-    tg__lock_take(&locals->lock);
+    tg__lock_take(&locals->lock, TG__LOCK_LOCALS);
     int id = find_free(locals);
     if (id < locals->room || grow(locals))
         locals->all[id].taken = true;
     else
         id = -1;
-    tg__lock_give(&locals->lock);
+    tg__lock_give(&locals->lock, TG__LOCK_LOCALS);
     return id;
 }
 
 void tg__locals_leave(struct tg__locals *locals, int id)
 {
-    tg__lock_take(&locals->lock);
+    tg__lock_take(&locals->lock, TG__LOCK_LOCALS);
     locals->all[id].taken = false;
-    tg__lock_give(&locals->lock);
+    tg__lock_give(&locals->lock, TG__LOCK_LOCALS);
 }
 
 int tg__locals_state(struct tg__locals *locals, int id, void *user, void **state)
@@ -49,16 +49,16 @@ int tg__locals_state(struct tg__locals *locals, int id, void *user, void **state
     *state = NULL;
     if (locals->init == NULL)
         return 0;
-    tg__lock_take(&locals->lock);
+    tg__lock_take(&locals->lock, TG__LOCK_LOCALS);
     struct tg__local own = locals->all[id];
-    tg__lock_give(&locals->lock);
+    tg__lock_give(&locals->lock, TG__LOCK_LOCALS);
     int code = 0;
     if (!own.made) {
         code = locals->init(id, &own.state, user);
         own.made = code == 0;
-        tg__lock_take(&locals->lock);
+        tg__lock_take(&locals->lock, TG__LOCK_LOCALS);
         locals->all[id] = own;
-        tg__lock_give(&locals->lock);
+        tg__lock_give(&locals->lock, TG__LOCK_LOCALS);
     }
     *state = own.made ? own.state : NULL;
     return code;

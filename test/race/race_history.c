@@ -134,11 +134,11 @@ END_TEST
 /* Only where nobody but the caller serves the group. */
 static void leap(tg_group *group)
 {
-    tg__lock_take(&group->lock);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
     atomic_store(&group->exec.store.count, years);
     atomic_store(&group->dispatch.queue.head, years);
     atomic_store(&group->completion.delivered, years); /* in order */
-    tg__lock_give(&group->lock);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 struct age {

@@ -87,12 +87,12 @@ START_TEST(after_the_first_call_the_state_is_there_without_the_lock)
         tg__frame_forget_message(&self);
     }
     ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]); /* the next task has tried again */
-    tg__lock_take(&w.exec.locals.lock);
+    tg__lock_take(&w.exec.locals.lock, TG__LOCK_LOCALS);
     for (int i = 0; i < 100; i++) {
         ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]);
         ck_assert_int_eq(tg_task_worker(&self), 0);
     }
-    tg__lock_give(&w.exec.locals.lock);
+    tg__lock_give(&w.exec.locals.lock, TG__LOCK_LOCALS);
     tg__runner_leave(&self);
     tg__runner_enter(&self, &w.exec, NULL); /* the next server gets what is there */
     ck_assert_ptr_eq(tg_task_local(&self), &w.benches[0]);
@@ -112,9 +112,9 @@ START_TEST(without_an_init_the_lock_is_taken_for_the_id_only)
     w.exec.locals.init = NULL;
     tg__runner_enter(&self, &w.exec, NULL);
     ck_assert_int_eq(tg_task_worker(&self), 0);
-    tg__lock_take(&w.exec.locals.lock);
+    tg__lock_take(&w.exec.locals.lock, TG__LOCK_LOCALS);
     ck_assert_ptr_null(tg_task_local(&self));
-    tg__lock_give(&w.exec.locals.lock);
+    tg__lock_give(&w.exec.locals.lock, TG__LOCK_LOCALS);
     tg__runner_leave(&self);
     tg__locals_end(&w.exec.locals, &w);
     tg__locals_free(&w.exec.locals);

@@ -17,9 +17,9 @@ static void count_under_lock(void *what, int number)
     struct guarded *guarded = what;
     (void)number;
     for (int i = 0; i < TIMES; i++) {
-        tg__lock_take(&guarded->lock);
+        tg__lock_take(&guarded->lock, TG__LOCK_GROUP);
         guarded->count++;
-        tg__lock_give(&guarded->lock);
+        tg__lock_give(&guarded->lock, TG__LOCK_GROUP);
     }
 }
 

@@ -182,19 +182,19 @@ static void add_recycled(struct shelf *shelf)
     }
     unsigned flags = stands_apart(count) ? FLAG | TG__APART : FLAG;
     struct tg__attributes *attributes = count % 8 == 0 ? extra_of(count) : NULL;
-    tg__lock_take(&shelf->lock);
+    tg__lock_take(&shelf->lock, TG__LOCK_GROUP);
     expect(&shelf->blame,
         tg__store_add(&shelf->store, function, number(count), flags, attributes, true) == TG_OK);
-    tg__lock_give(&shelf->lock);
+    tg__lock_give(&shelf->lock, TG__LOCK_GROUP);
 }
 
 static void release(struct shelf *shelf, size_t index)
 {
     if (!tg__store_release(&shelf->store, index))
         return;
-    tg__lock_take(&shelf->lock);
+    tg__lock_take(&shelf->lock, TG__LOCK_GROUP);
     tg__store_recycle(&shelf->store, index);
-    tg__lock_give(&shelf->lock);
+    tg__lock_give(&shelf->lock, TG__LOCK_GROUP);
 }
 
 /* The next one: its result slot must be as new. What stands apart is released once more, later. */
@@ -311,11 +311,11 @@ static void add_to_trail(struct trail *trail, uint32_t *random)
         sched_yield();
         return;
     }
-    tg__lock_take(&shelf->lock);
+    tg__lock_take(&shelf->lock, TG__LOCK_GROUP);
     leap(store, random);
     size_t index = trail->index[n] = tg__store_count(store);
     expect(&shelf->blame, tg__store_add(store, function, number(index), FLAG, NULL, true) == TG_OK);
-    tg__lock_give(&shelf->lock);
+    tg__lock_give(&shelf->lock, TG__LOCK_GROUP);
     atomic_store(&trail->added, n + 1);
 }
 
