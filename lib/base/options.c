@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/options.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,31 @@ tg_status tg__options_read(void *to, size_t known, const void *from, char why[TG
         }
     memcpy(to, from, size < known ? size : known);
     return TG_OK;
+}
+
+static bool is_right(const struct tg__number *number)
+{
+    return (number->value >= number->least && number->value <= number->most) ||
+           (number->value <= number->also && number->value >= number->also);
+}
+
+bool tg__number_is_wrong(const struct tg__number *numbers, size_t count, char text[TG__NUMBER_SIZE])
+{
+    const struct tg__number *end = numbers + count, *n = numbers;
+    while (n < end && is_right(n))
+        n++;
+    if (n == end)
+        return false;
+    bool whole = n->value >= -0x1p63 && n->value < 0x1p63;
+    whole =
+        whole && n->value <= (double)(long long)n->value && n->value >= (double)(long long)n->value;
+    int length = snprintf(text, TG__NUMBER_SIZE,
+        whole ? "%s is %.0f (at least %g" : "%s is %g (at least %g", n->name, n->value, n->least);
+    if (n->most < (double)INFINITY)
+        length +=
+            snprintf(text + length, TG__NUMBER_SIZE - (size_t)length, ", at most %g", n->most);
+    snprintf(text + length, TG__NUMBER_SIZE - (size_t)length, ")");
+    return true;
 }
 
 bool tg__answer_fits(const void *to)

@@ -13,6 +13,18 @@
 enum { TG__WHY_SIZE = 48 };
 tg_status tg__options_read(void *to, size_t known, const void *from, char why[TG__WHY_SIZE]);
 
+/* A number among the options: right from `least` to `most`, or if it is `also`. */
+struct tg__number {
+    const char *name;
+    double value, least, most, also;
+};
+
+/* Is one of them wrong? Then `text` says which, and what would be right: "limit is -3 (at least 0)". Not a number is
+   wrong. */
+enum { TG__NUMBER_SIZE = 96 };
+bool tg__number_is_wrong(
+    const struct tg__number *numbers, size_t count, char text[TG__NUMBER_SIZE]);
+
 /* Has the caller's struct a size that can be? Its memory is touched only if so. */
 bool tg__answer_fits(const void *to);
 

@@ -4,11 +4,8 @@
 
 #include "task/finish.h"
 
-#include "base/options.h"
 #include "base/status.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <taskgroup/version.h>
@@ -17,159 +14,6 @@
 static void *without_const(const void *arg)
 {
     return (void *)(uintptr_t)arg;
-}
-
-/* ---- saying no ---- */
-
-/* The batch is incomplete without what was refused: so the run is. */
-static void lose(tg_group *group, tg_status status, const char *text)
-{
-    tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    if (tg__group_loses(group)) {
-        group->lifecycle.add_error = status;
-        snprintf(group->lifecycle.error_text, sizeof group->lifecycle.error_text, "%s", text);
-    }
-    tg__lock_give(&group->lock, TG__LOCK_GROUP);
-}
-
-/* Refuses an add. Two refusals are not remembered: one of a full queue or a closed pool, which was asked for or says it
-   all, and a duplicate, without which the batch is complete. (What has stopped turns away: tg__add_check_open().) */
-tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, ...)
-{
-    char text[sizeof group->lifecycle.error_text];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (status >= TG_INVALID && status != TG_DUPLICATE)
-        lose(group, status, text);
-    return tg__refuse(status, "%s", text);
-}
-
-/* The caller's array ends. */
-static tg_status refuse_slot(tg_group *group, const char *call, size_t many)
-{
-    char text[sizeof group->lifecycle.error_text];
-    snprintf(text, sizeof text, "%s: %zu more than the %zu slots of results", call, many,
-        group->options.capacity);
-    lose(group, TG_FULL, text);
-    return tg__refuse(TG_FULL, "%s", text);
-}
-
-/* Says what an add of `many` tasks was refused for. */
-tg_status tg__add_explain(tg_group *group, tg_status status, const struct tg__addition *a)
-{
-    const char *call = a->call;
-    switch (status) {
-    case TG_DUPLICATE:
-        return tg__add_refuse(
-            group, status, "%s: id %llu is taken", call, (unsigned long long)a->o.id);
-    case TG_CLOSED:
-        return tg__add_refuse(group, status, "%s: the %s %s", call, group->owner->kind,
-            tg__group_is_parents(group) ? "belongs to the parent process" : "has stopped");
-    case TG_CANCELLED:
-        return tg__add_refuse(group, status, "%s: the group stopped while there was no room", call);
-    case TG_FULL:
-        if (a->no_slot)
-            return refuse_slot(group, call, a->count);
-        return tg__add_refuse(group, status, "%s: the queue of %ld is full", call,
-            group->options.queue > 0 ? group->options.queue : 0);
-    case TG_TOO_LARGE:
-        return tg__add_refuse(group, status, "%s: %zu tasks are too many", call, a->count);
-    case TG_NO_SYSTEM:
-        return tg__add_refuse(group, status, "%s: the system has no thread left", call);
-    case TG_INVALID:
-        return tg__add_refuse(
-            group, status, "%s: weight %zu is more than the task around holds", call, a->o.weight);
-    default:
-        return tg__add_refuse(group, status, "%s: out of memory", call);
-    }
-}
-
-static bool is_time(double seconds)
-{
-    return seconds >= 0; /* false for what is not a number */
-}
-
-static bool has_time(const tg_task_options *o)
-{
-    return o->start > 0 || o->delay > 0 || o->period > 0;
-}
-
-static tg_status check_times(tg_group *group, const char *call, const tg_task_options *o)
-{
-    if (!is_time(o->start) || !is_time(o->delay) || !is_time(o->period))
-        return tg__add_refuse(group, TG_INVALID, "%s: start is %g, delay %g, period %g", call,
-            o->start, o->delay, o->period);
-    if (o->start > 0 && o->delay > 0)
-        return tg__add_refuse(
-            group, TG_INVALID, "%s: start %g and delay %g", call, o->start, o->delay);
-    if (o->period > 0 && o->attempts != 0)
-        return tg__add_refuse(
-            group, TG_INVALID, "%s: period %g and attempts %d", call, o->period, o->attempts);
-    if (has_time(o) && group->options.ahead != 0)
-        return tg__add_refuse(group, TG_INVALID,
-            "%s: start %g, delay %g or period %g in a group with ahead", call, o->start, o->delay,
-            o->period);
-    if ((o->flags & TG_TASK_BACKGROUND) != 0 && !has_time(o))
-        return tg__add_refuse(
-            group, TG_INVALID, "%s: TG_TASK_BACKGROUND without start, delay or period", call);
-    if ((has_time(o) || (o->attempts != 0 && o->backoff > 0)) && !tg__events_start())
-        return tg__add_refuse(group, TG_NO_SYSTEM, "%s: the system has no thread left", call);
-    return TG_OK;
-}
-
-/* Do the options make sense in this group? If not, says so. */
-tg_status tg__add_check_options(tg_group *group, const char *call, const tg_task_options *o)
-{
-    bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0;
-    unsigned unknown = o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND);
-    if (unknown != 0)
-        return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
-    if (o->priority < -TG_PRIORITY_MOST || o->priority > TG_PRIORITY_MOST)
-        return tg__add_refuse(group, TG_INVALID, "%s: priority is %d", call, o->priority);
-    if ((o->attempts < 0 && o->attempts != TG_ENDLESS) || o->attempts > TG_ATTEMPTS_MOST)
-        return tg__add_refuse(group, TG_INVALID, "%s: attempts is %d", call, o->attempts);
-    if (!is_time(o->backoff) || !is_time(o->backoff_max))
-        return tg__add_refuse(group, TG_INVALID, "%s: backoff is %g, backoff_max %g", call,
-            o->backoff, o->backoff_max);
-    if (!is_time(o->timeout) || !is_time(o->patience))
-        return tg__add_refuse(
-            group, TG_INVALID, "%s: timeout is %g, patience %g", call, o->timeout, o->patience);
-    if (o->when_full < TG_FULL_WAIT || o->when_full > TG_FULL_RUN)
-        return tg__add_refuse(group, TG_INVALID, "%s: when_full is %d", call, o->when_full);
-    if (o->weight > 0 && group->options.shared == NULL)
-        return tg__add_refuse(
-            group, TG_INVALID, "%s: weight is %zu without a shared limit", call, o->weight);
-    if (o->weight > 0 && tg__limit_too_heavy(group->options.shared, o->weight))
-        return tg__add_refuse(
-            group, TG_TOO_LARGE, "%s: weight %zu is more than the limit", call, o->weight);
-    if (o->priority != 0 && group->options.ahead != 0)
-        return tg__add_refuse(
-            group, TG_INVALID, "%s: priority %d in a group with ahead", call, o->priority);
-    if (recycles && o->id != 0)
-        return tg__add_refuse(group, TG_INVALID, "%s: id %llu with TG_GROUP_RECYCLE", call,
-            (unsigned long long)o->id);
-    if (recycles && o->result != NULL && !group->owner->takes_results)
-        return tg__add_refuse(group, TG_INVALID, "%s: a result with TG_GROUP_RECYCLE", call);
-    if (o->copy > PTRDIFF_MAX)
-        return tg__add_refuse(group, TG_TOO_LARGE, "%s: copy is %zu", call, o->copy);
-    return check_times(group, call, o);
-}
-
-tg_status tg__add_read_options(
-    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
-{
-    char why[TG__WHY_SIZE];
-    tg_status status = tg__options_read(o, sizeof *o, options, why);
-    return status == TG_OK ? TG_OK : tg__add_refuse(group, status, "%s: options: %s", call, why);
-}
-
-tg_status tg__add_options(
-    tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o)
-{
-    tg_status status = tg__add_read_options(group, call, options, o);
-    return status == TG_OK ? tg__add_check_options(group, call, o) : status;
 }
 
 /* ---- what goes in ---- */
@@ -256,7 +100,7 @@ static void classify(const tg_group *group, struct tg__addition *a)
     a->key = tg__claim_key(group, a->o.priority, optional);
     if (tg__claim_is_apart(group, a->o.priority, optional))
         a->flags |= TG__APART;
-    if (has_time(&a->o))
+    if (tg__add_has_time(&a->o))
         a->flags |= TG__APART | TG__TIMED;
     if (a->handle != NULL)
         a->flags |= TG__MARKED | TG__SLOW;
@@ -386,7 +230,7 @@ static tg_status queue_up(tg_group *group, struct tg__addition *a)
     tg_status status = tg__add_put(group, a, a->flags);
     if (status != TG_OK)
         return status;
-    if (has_time(&a->o)) {
+    if (tg__add_has_time(&a->o)) {
         let_wait(group, a);
         return TG_OK;
     }
@@ -491,7 +335,7 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
 {
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg_status status = tg__add_check_open(group);
-    if (status == TG_OK && !has_time(&a->o) && tg__backpressure_full(group))
+    if (status == TG_OK && !tg__add_has_time(&a->o) && tg__backpressure_full(group))
         return add_to_full(group, a);
     if (status == TG_OK)
         status = queue_up(group, a);

@@ -38,6 +38,9 @@ tg_status tg__add_options(
 bool tg__add_extras(struct tg__addition *a, bool each);
 void tg__add_free_extras(struct tg__addition *a, size_t count);
 
+/* Do they have a start, a delay or a period? */
+bool tg__add_has_time(const tg_task_options *o);
+
 /* May tasks be added? Under the lock, as is the next. */
 tg_status tg__add_check_open(tg_group *group);
 

@@ -27,38 +27,38 @@ static const unsigned all_flags = TG_GROUP_KEEP_GOING | TG_GROUP_REQUIRED_FIRST 
 /* Refuses for tg_group_create() what makes no sense. */
 static bool check_options(const tg_group_options *o)
 {
+    static const char call[] = "tg_group_create";
+    const double any = (double)INFINITY;
+    const struct tg__number numbers[] = {
+        {"threads", o->threads, 0, THREADS_MOST, 0},
+        {"limit", (double)o->limit, 0, any, 0},
+        {"grainsize", (double)o->grainsize, 0, any, TG_GRAIN_AUTO},
+        {"timeout", o->timeout, 0, any, 0},
+        {"queue", (double)o->queue, 0, any, TG_QUEUE_NONE},
+    };
     bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;
+    char text[TG__NUMBER_SIZE];
     if ((o->flags & ~all_flags) != 0)
         tg__refuse_create(
-            TG_UNSUPPORTED, "tg_group_create: flags 0x%x are unknown", o->flags & ~all_flags);
-    else if (o->threads < 0 || o->threads > THREADS_MOST)
-        tg__refuse_create(TG_INVALID, "tg_group_create: threads is %d", o->threads);
-    else if (o->limit < 0)
-        tg__refuse_create(TG_INVALID, "tg_group_create: limit is %ld", o->limit);
-    else if (o->grainsize < 0 && o->grainsize != TG_GRAIN_AUTO)
-        tg__refuse_create(TG_INVALID, "tg_group_create: grainsize is %ld", o->grainsize);
-    else if (!(o->timeout >= 0))
-        tg__refuse_create(TG_INVALID, "tg_group_create: timeout is %g", o->timeout);
+            TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags & ~all_flags);
+    else if (tg__number_is_wrong(numbers, sizeof numbers / sizeof *numbers, text))
+        tg__refuse_create(TG_INVALID, "%s: %s", call, text);
     else if (o->results != NULL && (o->capacity == 0 || o->result_size == 0))
-        tg__refuse_create(TG_INVALID,
-            "tg_group_create: results with result_size %zu and capacity %zu", o->result_size,
-            o->capacity);
+        tg__refuse_create(TG_INVALID, "%s: results with result_size %zu and capacity %zu", call,
+            o->result_size, o->capacity);
     else if (o->result_size != 0 && o->capacity > PTRDIFF_MAX / o->result_size)
-        tg__refuse_create(TG_TOO_LARGE, "tg_group_create: capacity %zu times result_size %zu",
-            o->capacity, o->result_size);
-    else if (o->queue < 0 && o->queue != TG_QUEUE_NONE)
-        tg__refuse_create(TG_INVALID, "tg_group_create: queue is %ld", o->queue);
+        tg__refuse_create(TG_TOO_LARGE, "%s: capacity %zu times result_size %zu", call, o->capacity,
+            o->result_size);
     else if (in_order && o->on_done == NULL)
-        tg__refuse_create(TG_INVALID, "tg_group_create: TG_GROUP_IN_ORDER without on_done");
+        tg__refuse_create(TG_INVALID, "%s: TG_GROUP_IN_ORDER without on_done", call);
     else if ((o->flags & TG_GROUP_REQUIRED_FIRST) != 0 && o->ahead != 0)
         tg__refuse_create(
-            TG_INVALID, "tg_group_create: ahead is %zu with TG_GROUP_REQUIRED_FIRST", o->ahead);
+            TG_INVALID, "%s: ahead is %zu with TG_GROUP_REQUIRED_FIRST", call, o->ahead);
     else if (!in_order && o->ahead != 0)
-        tg__refuse_create(
-            TG_INVALID, "tg_group_create: ahead is %zu without TG_GROUP_IN_ORDER", o->ahead);
+        tg__refuse_create(TG_INVALID, "%s: ahead is %zu without TG_GROUP_IN_ORDER", call, o->ahead);
     else if ((o->flags & TG_GROUP_RECYCLE) != 0 && (o->results != NULL || o->capacity != 0))
-        tg__refuse_create(TG_INVALID,
-            "tg_group_create: TG_GROUP_RECYCLE with results or capacity %zu", o->capacity);
+        tg__refuse_create(
+            TG_INVALID, "%s: TG_GROUP_RECYCLE with results or capacity %zu", call, o->capacity);
     else
         return true;
     return false;

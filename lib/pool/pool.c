@@ -113,24 +113,23 @@ enum { SHARDS_MOST = 1024, POOL_THREADS_MOST = 1 << 13 };
 static bool check_options(const tg_pool_options *o)
 {
     static const char call[] = "tg_pool_create";
+    const double any = (double)INFINITY;
+    const struct tg__number numbers[] = {
+        {"threads", o->threads, 0, POOL_THREADS_MOST, 0},
+        {"limit", (double)o->limit, 0, any, 0},
+        {"queue", (double)o->queue, 0, any, TG_QUEUE_NONE},
+        {"waiters", o->waiters, 0, any, 0},
+        {"shards", o->shards, 0, SHARDS_MOST, 0},
+        {"balance", o->balance, TG_BALANCE_TURN, TG_BALANCE_LEAST, TG_BALANCE_TURN},
+        {"idle", o->idle, 0, any, 0},
+    };
     unsigned unknown =
         o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD | TG_GROUP_RAW_TASKS);
+    char text[TG__NUMBER_SIZE];
     if (unknown != 0)
         tg__refuse_create(TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
-    else if (o->threads < 0 || o->threads > POOL_THREADS_MOST)
-        tg__refuse_create(TG_INVALID, "%s: threads is %d", call, o->threads);
-    else if (o->limit < 0)
-        tg__refuse_create(TG_INVALID, "%s: limit is %ld", call, o->limit);
-    else if (o->queue < 0 && o->queue != TG_QUEUE_NONE)
-        tg__refuse_create(TG_INVALID, "%s: queue is %ld", call, o->queue);
-    else if (o->waiters < 0)
-        tg__refuse_create(TG_INVALID, "%s: waiters is %d", call, o->waiters);
-    else if (o->shards < 0 || o->shards > SHARDS_MOST)
-        tg__refuse_create(TG_INVALID, "%s: shards is %d", call, o->shards);
-    else if (o->balance != TG_BALANCE_TURN && o->balance != TG_BALANCE_LEAST)
-        tg__refuse_create(TG_INVALID, "%s: balance is %d", call, o->balance);
-    else if (!(o->idle >= 0))
-        tg__refuse_create(TG_INVALID, "%s: idle is %g", call, o->idle);
+    else if (tg__number_is_wrong(numbers, sizeof numbers / sizeof *numbers, text))
+        tg__refuse_create(TG_INVALID, "%s: %s", call, text);
     else
         return true;
     return false;
