@@ -137,7 +137,7 @@ static bool give_back(tg_group *group, const tg_task *self, int place, size_t fi
 }
 
 /* Claims that a server makes before it looks whether other run queues of the team wait for a turn. */
-enum { TURN = 16 };
+enum { YIELD = 16 };
 
 /* The slot is given back, or has gone. */
 static void serve_with_slot(tg_group *group, struct tg__worker *worker)
@@ -174,7 +174,7 @@ static void serve_with_slot(tg_group *group, struct tg__worker *worker)
             share_rest(group, worker, &self);
         if (self.slot_gone && !(has_slot = replace_slot(group, &self, worker->place)))
             break;
-        if (++claims % TURN == 0 && tg__team_must_yield(worker))
+        if (++claims % YIELD == 0 && tg__team_must_yield(worker))
             break;
     } while (!self.over && !must_leave(group) && !(helps && tg__backpressure_low(group)));
     tg__runner_leave(&self);
