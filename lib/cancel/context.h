@@ -9,6 +9,7 @@
  */
 #include <taskgroup/context.h>
 
+#include "base/list.h"
 #include "sys/lock.h"
 
 #include <math.h>
@@ -24,9 +25,9 @@ struct tg_context {
     struct tg__lock lock;    /* guards `outer` and, against reset, the cause while it is copied */
     atomic_size_t refs;      /* its owner's, and one for each child */
     void (*release)(tg_context *); /* frees the memory that it is part of */
-    tg_hook *hooks;                /* these two lines are hook.c's, under its lock */
-    tg_context *watched_next, *watched_previous;
-    unsigned signals; /* that it is bound to */
+    struct tg__link *hooks;        /* these two are hook.c's, under its lock: tg_hook.link, and … */
+    struct tg__link watched;       /* … its place among the contexts that have some */
+    unsigned signals;              /* that it is bound to */
     unsigned
         mark; /* the last search for a circle that came by; context.c's, under a lock of its own */
     tg_error cause;

@@ -11,49 +11,30 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all hooks; never held in one */
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
-static tg_context *watched; /* contexts with hooks that are set */
-static tg_hook *due;
-static tg_hook *running; /* NULL also when it has removed itself */
-
-/* Puts it at the front of a list. */
-static void link_in(tg_hook **list, tg_hook *hook)
-{
-    hook->previous = NULL;
-    hook->next = *list;
-    if (*list != NULL)
-        (*list)->previous = hook;
-    *list = hook;
-}
-
-static void link_out(tg_hook **list, tg_hook *hook)
-{
-    if (hook->previous != NULL)
-        hook->previous->next = hook->next;
-    else
-        *list = hook->next;
-    if (hook->next != NULL)
-        hook->next->previous = hook->previous;
-}
+static struct tg__link *watched; /* contexts with hooks that are set */
+static struct tg__link *due;     /* hooks */
+static tg_hook *running;         /* NULL also when it has removed itself */
 
 static void watch(tg_context *context)
 {
-    context->watched_previous = NULL;
-    context->watched_next = watched;
-    if (watched != NULL)
-        watched->watched_previous = context;
-    watched = context;
+    tg__list_push(&watched, &context->watched);
     atomic_fetch_add(&tg__events_watching, 1);
 }
 
 static void unwatch(tg_context *context)
 {
-    if (context->watched_previous != NULL)
-        context->watched_previous->watched_next = context->watched_next;
-    else
-        watched = context->watched_next;
-    if (context->watched_next != NULL)
-        context->watched_next->watched_previous = context->watched_previous;
+    tg__list_remove(&context->watched);
     atomic_fetch_sub(&tg__events_watching, 1);
+}
+
+static tg_hook *hook_of(struct tg__link *link)
+{
+    return TG__OWNER(tg_hook, link, link);
+}
+
+static tg_context *context_of(struct tg__link *link)
+{
+    return TG__OWNER(tg_context, watched, link);
 }
 
 /* Each that is due, or runs, is watched over instead of its context: at exit nobody must wait for the event thread, which
@@ -61,10 +42,10 @@ static void unwatch(tg_context *context)
 static void make_due(tg_context *context)
 {
     while (context->hooks != NULL) {
-        tg_hook *hook = context->hooks;
-        link_out(&context->hooks, hook);
+        tg_hook *hook = hook_of(context->hooks);
+        tg__list_remove(&hook->link);
         hook->state = TG__HOOK_DUE;
-        link_in(&due, hook);
+        tg__list_push(&due, &hook->link);
         atomic_fetch_add(&tg__events_watching, 1);
     }
     unwatch(context);
@@ -74,8 +55,9 @@ static void make_due(tg_context *context)
 static double look_at_all(void)
 {
     double until = (double)INFINITY;
-    for (tg_context *context = watched, *next; context != NULL; context = next) {
-        next = context->watched_next;
+    for (struct tg__link *link = watched, *next; link != NULL; link = next) {
+        tg_context *context = context_of(link);
+        next = link->next;
         double deadline;
         tg_status status;
         do
@@ -96,8 +78,8 @@ static double look(void)
     tg__mutex_lock(&lock, TG__LOCK_HOOKS);
     double until = look_at_all();
     while (due != NULL) {
-        tg_hook *hook = running = due;
-        link_out(&due, hook);
+        tg_hook *hook = running = hook_of(due);
+        tg__list_remove(&hook->link);
         hook->state = TG__HOOK_RUNNING;
         tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
         TG__MUST_RETURN bool returned = false;
@@ -127,11 +109,11 @@ static void in_parent(void)
     tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
 }
 
-static void forget_all(tg_hook **list)
+static void forget_all(struct tg__link **list)
 {
     while (*list != NULL) {
-        tg_hook *hook = *list;
-        link_out(list, hook);
+        tg_hook *hook = hook_of(*list);
+        tg__list_remove(&hook->link);
         hook->state = TG__HOOK_IDLE;
     }
 }
@@ -140,9 +122,9 @@ static void forget_all(tg_hook **list)
 static void in_child(void)
 {
     while (watched != NULL) {
-        tg_context *context = watched;
+        tg_context *context = context_of(watched);
         forget_all(&context->hooks);
-        watched = context->watched_next;
+        tg__list_remove(&context->watched);
     }
     forget_all(&due);
     if (running != NULL)
@@ -171,7 +153,7 @@ void tg__hook_set(tg_hook *hook, tg_context *context, tg_hook_fn *function, void
     hook->state = TG__HOOK_SET;
     if (context->hooks == NULL)
         watch(context);
-    link_in(&context->hooks, hook);
+    tg__list_push(&context->hooks, &hook->link);
     tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
     tg__events_wake(); /* it may have stopped already, or have a deadline */
 }
@@ -180,11 +162,11 @@ void tg__hook_clear(tg_hook *hook)
 {
     tg__mutex_lock(&lock, TG__LOCK_HOOKS);
     if (hook->state == TG__HOOK_SET) {
-        link_out(&hook->context->hooks, hook);
+        tg__list_remove(&hook->link);
         if (hook->context->hooks == NULL)
             unwatch(hook->context);
     } else if (hook->state == TG__HOOK_DUE) {
-        link_out(&due, hook);
+        tg__list_remove(&hook->link);
         atomic_fetch_sub(&tg__events_watching, 1);
     } else if (hook->state == TG__HOOK_RUNNING) {
         if (tg__events_is_self())

@@ -9,7 +9,7 @@ struct tg_hook {
     tg_hook_fn *function;
     void *user;
     enum { TG__HOOK_IDLE, TG__HOOK_SET, TG__HOOK_DUE, TG__HOOK_RUNNING } state;
-    struct tg_hook *next, *previous; /* of the same context, or of those that are due */
+    struct tg__link link; /* of the same context, or of those that are due */
 };
 
 /* Sets a hook that is part of the caller's memory; the caller holds the context. The event thread must

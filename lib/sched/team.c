@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP */
-#include "sched/team.h"
+#include "sched/team_int.h"
 
 #include "sys/lock.h"
 #include "sched/park.h"
@@ -12,35 +12,6 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <taskgroup/version.h>
-
-/* A thread with nothing to serve. On its own stack; in the team's list until it is called, and then among those that
-   are on their way until it has the lock. */
-struct parked {
-    const struct tg__runq *scope; /* it serves this and what is below; NULL: all of the team */
-    const struct tg__runq *owns;  /* it waits for the end of this; NULL: of none */
-    struct tg__runq
-        *handoff; /* for which it was called: it serves this first; NULL: ended since, or none */
-    struct parked *next;
-    struct tg__parker *parker;
-    bool called;
-};
-
-struct tg__team {
-    pthread_mutex_t lock; /* guards what follows, and leaving; never held while user code runs */
-    struct tg__runq
-        *live;        /* the run queues that run, the youngest first: each before those below it */
-    atomic_int runqs; /* how many */
-    int awaited;      /* of them: in whose `awaited` is something */
-    struct parked *parked_workers, *called;
-    atomic_int idle; /* parked workers: so that a server sees at a glance that nobody waits */
-    bool closing;
-    bool ours;      /* the region was opened by us */
-    int size;       /* threads asked for, or there: never fewer than there are */
-    atomic_int got; /* threads there are */
-    bool
-        cancellation; /* OpenMP's own is on, and the region ours: a user's tasks are never dropped */
-    int spins;        /* before an parked worker goes to sleep */
-};
 
 /* About 20 µs: as long as a sleep and a wake-up take. */
 enum { SPINS = 400 };
@@ -97,209 +68,6 @@ static bool is_alone(void)
     return tg__process_lost_team() && !tg__libomp_serves();
 }
 
-/* ---- the tree of run queues ---- */
-
-/*
- * Each run queue knows the one below, and one further below, so that the ancestor at some depth is found in O(log depth)
- * steps and a new run queue in one (E. W. Myers, "An applicative random-access stack", 1983).
- */
-static void plant(struct tg__runq *runq, struct tg__runq *below)
-{
-    runq->below = below;
-    runq->root = below != NULL ? below->root : runq;
-    runq->depth = below != NULL ? below->depth + 1 : 0;
-    const struct tg__runq *jump = below != NULL ? below->jump : NULL;
-    if (below == NULL)
-        runq->jump = runq;
-    else if (below->depth - jump->depth == jump->depth - jump->jump->depth)
-        runq->jump = jump->jump;
-    else
-        runq->jump = below;
-    atomic_store(&runq->awaited, NULL);
-}
-
-static const struct tg__runq *ancestor_at(const struct tg__runq *runq, size_t depth)
-{
-    while (runq->depth > depth)
-        runq = runq->jump->depth >= depth ? runq->jump : runq->below;
-    return runq;
-}
-
-/* Is `run queue` the scope, or below it? A tree may hang on another team's, while a worker there waits for it. */
-static bool is_descendant(const struct tg__runq *scope, const struct tg__runq *runq)
-{
-    if (scope == NULL || runq == scope)
-        return true;
-    for (; runq != NULL; runq = atomic_load(&runq->root->awaited))
-        if (runq->root == scope->root)
-            return runq->depth >= scope->depth && ancestor_at(runq, scope->depth) == scope;
-    return false;
-}
-
-/* ---- under the team's lock ---- */
-
-static void enlist(struct tg__team *team, struct tg__runq *runq)
-{
-    runq->previous = NULL;
-    runq->next = team->live;
-    if (team->live != NULL)
-        team->live->previous = runq;
-    team->live = runq;
-    runq->live = true;
-    atomic_fetch_add_explicit(
-        &team->runqs, 1, memory_order_relaxed); /* for tg__team_must_yield() */
-    runq->begin(runq, team);
-}
-
-static void delist(struct tg__team *team, struct tg__runq *runq)
-{
-    if (runq->previous != NULL)
-        runq->previous->next = runq->next;
-    else
-        team->live = runq->next;
-    if (runq->next != NULL)
-        runq->next->previous = runq->previous;
-    runq->live = false;
-    atomic_fetch_sub_explicit(&team->runqs, 1, memory_order_relaxed);
-    if (atomic_load(&runq->awaited) != NULL) {
-        team->awaited--;
-        atomic_store(&runq->awaited, NULL);
-    }
-    for (struct parked *parked = team->called; parked != NULL; parked = parked->next)
-        if (parked->handoff == runq)
-            parked->handoff = NULL;
-}
-
-int tg__team_serving(struct tg__runq *runq)
-{
-    return atomic_load(&runq->active) - atomic_load(&runq->pins);
-}
-
-static bool admits(struct tg__runq *runq)
-{
-    return tg__team_serving(runq) < atomic_load(&runq->max_workers) && runq->claimable(runq);
-}
-
-/* In this part of the list. What is below a run queue is younger, and so comes before it: nothing of the scope's comes
-   after the scope, unless it was lent to us. */
-static struct tg__runq *find_between(const struct tg__team *team, const struct tg__runq *scope,
-    struct tg__runq *from, const struct tg__runq *to)
-{
-    for (struct tg__runq *runq = from; runq != to; runq = runq->next) {
-        if (is_descendant(scope, runq) && admits(runq))
-            return runq;
-        if (runq == scope && team->awaited == 0)
-            return NULL;
-    }
-    return NULL;
-}
-
-/* A run queue in scope that has something to do: the youngest, as others wait for it; or where `after` has had its turn
-   the next one in a circle, so that each comes to its own. */
-static struct tg__runq *find_runq(
-    const struct tg__team *team, const struct tg__runq *scope, struct tg__runq *after)
-{
-    struct tg__runq *runq = after != NULL ? find_between(team, scope, after->next, NULL) : NULL;
-    return runq != NULL ? runq : find_between(team, scope, team->live, NULL);
-}
-
-/* It goes as soon as it gets the lock; until then its stack stays as it is. */
-static void wake(struct tg__team *team, struct parked **at, struct tg__runq *handoff)
-{
-    struct parked *parked = *at;
-    *at = parked->next;
-    parked->handoff = handoff;
-    parked->called = true;
-    parked->next = team->called;
-    team->called = parked;
-    atomic_fetch_sub(&team->idle, 1);
-    tg__park_notify(parked->parker);
-}
-
-static void leave_list(struct parked **at, const struct parked *parked)
-{
-    while (*at != parked)
-        at = &(*at)->next;
-    *at = parked->next;
-}
-
-/* Calls one parked worker that may serve `run queue`, if there is one. */
-static bool notify_one(struct tg__team *team, struct tg__runq *runq)
-{
-    for (struct parked **at = &team->parked_workers; *at != NULL; at = &(*at)->next)
-        if (is_descendant((*at)->scope, runq)) {
-            wake(team, at, runq);
-            return true;
-        }
-    return false;
-}
-
-/* As many as may serve it. */
-static void notify_many(struct tg__team *team, struct tg__runq *runq)
-{
-    for (int i = atomic_load(&runq->max_workers); i > 0 && notify_one(team, runq); i--)
-        ;
-}
-
-/* Calls the thread that waits for the end of `run queue`, if it does. */
-static void notify_owner(struct tg__team *team, struct tg__runq *runq)
-{
-    if (runq->on_quiescent != NULL)
-        runq->on_quiescent(runq);
-    for (struct parked **at = &team->parked_workers; *at != NULL; at = &(*at)->next)
-        if ((*at)->owns == runq) {
-            wake(team, at, NULL);
-            return;
-        }
-}
-
-/* A visitor goes. What it could not claim may be claimable now (it gave a slot back). */
-static void stop_serving(struct tg__team *team, struct tg__runq *runq)
-{
-    bool last = atomic_fetch_sub(&runq->active, 1) == 1;
-    if (team->parked_workers == NULL && runq->on_quiescent == NULL)
-        return;
-    if (last)
-        notify_owner(team, runq);
-    if (admits(runq))
-        notify_one(team, runq);
-}
-
-/*
- * Waits until it is called, notified, or until that time; answers for what it was called, or NULL. The lock is free
- * meanwhile. `me` has scope and owns, and a parker if others than the team notify it.
- */
-static struct tg__runq *park_until_notified(struct tg__team *team, struct parked *me, double until)
-{
-    struct tg__parker parker;
-    bool own = me->parker == NULL;
-    if (own) {
-        tg__park_init(&parker);
-        // cppcheck-suppress autoVariables ; it is taken out before this returns
-        me->parker = &parker;
-    }
-    me->handoff = NULL;
-    me->called = false;
-    me->next = team->parked_workers;
-    team->parked_workers = me;
-    atomic_fetch_add(&team->idle, 1);
-    /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. Both are sequentially
-       consistent, so one of the two sees the other. */
-    if (find_runq(team, me->scope, NULL) == NULL) {
-        tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
-        tg__park(me->parker, team->spins, until);
-        tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    }
-    leave_list(me->called ? &team->called : &team->parked_workers, me);
-    if (!me->called)
-        atomic_fetch_sub(&team->idle, 1);
-    if (own) {
-        me->parker = NULL;
-        tg__park_fini(&parker);
-    }
-    return me->handoff;
-}
-
 /* ---- serving ---- */
 
 /* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this visit. */
@@ -327,14 +95,14 @@ static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct tg__team *team = worker->team;
     struct tg__runq *home = worker->spawns_helpers && worker->home != runq ? worker->home : NULL;
-    bool leaves = home != NULL && home->live && admits(home);
+    bool leaves = home != NULL && home->live && tg__runq_admits(home);
     atomic_fetch_add(&runq->active, 1);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     if (leaves)
         tg__team_notify_or_spawn(worker, home);
     visit(worker, runq);
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    stop_serving(team, runq);
+    tg__runq_leave(team, runq);
 }
 
 /* Serves what is in scope as long as there is something to do now, what it was called for first.
@@ -344,11 +112,11 @@ static void serve_all(
 {
     struct tg__team *team = worker->team;
     struct tg__runq *runq =
-        handoff != NULL && admits(handoff) ? handoff : find_runq(team, scope, NULL);
+        handoff != NULL && tg__runq_admits(handoff) ? handoff : tg__runq_find(team, scope, NULL);
     while (runq != NULL) {
         worker->yielded = false;
         serve_one(worker, runq);
-        runq = find_runq(team, scope, worker->yielded ? runq : NULL);
+        runq = tg__runq_find(team, scope, worker->yielded ? runq : NULL);
     }
 }
 
@@ -356,14 +124,14 @@ static void serve_all(
 static void attend(struct tg__worker *worker)
 {
     struct tg__team *team = worker->team;
-    struct parked me = {0};
+    struct tg__parked me = {0};
     struct tg__runq *handoff = NULL;
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     for (;;) {
         serve_all(worker, NULL, handoff);
         if (team->closing)
             break;
-        handoff = park_until_notified(team, &me, (double)INFINITY);
+        handoff = tg__runq_park(team, &me, (double)INFINITY);
     }
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
@@ -371,27 +139,27 @@ static void attend(struct tg__worker *worker)
 /* Those that watch over a run queue at the runtime's barrier may go. */
 static void notify_watchers(struct tg__team *team, const struct tg__runq *runq)
 {
-    for (struct parked **at = &team->parked_workers; runq->watchers > 0 && *at != NULL;)
+    for (struct tg__parked **at = &team->parked_workers; runq->watchers > 0 && *at != NULL;)
         if ((*at)->scope == runq && (*at)->owns == NULL)
-            wake(team, at, NULL);
+            tg__runq_wake(team, at, NULL);
         else
             at = &(*at)->next;
 }
 
-/* The thread that runs `run queue`: serves it and what is below (and what is lent) until it has ended. */
+/* The thread that runs `runq`: serves it and what is below (and what is lent) until it has ended. */
 static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct tg__team *team = worker->team;
-    struct parked me = {.scope = runq->hosts ? NULL : runq, .owns = runq};
+    struct tg__parked me = {.scope = runq->hosts ? NULL : runq, .owns = runq};
     struct tg__runq *handoff = NULL;
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     for (;;) {
         serve_all(worker, me.scope, handoff);
         if (runq->end(runq))
             break;
-        handoff = park_until_notified(team, &me, (double)INFINITY);
+        handoff = tg__runq_park(team, &me, (double)INFINITY);
     }
-    delist(team, runq);
+    tg__runq_deactivate(team, runq);
     notify_watchers(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
@@ -439,12 +207,12 @@ static const double watch_time = 10e-3;
    time to give the thread back to the runtime, for a moment. */
 static bool watch(struct tg__team *team, struct tg__runq *runq)
 {
-    struct parked me = {.scope = runq};
+    struct tg__parked me = {.scope = runq};
     runq->watchers++;
     double until = tg_time_now() + watch_time;
-    park_until_notified(team, &me, until);
+    tg__runq_park(team, &me, until);
     runq->watchers--;
-    return me.called || tg_time_now() < until;
+    return me.woken || tg_time_now() < until;
 }
 
 /* The body of a helper task. Only touches the run queue if it may still be there: a helper task is spawned
@@ -462,7 +230,7 @@ static void run_helper(struct tg__team *team, struct tg__runq *runq)
     enter_team(&worker);
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     while (runq->live && stays) { /* what comes after its end is for its next run */
-        struct tg__runq *next = find_runq(team, runq, NULL);
+        struct tg__runq *next = tg__runq_find(team, runq, NULL);
         if (next != NULL)
             serve_one(&worker, next);
         else if (runq->expects != NULL && runq->watchers == 0 && runq->expects(runq))
@@ -503,10 +271,10 @@ void tg__team_spawn_watcher(struct tg__worker *worker, struct tg__runq *runq)
 /* Has somebody been called? Who keeps the run queue from being visited looks again when he leaves. */
 static bool notify(struct tg__team *team, struct tg__runq *runq)
 {
-    if (atomic_load(&team->idle) == 0 || !admits(runq))
+    if (atomic_load(&team->idle) == 0 || !tg__runq_admits(runq))
         return false;
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    bool called = admits(runq) && notify_one(team, runq);
+    bool called = tg__runq_admits(runq) && tg__runq_notify_one(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     return called;
 }
@@ -515,7 +283,7 @@ void tg__team_unpin(struct tg__team *team, struct tg__runq *runq)
 {
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     atomic_fetch_sub(&runq->pins, 1);
-    stop_serving(team, runq);
+    tg__runq_leave(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
@@ -539,7 +307,7 @@ bool tg__team_notify(struct tg__team *team, struct tg__runq *runq)
 void tg__team_notify_owner(struct tg__team *team, struct tg__runq *runq)
 {
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    notify_owner(team, runq);
+    tg__runq_notify_owner(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
@@ -547,19 +315,19 @@ void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq))
 {
     struct tg__worker *worker = tg__team_worker();
     struct tg__team *team = worker->team;
-    struct parked me = {.scope = runq, .owns = runq};
+    struct tg__parked me = {.scope = runq, .owns = runq};
     struct tg__runq *handoff = NULL;
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     while (!enough(runq)) {
         struct tg__runq *next =
-            handoff != NULL && admits(handoff) ? handoff : find_runq(team, runq, NULL);
+            handoff != NULL && tg__runq_admits(handoff) ? handoff : tg__runq_find(team, runq, NULL);
         handoff = NULL;
         if (next != NULL) {
             worker->helps = true;
             serve_one(worker, next);
             worker->helps = false;
         } else {
-            handoff = park_until_notified(team, &me, (double)INFINITY);
+            handoff = tg__runq_park(team, &me, (double)INFINITY);
         }
     }
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
@@ -571,11 +339,11 @@ bool tg__team_await(struct tg__team *team, struct tg__runq *runq)
     bool itself = false;
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     if (runq->live && around != NULL) {
-        itself = is_descendant(runq, around);
+        itself = tg__runq_is_descendant(runq, around);
         if (!itself && atomic_load(&runq->awaited) == NULL) {
             atomic_store(&runq->awaited, around);
             team->awaited++;
-            notify_many(team, runq);
+            tg__runq_notify_many(team, runq);
         }
     }
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
@@ -586,10 +354,10 @@ void tg__team_help(const struct tg__runq *runq, struct tg__parker *parker, doubl
 {
     struct tg__worker *worker = tg__team_worker();
     struct tg__team *team = worker->team;
-    struct parked me = {.scope = runq, .parker = parker};
+    struct tg__parked me = {.scope = runq, .parker = parker};
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     serve_all(worker, runq, NULL);
-    struct tg__runq *handoff = park_until_notified(team, &me, until);
+    struct tg__runq *handoff = tg__runq_park(team, &me, until);
     serve_all(worker, runq, handoff);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
@@ -654,7 +422,7 @@ static void close_team(struct tg__team *team)
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     team->closing = true;
     while (team->parked_workers != NULL)
-        wake(team, &team->parked_workers, NULL);
+        tg__runq_wake(team, &team->parked_workers, NULL);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
@@ -689,7 +457,7 @@ static int run_in_our_region(struct tg__runq *runq, int threads)
 {
     struct tg__team team;
     open_team(&team, !runq->raw, is_alone() ? 1 : threads);
-    enlist(&team, runq);
+    tg__runq_activate(&team, runq);
 #pragma omp parallel num_threads(team.size) default(none) shared(team, runq)
     take_part_there(&team, runq);
     pthread_mutex_destroy(&team.lock);
@@ -701,7 +469,7 @@ static int run_in_users_region(struct tg__runq *runq)
     struct tg__team team;
     bool alone = is_alone();
     open_team(&team, false, alone ? 1 : omp_get_num_threads());
-    enlist(&team, runq);
+    tg__runq_activate(&team, runq);
     struct tg__worker worker = {.team = &team,
         .home = runq,
         .place = alone ? 0 : omp_get_thread_num(),
@@ -718,13 +486,13 @@ static int run_below(struct tg__worker *under, struct tg__runq *runq)
     struct tg__worker worker = {
         .team = team, .home = runq, .place = under->place, .level = under->level};
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    enlist(team, runq);
+    tg__runq_activate(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     own(&worker, runq);
     return team->got;
 }
 
-static void prepare(struct tg__runq *runq, struct tg__runq *below)
+static void prepare(struct tg__runq *runq, struct tg__runq *parent)
 {
     /* Published with the team. */
     atomic_store_explicit(&runq->active, 0, memory_order_relaxed);
@@ -733,15 +501,15 @@ static void prepare(struct tg__runq *runq, struct tg__runq *below)
     atomic_store_explicit(&runq->wanted, 0, memory_order_relaxed);
     runq->watchers = 0;
     runq->rounding = tg__rounding_get();
-    plant(runq, below);
+    tg__runq_plant(runq, parent);
 }
 
 void tg__team_attach(struct tg__team *team, struct tg__runq *runq)
 {
     prepare(runq, NULL);
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    enlist(team, runq);
-    notify_many(team, runq);
+    tg__runq_activate(team, runq);
+    tg__runq_notify_many(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
@@ -750,7 +518,7 @@ bool tg__team_end(struct tg__team *team, struct tg__runq *runq)
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     bool ended = runq->end(runq);
     if (ended)
-        delist(team, runq);
+        tg__runq_deactivate(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
     return ended;
 }

@@ -13,6 +13,7 @@
  * nothing to do, its thread goes back to the runtime; but where work may come from elsewhere, one
  * thread sleeps there, a few milliseconds at a time, so that somebody can be called.
  */
+#include "base/list.h"
 #include "sys/fpenv.h"
 
 #include <taskgroup/task.h>
@@ -66,20 +67,20 @@ struct tg__runq {
         raw; /* its tasks spawn raw OpenMP tasks: threads of our region wait in the runtime, which runs those */
     atomic_int max_workers; /* threads that may serve it at once */
     /* The rest is team.c's. */
-    struct tg__runq *below; /* the run queue whose task we run in, on the same team, or NULL */
-    struct tg__runq *jump;  /* one further below, itself if there is none: see ancestor_at() */
-    struct tg__runq *root;  /* the lowest one */
-    size_t depth;           /* how many are below */
+    struct tg__runq *parent; /* the run queue whose task we run in, on the same team, or NULL */
+    struct tg__runq *jump;   /* one further below, itself if there is none: see ancestor_at() */
+    struct tg__runq *root;   /* the lowest one */
+    size_t depth;            /* how many are below */
     /* Of a lowest one: the run queue (mostly of another team) in a task of which a worker waits for its end, or NULL.
        Written under its team's lock. Read under other teams' locks, too: by those who wait for what is further below,
        so it is there for good. */
     struct tg__runq *_Atomic awaited;
-    struct tg__runq *next, *previous; /* in the list of the team's live ones */
-    bool live;                        /* in that list */
-    int watchers;                     /* threads at the runtime's barrier that sleep for it */
-    atomic_int active;                /* who serves it, or holds it … */
-    atomic_int pins;                  /* … of them, the latter: never more than there are */
-    atomic_bool helper_spawned;       /* one has been spawned and has not started */
+    struct tg__link link;       /* in the list of the team's active ones */
+    bool live;                  /* in that list */
+    int watchers;               /* threads at the runtime's barrier that sleep for it */
+    atomic_int active;          /* who serves it, or holds it … */
+    atomic_int pins;            /* … of them, the latter: never more than there are */
+    atomic_bool helper_spawned; /* one has been spawned and has not started */
     atomic_int wanted; /* one has found nothing to do, and has left; the next one is not sent yet */
     tg__rounding rounding; /* of the thread that runs it */
 };
@@ -120,7 +121,10 @@ struct tg__parker;
 void tg__team_help(const struct tg__runq *runq, struct tg__parker *parker, double until);
 
 /* How many threads serve the run queue now? More than may? */
-int tg__team_serving(struct tg__runq *runq);
+static inline int tg__team_serving(struct tg__runq *runq)
+{
+    return atomic_load(&runq->active) - atomic_load(&runq->pins);
+}
 static inline bool tg__team_crowded(struct tg__runq *runq)
 {
     return tg__team_serving(runq) > atomic_load(&runq->max_workers);
@@ -157,7 +161,7 @@ void tg__team_unpin(struct tg__team *team, struct tg__runq *runq);
 void tg__team_notify_owner(struct tg__team *team, struct tg__runq *runq);
 
 /*
- * In the body of `run queue`: serves it and what is below, a little at a time, and sleeps when there is
+ * In the body of `runq`: serves it and what is below, a little at a time, and sleeps when there is
  * nothing to do, until `enough(run queue)`. Who makes that true calls the owner.
  */
 void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq));

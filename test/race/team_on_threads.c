@@ -126,7 +126,7 @@ static int run_on_threads(struct tg__runq *runq, int threads)
 {
     struct tg__team team;
     open_team(&team, true, threads);
-    enlist(&team, runq);
+    tg__runq_activate(&team, runq);
     struct member *members = fork_members(
         &(struct member){.team = &team, .runq = runq, .part = attend_region, .threads = threads});
     take_part(&team, runq);
@@ -164,7 +164,7 @@ void run_with_tickets(struct tg__runq *runq, int threads, void (*after)(struct t
     here.threads = threads;
     here.level = 1;
     open_team(&team, false, threads);
-    enlist(&team, runq);
+    tg__runq_activate(&team, runq);
     struct member *members = fork_members(&(struct member){
         .team = &team, .runq = runq, .part = take_tickets, .over = &over, .threads = threads});
     struct tg__worker worker = {.team = &team, .home = runq, .place = 0, .level = 1};
