@@ -47,7 +47,7 @@ bool tg__number_is_wrong(const struct tg__number *numbers, size_t count, char te
         n++;
     if (n == end)
         return false;
-    bool whole = n->value >= -0x1p63 && n->value < 0x1p63;
+    bool whole = n->value >= -9223372036854775808.0 && n->value < 9223372036854775808.0;
     whole =
         whole && n->value <= (double)(long long)n->value && n->value >= (double)(long long)n->value;
     int length = snprintf(text, TG__NUMBER_SIZE,

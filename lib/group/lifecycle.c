@@ -62,10 +62,12 @@ static void fini_gate(tg_group *group)
 
 void tg__hold_free_all(tg_group *group)
 {
-    while (group->suspended.holds != NULL) {
-        struct tg__link *first = group->suspended.holds;
-        tg__list_remove(first);
-        free(TG__OWNER(struct tg__hold, link, first));
+    struct tg__link *link = group->suspended.holds;
+    group->suspended.holds = NULL;
+    while (link != NULL) {
+        struct tg__hold *hold = TG__OWNER(struct tg__hold, link, link);
+        link = link->next;
+        free(hold);
     }
 }
 

@@ -309,7 +309,7 @@ static tg_status refuse(const char *call, size_t index, unsigned char state)
 static void forget_hold(tg_group *group, const struct tg__view *task)
 {
     struct tg__hold *hold = task->arg;
-    if (task->function != NULL || !group->exec.store.recycles)
+    if (task->function != NULL || hold == NULL || !group->exec.store.recycles)
         return;
     tg__list_remove(&hold->link);
     free(hold);
