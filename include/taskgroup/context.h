@@ -13,7 +13,7 @@
  * task, a task when it calls tg_task_check(). No task is ever interrupted; code that blocks in a
  * call registers a hook (tg_context_hook()) that unblocks it.
  *
- * Hooks and everything that waits for a time run on the one *waiter* thread of the process. It is
+ * Hooks and everything that waits for a time run on the one *event thread* of the process. It is
  * made when it is first needed, blocks all signals, and runs no task.
  */
 #include <taskgroup/status.h>
@@ -120,13 +120,13 @@ typedef void tg_hook_fn(void *user);
  * condition). If it is cancelled already, that is at once.
  *
  * A hook keeps its context: it still comes when that was destroyed, or its group reset after it had
- * stopped. The function runs on the waiter thread: it must be short, must not wait for a task, and may call
+ * stopped. The function runs on the event thread: it must be short, must not wait for a task, and may call
  * this library (to remove its own hook, too). In a child of fork() hooks that were set before are never called.
  *
  * @param context  the context; inside a task usually tg_task_context().
  * @param function what to call; @param user handed to it.
  * @return the hook, to be removed with tg_hook_remove(); NULL (see tg_error_last()) with TG_INVALID,
- *         TG_NO_MEMORY or TG_NO_SYSTEM (no waiter thread could be made).
+ *         TG_NO_MEMORY or TG_NO_SYSTEM (no event thread could be made).
  * Context: anywhere but signal handlers. Thread safety: safe, also against a cancel. Since: 0.1.
  */
 TG_API TG_NODISCARD tg_hook *tg_context_hook(tg_context *context, tg_hook_fn *function, void *user);

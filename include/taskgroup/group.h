@@ -290,7 +290,7 @@ TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void 
  *         TG_INVALID also for options that make no sense (a negative or not-a-number time, a priority out of
  *         bounds, a weight without shared limit, or beyond what the task around a run holds, an id or a `result` with TG_GROUP_RECYCLE); TG_TOO_LARGE also
  *         for a weight beyond the shared limit's budget, and for a `copy` that cannot be; TG_FULL with TG_FULL_REFUSE or after `.patience`;
- *         TG_UNSUPPORTED (unknown flags); TG_NO_SYSTEM (attempts with a backoff, and no waiter thread
+ *         TG_UNSUPPORTED (unknown flags); TG_NO_SYSTEM (attempts with a backoff, and no event thread
  *         could be made). tg_group_add() says which are remembered.
  * Context: as tg_group_add(). Thread safety: safe. Since: 0.1.
  */
@@ -400,7 +400,7 @@ TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
  * @param group the group. May be running.
  * @return TG_OK; TG_CLOSED: it takes no more tasks (it has failed, is known to be cancelled, is being destroyed, or runs
  *         in the parent process);
- *         TG_BUSY: it is a pool's own; TG_NO_SYSTEM (no waiter thread could be made); TG_INVALID: NULL.
+ *         TG_BUSY: it is a pool's own; TG_NO_SYSTEM (no event thread could be made); TG_INVALID: NULL.
  * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.2.
  */
 TG_API tg_status tg_group_open(tg_group *group);

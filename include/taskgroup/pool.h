@@ -98,7 +98,7 @@ typedef struct tg_pool_numbers {
  * @param options NULL for all defaults: OMP_NUM_THREADS threads, an unbounded queue.
  * @return the pool, to be given back with tg_pool_destroy(); NULL (see tg_error_last()) with TG_INVALID
  *         (a negative or not-a-number value, more than 8192 threads or 1024 shards, no TG_BALANCE_…), TG_UNSUPPORTED
- *         (unknown flags, or options of a newer version that use what is new), TG_NO_SYSTEM (no waiter thread, or no
+ *         (unknown flags, or options of a newer version that use what is new), TG_NO_SYSTEM (no event thread, or no
  *         signal handlers for a guard) or TG_NO_MEMORY.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */

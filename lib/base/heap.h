@@ -15,7 +15,7 @@ struct tg__heap {
         size_t index;
     } *items;
     size_t count, room;
-    size_t reserved; /* pushes that have been promised room at once */
+    size_t reserved; /* pushes that have been promised space at once */
     void *block;     /* where the items lie */
     size_t block_size;
 };
@@ -23,7 +23,7 @@ struct tg__heap {
 /* Room for `more` pushes beyond all that were reserved before; false: out of memory, unchanged. */
 bool tg__heap_reserve(struct tg__heap *heap, size_t more);
 
-/* Promised room that will not be used. */
+/* Promised space that will not be used. */
 static inline void tg__heap_unreserve(struct tg__heap *heap, size_t many)
 {
     heap->reserved -= many;
@@ -34,7 +34,7 @@ void tg__heap_push(struct tg__heap *heap, uint64_t key, size_t index);
 /* Takes the top away; there must be one. */
 struct tg__heap_item tg__heap_pop(struct tg__heap *heap);
 
-/* Throws out those for which `stays` answers false. */
+/* Throws out those for which `stays` returns false. */
 void tg__heap_filter(struct tg__heap *heap, bool (*stays)(size_t index, void *user), void *user);
 
 /* Frees it, and forgets what was reserved. */

@@ -21,7 +21,7 @@ bool tg__ids_find(const struct tg__ids *ids, uint64_t id, size_t *index);
 /* Room for one more; false: out of memory, unchanged. */
 bool tg__ids_reserve(struct tg__ids *ids);
 
-/* Into the room reserved, an id that is not there. */
+/* Into the space reserved, an id that is not there. */
 void tg__ids_put(struct tg__ids *ids, uint64_t id, size_t index);
 
 void tg__ids_reset(struct tg__ids *ids);

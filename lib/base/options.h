@@ -8,7 +8,7 @@
 /*
  * Reads the caller's options `from` (may be NULL: all zero) into `to`, `known` bytes as this
  * library has them. Shorter ones are filled up with zero; longer ones are welcome while what is
- * beyond `known` is zero. Answers TG_OK, TG_INVALID or TG_UNSUPPORTED; `why` is then the reason.
+ * beyond `known` is zero. Returns TG_OK, TG_INVALID or TG_UNSUPPORTED; `why` is then the reason.
  */
 enum { TG__WHY_SIZE = 48 };
 tg_status tg__options_read(void *to, size_t known, const void *from, char why[TG__WHY_SIZE]);

@@ -3,9 +3,9 @@
 #define TG_LIB_CANCEL_CONTEXT_H
 /*
  * Cancel scopes. A cancel marks one node and advances a global epoch; it takes no lock, so a signal
- * handler may do it. Everybody below finds out by himself: a context remembers at which epoch it
+ * handler may do it. Each context below finds out by itself: it remembers at which epoch it
  * last walked up the tree, and while the epoch stands still, asking costs a few loads, however
- * deep. Who waits instead of asking has a hook (hook.h).
+ * deep. A thread that waits instead of asking has a hook (hook.h).
  */
 #include <taskgroup/context.h>
 

@@ -230,7 +230,7 @@ static bool make_thread(void)
         return false; /* a child would wait for a thread that it has not */
     struct tg__processors all = tg__processors_all(); /* the caller may be bound to one place */
     if (sem_init(&calls, 0, 0) != 0 ||
-        !tg__thread_make(&thread, "tg-waiter", &all, 0, wait_for_ever, NULL))
+        !tg__thread_make(&thread, "tg-events", &all, 0, wait_for_ever, NULL))
         return false;
     tg__process_count_thread();
     return true;

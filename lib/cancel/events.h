@@ -24,7 +24,7 @@ bool tg__events_start(void);
  * been started. */
 void tg__timer_set(struct tg__timer *timer, double time);
 
-/* It does not ring any more; waits for one that is ringing, unless from inside it. */
+/* It does not fire any more; waits for one that is firing, unless from inside it. */
 void tg__timer_clear(struct tg__timer *timer);
 
 /* Has the event thread look at once. Async-signal-safe. */
@@ -40,7 +40,7 @@ static inline void tg__events_nudge(void)
         tg__events_wake();
 }
 
-/* What the event thread calls each time that it is awake; it answers the time of the next look. */
+/* What the event thread calls each time that it is awake; it returns the time of the next look. */
 void tg__events_poll_with(double (*look)(void));
 
 /* Is the calling thread the event thread? */

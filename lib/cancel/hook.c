@@ -51,7 +51,7 @@ static void make_due(tg_context *context)
     unwatch(context);
 }
 
-/* Which contexts have stopped? Answers the earliest deadline of the others. Under the lock. */
+/* Which contexts have stopped? Returns the earliest deadline of the others. Under the lock. */
 static double look_at_all(void)
 {
     double until = (double)INFINITY;

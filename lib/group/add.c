@@ -18,7 +18,7 @@ static void *without_const(const void *arg)
 
 /* ---- what goes in ---- */
 
-static bool needs_extra(const tg_task_options *o)
+static bool needs_attributes(const tg_task_options *o)
 {
     return o->id != 0 || o->result != NULL || o->name != NULL || o->weight != 0 || o->timeout > 0 ||
            o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0;
@@ -31,7 +31,8 @@ static double start_of(const tg_task_options *o)
 }
 
 /* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of memory. */
-static struct tg__attributes *new_extra(const tg_task_options *o, const void *from, size_t size)
+static struct tg__attributes *new_attributes(
+    const tg_task_options *o, const void *from, size_t size)
 {
     const char *name = o->name != NULL ? o->name : "";
     size_t length = strlen(name) + 1, unit = _Alignof(max_align_t);
@@ -59,7 +60,7 @@ static struct tg__attributes *new_extra(const tg_task_options *o, const void *fr
     return attributes;
 }
 
-void tg__add_free_extras(struct tg__addition *addition, size_t count)
+void tg__add_free_attributes(struct tg__addition *addition, size_t count)
 {
     for (size_t i = 0; addition->attributes_of != NULL && i < count; i++)
         free(addition->attributes_of[i]);
@@ -67,13 +68,13 @@ void tg__add_free_extras(struct tg__addition *addition, size_t count)
     free(addition->attributes);
 }
 
-bool tg__add_extras(struct tg__addition *a, bool each)
+bool tg__add_attributes(struct tg__addition *a, bool each)
 {
     const unsigned char *item = a->items;
-    if (!needs_extra(&a->o) && a->handle == NULL)
+    if (!needs_attributes(&a->o) && a->handle == NULL)
         return true;
     if (!each) {
-        a->attributes = new_extra(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0);
+        a->attributes = new_attributes(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0);
         if (a->attributes != NULL && a->attributes->copy != NULL)
             a->items = a->attributes->copy;
         if (a->attributes != NULL)
@@ -84,8 +85,8 @@ bool tg__add_extras(struct tg__addition *a, bool each)
     if (a->attributes_of == NULL)
         return false;
     for (size_t i = 0; i < a->count; i++, item += item != NULL ? a->stride : 0)
-        if ((a->attributes_of[i] = new_extra(&a->o, item, a->o.copy)) == NULL) {
-            tg__add_free_extras(a, i);
+        if ((a->attributes_of[i] = new_attributes(&a->o, item, a->o.copy)) == NULL) {
+            tg__add_free_attributes(a, i);
             a->attributes_of = NULL;
             return false;
         }
@@ -155,7 +156,7 @@ static bool reserve(tg_group *group, const struct tg__addition *a)
     return false;
 }
 
-/* They were not added: else the room would grow with every add that is refused. */
+/* They were not added: else the space would grow with every add that is refused. */
 static void unreserve(tg_group *group, const struct tg__addition *a)
 {
     bool timed = (a->flags & TG__TIMED) != 0;
@@ -178,11 +179,11 @@ static tg_status store(tg_group *group, const struct tg__addition *a, unsigned f
     return tg__store_add(to, a->function, a->items, flags, a->attributes, live);
 }
 
-/* While it runs: for what the task around holds and lends, nobody else gives anything back meanwhile. */
+/* While it runs: of what the task around holds, nobody else gives anything back meanwhile. */
 static bool is_too_heavy(const tg_group *group, size_t weight)
 {
     const struct tg__grant *parent_grant =
-        group->lifecycle.running ? group->dispatch.limit_client.parent_grant : NULL;
+        tg__group_is_running(group) ? group->dispatch.limit_client.parent_grant : NULL;
     return parent_grant != NULL && weight > parent_grant->weight;
 }
 
@@ -209,7 +210,7 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
     if (group->options.shared != NULL &&
         group->dispatch.heaviest < (a->o.weight > 0 ? a->o.weight : 1))
         group->dispatch.heaviest = a->o.weight > 0 ? a->o.weight : 1;
-    if ((a->flags & TG__TIMED) != 0 && group->lifecycle.watchable)
+    if ((a->flags & TG__TIMED) != 0 && tg__group_is_watchable(group))
         tg__group_watch(group);
     return TG_OK;
 }
@@ -267,7 +268,7 @@ static tg_status put_aside(tg_group *group, struct tg__addition *a)
 /* ---- adding ---- */
 
 /* Can the calling thread run what it adds? It has no place at a shared limit, and outside of the body
-   would have to fight for a slot with those who keep theirs. */
+   would have to fight for a slot with servers that keep theirs. */
 static bool may_run_here(const tg_group *group)
 {
     return group->options.shared == NULL &&
@@ -284,7 +285,7 @@ static void tell_dropped(tg_group *group, const struct tg__addition *a)
 }
 
 /* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
-   be room now. */
+   be space now. */
 static tg_status add_to_full(tg_group *group, struct tg__addition *a)
 {
     int way = a->o.when_full;
@@ -351,7 +352,7 @@ static tg_status add(tg_group *group, struct tg__addition *a)
 {
     tg_status status;
     bool each = a->range && group->exec.store.recycles;
-    if (!tg__add_extras(a, each))
+    if (!tg__add_attributes(a, each))
         return tg__add_explain(group, TG_NO_MEMORY, a);
     classify(group, a);
     do
@@ -361,7 +362,7 @@ static tg_status add(tg_group *group, struct tg__addition *a)
         free(a->attributes_of); /* the array; what is in it is the store's */
         return TG_OK;
     }
-    tg__add_free_extras(a, a->count);
+    tg__add_free_attributes(a, a->count);
     return tg__add_explain(group, status, a);
 }
 

@@ -14,10 +14,10 @@ struct tg__addition {
     tg_task_options o;
     unsigned flags;
     uint64_t key;                      /* if it stands apart */
-    double until;                      /* it waits for room; 0: has not waited yet */
+    double until;                      /* it waits for space; 0: has not waited yet */
     size_t first;                      /* its index */
     bool no_slot;                      /* refused because the caller's array ends */
-    struct tg__handle *handle;         /* who waits for its end, or NULL */
+    struct tg__handle *handle;         /* whose user waits for its end; or NULL */
     struct tg__attributes *attributes; /* of one task or a range; NULL: none */
     struct tg__attributes *
         *attributes_of; /* of each of several that will be recycled; NULL: none */
@@ -35,8 +35,8 @@ tg_status tg__add_options(
     tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o);
 
 /* The rare members and copies; `each`: one block for each task. False: out of memory. */
-bool tg__add_extras(struct tg__addition *a, bool each);
-void tg__add_free_extras(struct tg__addition *a, size_t count);
+bool tg__add_attributes(struct tg__addition *a, bool each);
+void tg__add_free_attributes(struct tg__addition *a, size_t count);
 
 /* Do they have a start, a delay or a period? */
 bool tg__add_has_time(const tg_task_options *o);

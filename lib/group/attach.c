@@ -27,7 +27,7 @@ struct tg__attach_waiter {
     struct tg__attach_waiter *next;
 };
 
-/* Under the gate. Whoever waits for the end looks at `lent` and `calls` again. */
+/* Under the wait lock. Threads that wait for the end look at `state` and `calls` again. */
 static void notify_all(tg_group *group)
 {
     pthread_cond_broadcast(&group->attachment.changed);
@@ -111,7 +111,7 @@ static tg_status finish(tg_group *group)
 
 enum waited { NOT_YET, ENDED_BY_US, ENDED_BY_OTHERS, FOR_ITSELF };
 
-/* Tries to end it. The gate is held, and free meanwhile; nobody else can end it then, so its team is there. A worker
+/* Tries to end it. The wait lock is held, and free meanwhile; nobody else can end it then, so its team is there. A worker
    that will wait for ever says so to its team. */
 static enum waited try_to_end(tg_group *group, bool is_worker)
 {
@@ -132,7 +132,7 @@ static enum waited try_to_end(tg_group *group, bool is_worker)
     return ended ? ENDED_BY_US : itself ? FOR_ITSELF : NOT_YET;
 }
 
-/* The gate is held, and free meanwhile. `me`: of a worker, which serves what it waits for and what is below; NULL: of
+/* The wait lock is held, and free meanwhile. `me`: of a worker, which serves what it waits for and what is below; NULL: of
    another thread, which only waits. False: it is time. */
 static bool wait_for_news(tg_group *group, struct tg__attach_waiter *me, double until)
 {
@@ -213,7 +213,7 @@ void tg__attach_help_begin(tg_group *group)
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
-/* While it is just being lent, or its end finished by somebody else, there is nothing to help with. */
+/* While it is just being attached, or its end finished by somebody else, there is nothing to help with. */
 bool tg__attach_help(tg_group *group, double until)
 {
     bool ended = wait(group, until) == ENDED_BY_US;

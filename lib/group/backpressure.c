@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Producers that find the bounded queue of a running group full, and wait for room. */
+/* Producers that find the bounded queue of a running group full, and wait for space. */
 #include "group/group.h"
 
 #include "sys/thread.h"
@@ -14,7 +14,7 @@ static size_t bound(tg_group *group)
                                                    : (size_t)atomic_load(&group->runq.max_workers);
     if (atomic_load(&group->backpressure.in_body) && servers > 0)
         servers--;                                   /* the body's thread does not serve */
-    if (tg__slots_bounded(&group->dispatch.slots)) { /* tasks that are away keep theirs */
+    if (tg__slots_bounded(&group->dispatch.slots)) { /* tasks that are suspended keep theirs */
         long left = group->dispatch.slots.most - atomic_load(&group->dispatch.slots.suspended);
         left = left > 0 ? left : 0;
         servers = (size_t)left < servers ? (size_t)left : servers;
@@ -27,7 +27,7 @@ static bool is_full(tg_group *group)
     return atomic_load(&group->backpressure.outstanding) >= bound(group);
 }
 
-/* In one of its tasks; or on a thread of the pool's, which is what makes room. */
+/* In one of its tasks; or on a thread of the pool's, which is what makes space. */
 static bool is_inside(tg_group *group)
 {
     if (group->owner->owns_thread != NULL && group->owner->owns_thread(group))
@@ -48,7 +48,7 @@ bool tg__backpressure_in_body(const tg_group *group)
            tg__team_worker() != NULL; /* not so in a region that the body has opened */
 }
 
-/* A quarter of the queue, so that he does not come for each task. */
+/* A quarter of the queue, so that the producer does not serve for each task. */
 bool tg__backpressure_low(tg_group *group)
 {
     size_t quarter = group->options.queue > 0 ? (size_t)group->options.queue / 4 : 0;
@@ -67,7 +67,7 @@ static bool is_stopped(tg_group *group)
     return tg__context_status(&group->context) != TG_OK;
 }
 
-/* Where there is never any room, something may go on when nothing else does. */
+/* Where there is never any space, something may go on when nothing else does. */
 static bool is_idle(tg_group *group)
 {
     return bound(group) == 0 && atomic_load(&group->backpressure.outstanding) == 0;
@@ -127,7 +127,7 @@ void tg__backpressure_run(tg_group *group, size_t first, size_t many)
     }
 }
 
-/* ---- anywhere else: sleeps at the gate ---- */
+/* ---- anywhere else: sleeps ---- */
 
 /* Is there still a reason to wait? */
 static bool must_wait(tg_group *group)
@@ -146,7 +146,7 @@ static bool wait_at_gate(tg_group *group, double until)
         atomic_load(&group->backpressure.producers) < group->backpressure.producers_most;
     if (admitted) {
         atomic_fetch_add(
-            &group->backpressure.producers, 1); /* then looks, as who makes room does */
+            &group->backpressure.producers, 1); /* then looks, as a thread that makes space does */
         while (patient && must_wait(group))
             patient = tg__thread_wait(&group->backpressure.not_full, &group->wait_lock, until);
         atomic_fetch_sub(&group->backpressure.producers, 1);

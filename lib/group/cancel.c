@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* It may be claimed at this moment: who does so finds it taken, and finishes it. Its record stays at least until the
+/* It may be claimed at this moment: the worker that does so finds it taken, and calls on_cancelled_claim. Its record stays at least until the
    lock is free. */
 static tg_status take_from_queue(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
@@ -47,8 +47,8 @@ static tg_status take(
     }
 }
 
-/* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by who
-   comes by it there. */
+/* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by the worker that
+   claims it. */
 static void settle(
     tg_group *group, const struct tg__view *task, size_t index, struct tg__taken taken)
 {
@@ -62,7 +62,7 @@ static void settle(
             tg__completion_deliver(group);
     }
     if (taken.state == 0 || taken.state == TG__AGAIN_TIME)
-        tg__completion_make_room(group);
+        tg__completion_give_place(group);
 }
 
 static tg_status explain(tg_status status, const char *call, size_t index)

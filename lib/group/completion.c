@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * on_done: once for every task, one call at a time, and nobody waits for his turn. Who has ended a
- * task leaves it there, and whoever finds nobody delivering delivers all that there is.
+ * on_done: once for every task, one call at a time, and no thread waits for its turn. A thread that has ended a
+ * task puts it into the list; a thread that finds nobody delivering delivers all that there is.
  */
 #include "group/group.h"
 
@@ -30,7 +30,7 @@ static void call(tg_group *group, size_t index)
     }
 }
 
-/* Has adding it reserved room in the heaps? A hold never waits in one. */
+/* Has adding it reserved space in the heaps? A hold never waits in one. */
 static bool has_reserve(const tg_group *group, const struct tg__view *task)
 {
     bool optional = (task->flags & TG_TASK_OPTIONAL) != 0;
@@ -39,7 +39,7 @@ static bool has_reserve(const tg_group *group, const struct tg__view *task)
            ((task->flags & TG__TIMED) != 0 || tg__claim_is_apart(group, priority, optional));
 }
 
-/* Under the lock: else that room would grow with every task. */
+/* Under the lock: else that space would grow with every task. */
 static void give_reserve_back(tg_group *group, const struct tg__view *task)
 {
     if ((task->flags & TG__TIMED) != 0)
@@ -121,7 +121,7 @@ static void deliver_in_order(tg_group *group)
  *
  * No wake-up is lost. A server counts itself in `ahead` first, and then looks at `backlog` and `delivering`; a thread
  * that delivers changes one of these first, and then looks at `ahead`. All four are sequentially consistent, so at
- * least one of the two sees the other. The server looks with the gate locked, and is woken with the gate locked.
+ * least one of the two sees the other. The server looks, and is woken, with the wait lock held.
  */
 enum { BACKLOG_MOST = 1024, BACKLOG_LOW = BACKLOG_MOST / 2 };
 
@@ -215,7 +215,7 @@ void tg__completion_deliver(tg_group *group)
     atomic_fetch_add(&group->completion.ends, 1);
     do {
         if (atomic_exchange(&group->completion.delivering, true))
-            return; /* he sees that we have told */
+            return; /* the thread that delivers sees the new number */
         seen = atomic_load(&group->completion.ends);
         if (in_order(group))
             deliver_in_order(group);
@@ -223,7 +223,7 @@ void tg__completion_deliver(tg_group *group)
             deliver_as_ended(group);
         atomic_store(&group->completion.delivering, false);
         wake_servers(group);
-        /* From here on the tasks are another one's, who may recycle them: only a number tells whether something ended
+        /* From here on the tasks are another thread's, which may recycle them: only a number says whether something ended
            just before that, and was left to us. */
     } while (atomic_load(&group->completion.ends) != seen);
 }
@@ -239,7 +239,7 @@ void tg__completion_on_end(struct tg__exec *exec, const struct tg__view *task, s
         leave_there(group, task->note, index);
 }
 
-void tg__completion_make_room(tg_group *group)
+void tg__completion_give_place(tg_group *group)
 {
     if (group->options.queue != 0) {
         atomic_fetch_sub(&group->backpressure.outstanding, 1);
@@ -254,7 +254,7 @@ void tg__completion_after_end(struct tg__exec *exec)
         tg__completion_deliver(group);
         keep_up(group);
     }
-    tg__completion_make_room(group);
+    tg__completion_give_place(group);
 }
 
 void tg__completion_on_cancelled_claim(
@@ -276,7 +276,7 @@ static void forget_left_over(tg_group *group, const struct tg__view *task, size_
 }
 
 /* Under the lock. It was not started and ends now, or was taken back and nobody came by it any more. Holds are never
-   left over: who completes them has them told. */
+   left over: completing them delivers them. */
 static void end_left_over(tg_group *group, size_t index)
 {
     struct tg__view task = tg__store_get(&group->exec.store, index);
@@ -298,7 +298,7 @@ void tg__completion_rest(tg_group *group, size_t from, bool for_good)
 {
     if (group->options.on_done == NULL && !group->exec.store.recycles)
         return;
-    tg__completion_deliver(group); /* what has not been told is in no list then */
+    tg__completion_deliver(group); /* what has not been delivered is in no list then */
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     const struct tg__store *store = &group->exec.store;
     size_t end = group->lifecycle.run_base;

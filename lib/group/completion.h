@@ -28,23 +28,23 @@ struct tg__completion {
     size_t order_count;
 };
 
-/* tg__exec_calls.left: a task has ended, and waits for on_done; or it is recycled. */
+/* tg__exec_calls.on_end: a task has ended, and waits for on_done; or it is recycled. */
 void tg__completion_on_end(struct tg__exec *exec, const struct tg__view *task, size_t index);
 
-/* tg__exec_calls.ended: on_done for all that wait for it, unless somebody else is at it; and there is room. */
+/* tg__exec_calls.after_end: on_done for all that wait for it, unless another thread is at it; and producers look again. */
 void tg__completion_after_end(struct tg__exec *exec);
 
 /* The same for what had no place in the queue: a hold, or a task that was dropped when it was added. */
 void tg__completion_deliver(tg_group *group);
 
-/* tg__exec_calls.gone: a task that was taken out of the queue, and has given its place back. */
+/* tg__exec_calls.on_cancelled_claim: a task that was taken out of the queue, and has given its place back. */
 void tg__completion_on_cancelled_claim(
     struct tg__exec *exec, const struct tg__view *task, size_t index);
 
 /* A place in the queue is free. */
-void tg__completion_make_room(tg_group *group);
+void tg__completion_give_place(tg_group *group);
 
-/* tg__exec_calls.passed, where records are recycled. */
+/* tg__exec_calls.on_skipped, where records are recycled. */
 void tg__completion_on_skipped(struct tg__exec *exec, size_t index);
 
 /*
@@ -54,8 +54,8 @@ void tg__completion_on_skipped(struct tg__exec *exec, size_t index);
  */
 void tg__completion_pass(tg_group *group, size_t first, size_t many);
 
-/* The run is over: on_done for all settled ones from there that were never started. `for_good`: no run will tell what
-   ends later, so who completes it does. */
+/* The run is over: on_done for all tasks of it from there on that were never started. `for_good`: no run will deliver what
+   ends later, so whatever completes it does. */
 void tg__completion_rest(tg_group *group, size_t from, bool for_good);
 
 #endif

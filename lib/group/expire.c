@@ -20,10 +20,10 @@ bool tg__expire_again(
     if (delay <= 0 && !periodic) {
         atomic_store(task->state, TG__AGAIN);
         atomic_fetch_add(&exec->ready_again, 1);
-        make_ready(group, task, index); /* by who serves: he claims again next */
+        make_ready(group, task, index); /* the caller serves, and claims again next */
         return true;
     }
-    tg__lock_take(&group->lock, TG__LOCK_GROUP); /* who takes it back does so under it */
+    tg__lock_take(&group->lock, TG__LOCK_GROUP); /* it is taken back under the lock */
     bool again = !periodic || !atomic_load(&task->attributes->last);
     if (again)
         tg__timers_push(group, task, index, TG__AGAIN_TIME, tg_time_now() + delay);

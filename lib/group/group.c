@@ -178,7 +178,7 @@ tg_group *tg_group_create(const tg_group_options *options)
 void tg__group_destroy(tg_group *group)
 {
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    bool running = group->lifecycle.running;
+    bool running = tg__group_is_running(group);
     group->lifecycle.destroy_pending = true;
     if (running) /* under the lock: afterwards the run may have freed it */
         tg_context_cancel(&group->context, 0, "the group was destroyed");
@@ -197,7 +197,7 @@ void tg_group_destroy(tg_group *group)
         return;
     }
     tg__group_adopt(group);
-    if (tg__attach_is_inside(group)) { /* who would wait for it here would wait for himself */
+    if (tg__attach_is_inside(group)) { /* a wait for it would wait for this task */
         tg_context_cancel(&group->context, 0, "the group was destroyed");
         return;
     }
@@ -209,7 +209,7 @@ void tg_group_destroy(tg_group *group)
 tg_status tg__group_renew(tg_group *group)
 {
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    tg_status status = group->lifecycle.running || group->suspended.count > 0 ? TG_BUSY : TG_OK;
+    tg_status status = tg__group_is_running(group) || group->suspended.count > 0 ? TG_BUSY : TG_OK;
     if (status == TG_OK) {
         tg__store_reset(&group->exec.store);
         tg__failures_reset(&group->exec.failures);

@@ -69,6 +69,19 @@ static inline bool tg__group_loses(const tg_group *group)
            group->lifecycle.result == TG_OK && !atomic_load(&group->exec.enough);
 }
 
+/* Under the lock: from the start of a run to its end? */
+static inline bool tg__group_is_running(const tg_group *group)
+{
+    return group->lifecycle.phase != TG__PHASE_IDLE;
+}
+
+/* Under the lock: may it sleep, so that the event thread must look after it? */
+static inline bool tg__group_is_watchable(const tg_group *group)
+{
+    enum tg__phase phase = group->lifecycle.phase;
+    return group->persistent || phase == TG__PHASE_STARTING || phase == TG__PHASE_RUNNING;
+}
+
 static inline bool tg__group_is_parents(const tg_group *group)
 {
     return atomic_load_explicit(&group->process, memory_order_relaxed) != tg__process_number() &&
@@ -91,7 +104,7 @@ static inline size_t tg__claim(
 }
 
 /*
- * The place whose hand the server at `place` takes from. With a limit of 1 all take from the first:
+ * The place whose chunk the server at `place` takes from. With a limit of 1 all take from the first:
  * what is put back there comes before the head index, whichever thread claims next. Only the thread
  * with the one slot claims or puts back.
  */

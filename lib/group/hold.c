@@ -39,7 +39,7 @@ static tg_status open_hold(tg_group *group, struct tg__addition *a, struct tg__h
         (tg_task){.exec = &group->exec, .index = a->first, .kind = TG__HOLD, .worker_id = -1};
     tg__list_push(&group->suspended.holds, &hold->link);
     group->suspended.count++;
-    if (group->lifecycle.watchable)
+    if (tg__group_is_watchable(group))
         tg__group_watch(group);
     return TG_OK;
 }
@@ -58,9 +58,9 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
         return NULL;
     struct tg__hold *hold = malloc(sizeof *hold);
     a.items = hold;
-    status = hold == NULL || !tg__add_extras(&a, false) ? TG_NO_MEMORY
-             : !tg__events_start()                      ? TG_NO_SYSTEM
-                                                        : TG_OK;
+    status = hold == NULL || !tg__add_attributes(&a, false) ? TG_NO_MEMORY
+             : !tg__events_start()                          ? TG_NO_SYSTEM
+                                                            : TG_OK;
     if (status == TG_OK) {
         tg__lock_take(&group->lock, TG__LOCK_GROUP);
         status = open_hold(group, &a, hold);
@@ -69,7 +69,7 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
     if (status == TG_OK)
         return &hold->task;
     free(hold);
-    tg__add_free_extras(&a, 1);
+    tg__add_free_attributes(&a, 1);
     tg__add_explain(group, status, &a);
     return NULL;
 }
@@ -91,7 +91,7 @@ tg_status tg_group_open(tg_group *group)
     if (status == TG_OK) {
         group->suspended.opened++;
         group->suspended.count++;
-        if (group->lifecycle.watchable)
+        if (tg__group_is_watchable(group))
             tg__group_watch(group);
     }
     bool parents = tg__group_is_parents(group);
@@ -117,6 +117,6 @@ tg_status tg_group_close(tg_group *group)
     struct tg__pin pin = tg__group_pin(group);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(
-        group, pin, 0); /* the last touch: the run may end, and who runs it destroy the group */
+        group, pin, 0); /* the last touch: the run may end, and its caller destroy the group */
     return open ? TG_OK : tg__refuse(TG_INVALID, "%s: the group is not open", call);
 }

@@ -7,6 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void tg__lifecycle_step(tg_group *group, enum tg__phase to)
+{
+#ifdef TASKGROUP_CHECK_LOCKS
+    static const bool legal[TG__PHASES][TG__PHASES] = {
+        [TG__PHASE_IDLE] = {[TG__PHASE_STARTING] = true},
+        [TG__PHASE_STARTING] = {[TG__PHASE_RUNNING] = true},
+        [TG__PHASE_RUNNING] = {[TG__PHASE_ENDING] = true},
+        [TG__PHASE_ENDING] = {[TG__PHASE_IDLE] = true},
+    };
+    if (!legal[group->lifecycle.phase][to])
+        abort();
+#endif
+    group->lifecycle.phase = to;
+}
+
 bool tg__group_is_done(tg_group *group, bool stopped)
 {
     return group->suspended.count == 0 &&
@@ -106,7 +121,7 @@ tg_status tg__group_refuse_owned(const tg_group *group, const char *call)
 
 bool tg__group_was_in_use(const tg_group *group)
 {
-    return group->lifecycle.running || group->persistent ||
+    return tg__group_is_running(group) || group->persistent ||
            group->attachment.state != TG__UNATTACHED;
 }
 

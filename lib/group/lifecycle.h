@@ -11,10 +11,17 @@
 
 #include <taskgroup/group.h>
 
+enum tg__phase {
+    TG__PHASE_IDLE,     /* no run goes on */
+    TG__PHASE_STARTING, /* there is something to run, and its memory; no team serves it yet */
+    TG__PHASE_RUNNING,  /* a team serves it */
+    TG__PHASE_ENDING,   /* no team serves it any more; what the run has come to is worked out */
+    TG__PHASES
+};
+
 struct tg__lifecycle {
-    bool running;
+    enum tg__phase phase;
     bool destroy_pending; /* destroyed while it runs: the run's end frees it */
-    bool watchable;       /* from before a run until it has ended */
     bool watched;         /* the hook is set: the event thread looks after a group that sleeps */
     bool turned_away;     /* a task was refused after the stop: the run is incomplete */
     atomic_bool shut;     /* nothing is added any more */
@@ -33,6 +40,9 @@ struct tg__lifecycle {
     int threads_asked, threads;
     double wall; /* seconds */
 };
+
+/* Under the lock: the next phase. A step that is not in the table ends the process in a build with TASKGROUP_CHECK_LOCKS. */
+void tg__lifecycle_step(tg_group *group, enum tg__phase to);
 
 /* Under the lock: is nothing left to run, to be completed or, if it has not stopped, to wait for a time? */
 bool tg__group_is_done(tg_group *group, bool stopped);

@@ -22,7 +22,7 @@ void *tg_group_results(tg_group *group)
     }
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     struct tg__store *store = &group->exec.store;
-    if (group->lifecycle.running)
+    if (tg__group_is_running(group))
         status = TG_BUSY;
     else if (store->base != NULL && (results = tg__store_results(store)) == NULL)
         status = TG_NO_MEMORY;
@@ -46,7 +46,7 @@ void *tg_group_result(tg_group *group, size_t index)
     struct tg__view task = {0};
     tg__lock_take(&group->lock, TG__LOCK_GROUP); /* the first run gives the segments their slots */
     size_t count = tg__store_count(store);
-    if (index < (group->lifecycle.running ? count : group->lifecycle.run_base))
+    if (index < (tg__group_is_running(group) ? count : group->lifecycle.run_base))
         tg__store_look(store, index, &task);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (index >= count)
@@ -115,7 +115,7 @@ tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
     bool kept = index < count && tg__store_find(store, index) != NULL;
     if (kept)
         tg__outcome_fill(
-            group, index, index < group->lifecycle.run_base && !group->lifecycle.running, &o);
+            group, index, index < group->lifecycle.run_base && !tg__group_is_running(group), &o);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (!kept)
         return tg__refuse(TG_INVALID, "tg_group_outcome: index %zu of %zu tasks%s", index, count,
@@ -219,7 +219,7 @@ size_t tg_group_success(tg_group *group, size_t rank)
     if (group == NULL)
         return index;
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    if (group->lifecycle.running || !group->exec.store.noted)
+    if (tg__group_is_running(group) || !group->exec.store.noted)
         ;
     else if (!build_order(group))
         index = search(group, rank);

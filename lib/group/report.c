@@ -9,7 +9,7 @@
 
 /* In a few loads for each thread, however many tasks there are: an add waits for the lock meanwhile. While the group
    runs, what is in flight is as the threads say. */
-static void count(tg_group *group, tg_report *r)
+static void count(tg_group *group, bool running, tg_report *r)
 {
     struct tg__exec *exec = &group->exec;
     struct tg__sums sums = tg__queue_sums(&group->dispatch.queue);
@@ -21,21 +21,21 @@ static void count(tg_group *group, tg_report *r)
     r->skipped = group->lifecycle.skipped;
     r->pending = group->suspended.count - group->suspended.opened +
                  (group->timers.heap.count - group->timers.gone);
-    if (group->lifecycle.running)
+    if (running)
         r->pending += sums.busy + atomic_load(&exec->ready_again) - group->timers.starts;
     size_t known = r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped +
-                   r->dropped + (group->lifecycle.running ? r->pending : 0);
+                   r->dropped + (running ? r->pending : 0);
     r->not_run = r->added > known ? r->added - known : 0;
 }
 
 /* Under the lock. */
-static void fill(tg_group *group, tg_report *r)
+static void fill(tg_group *group, bool running, tg_report *r)
 {
     struct tg__exec *exec = &group->exec;
     *r = (tg_report){.added = tg__store_count(&exec->store)};
     r->dropped = atomic_load(&exec->dropped);
     r->attempts = atomic_load(&exec->attempts);
-    count(group, r);
+    count(group, running, r);
     r->threads_asked = group->lifecycle.threads_asked;
     r->threads = group->lifecycle.threads;
     r->wall = group->lifecycle.wall;
@@ -59,7 +59,7 @@ tg_status tg_group_report(tg_group *group, tg_report *report)
     if (group == NULL)
         return tg__refuse_null("tg_group_report", "group");
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    fill(group, &r);
+    fill(group, tg__group_is_running(group), &r);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__answer_write(report, &r, sizeof r);
     return TG_OK;
@@ -68,10 +68,7 @@ tg_status tg_group_report(tg_group *group, tg_report *report)
 void tg__report_print(tg_group *group)
 {
     tg_report r;
-    bool running = group->lifecycle.running;
-    group->lifecycle.running = false; /* its tasks have ended: counted exactly */
-    fill(group, &r);
-    group->lifecycle.running = running;
+    fill(group, false, &r); /* its tasks have ended: counted exactly */
     fprintf(stderr,
         "taskgroup: %s: %zu tasks: %zu ok, %zu failed, %zu timed out, %zu crashed, %zu cancelled, "
         "%zu skipped, %zu dropped; %.6f s on %d threads, busy %.6f s, efficiency %.2f, longest "

@@ -31,7 +31,7 @@ static tg_status refuse_run(tg_group *group, tg_status status, const char *text)
     return answer_with(group, status, 0, group->lifecycle.error_text);
 }
 
-/* What the task around the run holds of the shared limit, and lends. */
+/* What the task around the run holds of the shared limit. */
 static struct tg__grant *find_parent_grant(const tg_group *group, tg_task *task)
 {
     while (
@@ -98,8 +98,7 @@ static tg_status prepare(tg_group *group, int places)
         return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
     if (!group->persistent && (status = set_surroundings(group)) != TG_OK)
         return status;
-    group->lifecycle.watchable = true;
-    if (!group->persistent) /* whose tasks may be away meanwhile */
+    if (!group->persistent) /* whose tasks may be suspended meanwhile */
         atomic_store(&group->dispatch.slots.used, 0);
     group->lifecycle.threads_asked = o->threads > 0 ? o->threads : places;
     if (!group->persistent) /* whose pool says so at any time */
@@ -141,7 +140,7 @@ static void settle_waiting(tg_group *group, size_t index)
     if (exec->watches_ends)
         exec->calls->on_end(exec, &task, index);
     if (taken.state != TG__SLEEP_TIME) /* it has kept its place in the queue; a sleeper has not */
-        tg__completion_make_room(group);
+        tg__completion_give_place(group);
 }
 
 /* Fewer than needed: the failure that ended last says why. */
@@ -291,7 +290,7 @@ static tg_status finish_run(tg_group *group, double start, int threads)
         skip_late(group);
     if (group->reports)
         tg__report_print(group);
-    group->lifecycle.running = false;
+    tg__lifecycle_step(group, TG__PHASE_IDLE);
     tg_status status = group->lifecycle.result;
     bool doomed = group->lifecycle.destroy_pending;
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
@@ -306,8 +305,8 @@ tg_status tg__run_begin(
 {
     tg__group_adopt(group);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    if (group->lifecycle.running || group->lifecycle.destroy_pending) {
-        bool running = group->lifecycle.running, parents = tg__group_is_parents(group);
+    if (tg__group_is_running(group) || group->lifecycle.destroy_pending) {
+        bool running = tg__group_is_running(group), parents = tg__group_is_parents(group);
         tg__lock_give(&group->lock, TG__LOCK_GROUP);
         if (parents)
             return tg__group_refuse_parents(call);
@@ -317,7 +316,8 @@ tg_status tg__run_begin(
     tg__serve_set_body(group, body, user);
     group->attachment.detached = detached;
     tg_status status = prepare(group, places);
-    group->lifecycle.running = status == TG_RUNNING;
+    if (status == TG_RUNNING)
+        tg__lifecycle_step(group, TG__PHASE_STARTING);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return status;
 }
@@ -340,7 +340,7 @@ double tg__run_start(tg_group *group)
         tg__group_watch(group);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__timers_arm(group, 0);
-    /* Who completes a hold stores its end first, and looks at this then. */
+    /* The completion of a hold stores its end first, and looks at this then. */
     atomic_store(&group->completion.delivers, true);
     tg__completion_deliver(group);
     return start;

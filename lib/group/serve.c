@@ -20,11 +20,12 @@ static void begin(struct tg__runq *runq, struct tg__team *team)
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     atomic_store(&group->backpressure.in_body, group->body != NULL); /* it is called next */
     atomic_store(&group->team, team);
+    tg__lifecycle_step(group, TG__PHASE_RUNNING);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
 /* A thread that keeps it open from elsewhere, or a body, may add; a completion may free a slot.
-   Relaxed: the thread that has put a task away asks next, itself. */
+   Relaxed: the thread that has suspended a task asks next, itself. */
 static bool expects(struct tg__runq *runq)
 {
     tg_group *group = tg__group_of(runq);
@@ -45,15 +46,15 @@ static bool end(struct tg__runq *runq)
         tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
         ended = atomic_load(&runq->active) == 0;
     }
-    if (ended) { /* nobody visits: who adds, or calls, pins under this lock */
+    if (ended) { /* no worker is in it: an add, or a notification, pins under this lock */
         if (!group->persistent)
             tg__timers_drop(group); /* what did not keep it open */
         atomic_store(&group->completion.delivers, false);
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
-        group->lifecycle.watchable = group->persistent;
+        tg__lifecycle_step(group, TG__PHASE_ENDING);
         group->lifecycle.run_base = tg__store_count(&group->exec.store);
         group->lifecycle.ended = tg__run_ended(
-            &group->exec); /* exact: nothing is in flight, and what comes late is not settled */
+            &group->exec); /* exact: nothing is in flight, and what comes late is not of this run */
     }
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return ended;
@@ -86,7 +87,7 @@ static bool take_slot(tg_group *group)
     return !tg__slots_bounded(&group->dispatch.slots) || tg__slots_take(&group->dispatch.slots);
 }
 
-/* A task that is away has kept our slot: another one for the rest of the bundle, and what follows. */
+/* A task that was suspended has kept our slot: another one for the rest of the bundle, and what follows. */
 static bool replace_slot(tg_group *group, tg_task *self, int place)
 {
     self->slot_gone = false;
@@ -106,7 +107,7 @@ static void share_rest(tg_group *group, struct tg__worker *worker, const tg_task
     tg__team_share(worker, &group->runq);
 }
 
-/* Threads that sleep, or have work enough to come by here seldom, need the timer for who comes next; those that
+/* Expires timers. Re-arms the timer for threads that sleep, or have work enough to come by here seldom; those that
    look all the time do not, and it would cost them. */
 static size_t look_at_clock(tg_group *group, const struct tg__worker *worker, bool works)
 {
@@ -124,7 +125,7 @@ static bool must_leave(tg_group *group)
            (group->persistent && tg__team_crowded(&group->runq));
 }
 
-/* Looked at after the claim: who was paused before a task came does not start it. */
+/* Looked at after the claim: a worker that was paused before a task came does not start it. */
 static bool give_back(tg_group *group, const tg_task *self, int place, size_t first, size_t many)
 {
     if (!atomic_load(&group->dispatch.halted))
@@ -252,15 +253,15 @@ void tg__serve_set_body(tg_group *group, tg_scope_fn *body, void *user)
     group->runq.body = body != NULL ? run_body : NULL;
 }
 
+static const struct tg__limit_client_calls limit_client_calls = {
+    pin_limit_client, notify_limit_client, unpin_limit_client};
+
+static const struct tg__runq_calls runq_calls = {
+    .begin = begin, .claimable = claimable, .serve = serve, .end = end, .expects = expects};
+
 void tg__serve_init(tg_group *group)
 {
-    group->runq.begin = begin;
-    group->runq.expects = expects;
-    group->runq.claimable = claimable;
-    group->runq.serve = serve;
-    group->runq.end = end;
+    group->runq.calls = &runq_calls;
     group->timers.timer.fire = tg__timers_fire;
-    group->dispatch.limit_client.pin = pin_limit_client;
-    group->dispatch.limit_client.call = notify_limit_client;
-    group->dispatch.limit_client.unpin = unpin_limit_client;
+    group->dispatch.limit_client.calls = &limit_client_calls;
 }

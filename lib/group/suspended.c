@@ -15,7 +15,7 @@
 #include <taskgroup/version.h>
 #include <time.h>
 
-/* What a task that has left its thread still has, or was told before it did; most have nothing. */
+/* What a task that has left its thread still has, or the message of a completion that came before; most have nothing. */
 struct tg__suspended {
     tg_context *own;
     double start, until;
@@ -34,7 +34,7 @@ struct tg__suspended *tg__suspended_take(tg_group *group, size_t index)
     return NULL;
 }
 
-/* The task, for who ends it on another thread. */
+/* A frame for the task, to end it on another thread. */
 static tg_task stand_in(
     tg_group *group, const struct tg__view *task, size_t index, const struct tg__suspended *away)
 {
@@ -66,7 +66,7 @@ static void return_slots(tg_group *group, size_t many)
     tg__backpressure_notify(group); /* more tasks fit where a queue is bounded */
 }
 
-/* The end of a task that was away, but for its place among those. */
+/* The end of a task that was suspended, but for its place among those. */
 static void end(tg_group *group, const struct tg__view *task, tg_task *self, int code)
 {
     bool slot = holds_slot(group, task), queued = group->options.queue != 0;
@@ -186,7 +186,7 @@ void tg__suspended_put(tg_task *self, const struct tg__view *task)
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (timed || self->way == TG__DEFERS)
         left = leave(group, self, task);
-    if (left && timed && group->lifecycle.watchable)
+    if (left && timed && tg__group_is_watchable(group))
         tg__group_watch(group);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (left) {
@@ -326,7 +326,7 @@ static void complete_suspended(
     tg_task self = stand_in(group, task, index, away);
     free(away);
     say(&self, code, message);
-    end(group, task, &self, code); /* it counts as away: the run does not end meanwhile */
+    end(group, task, &self, code); /* it counts as suspended: the run does not end meanwhile */
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     group->suspended.count--;
     struct tg__pin pin = tg__group_pin(group);

@@ -87,7 +87,7 @@ void tg__timers_push(
     if (!first)
         return;
     tg__timers_publish(group);
-    if (group->lifecycle.watchable)
+    if (tg__group_is_watchable(group))
         arm(group, 0);
 }
 
@@ -104,7 +104,7 @@ void tg__timers_forget(tg_group *group, const struct tg__view *task)
     tg__timers_count_out(group, task, state);
     group->timers.gone++;
     if (state !=
-        TG__SLEEP_TIME) /* whose room was promised to the task; in the heap it still takes its own */
+        TG__SLEEP_TIME) /* whose space was promised to the task; in the heap it still takes its own */
         group->timers.heap.reserved++;
 }
 
@@ -133,7 +133,7 @@ void tg__timers_fire(struct tg__timer *timer)
     tg_group *group = TG__OWNER(tg_group, timers.timer, timer);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     struct tg__pin grip = tg__group_pin(group);
-    group->timers.armed = UINT64_MAX; /* who has looked sets it again before he sleeps */
+    group->timers.armed = UINT64_MAX; /* a server that has looked sets it again before it sleeps */
     atomic_store(&group->timers.expired, true);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     tg__group_unpin(group, grip, 1);

@@ -38,7 +38,7 @@ void tg__timers_forget(tg_group *group, const struct tg__view *task);
 /* Under the lock: a task that waited in this state has left the heap. */
 void tg__timers_count_out(tg_group *group, const struct tg__view *task, unsigned char state);
 
-/* Under the lock, after the heap has changed: tells `next_deadline`. */
+/* Under the lock, after the heap has changed: stores `next_deadline`. */
 void tg__timers_publish(tg_group *group);
 
 /* Under the lock: does a task wait that keeps the group open? */

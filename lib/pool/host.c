@@ -15,7 +15,7 @@ static struct tg__shard *shard_of(struct tg__resident *resident)
 
 /* ---- the thread ---- */
 
-/* The region is open: who waits for that may go on, and somebody looks now and then whether it is still used. */
+/* The region is open: threads that wait for that may go on, and a timer looks now and then whether it is still used. */
 static int on_open(tg_group *group, void *user)
 {
     struct tg__shard *shard = user;
@@ -57,7 +57,7 @@ static bool is_over(struct tg__shard *shard)
     return true;
 }
 
-/* Who is to hear that it has ended, if nobody waits for that. Once, under the lock. */
+/* The last call, if nobody waits for its end. Once, under the lock. */
 static void (*take_gone(struct tg__shard *shard))(struct tg__host *)
 {
     void (*gone)(struct tg__host *) = shard->gone;
@@ -121,7 +121,7 @@ static bool make(struct tg__shard *shard)
 }
 
 /* Something is to be done while no region is open. Without a thread for it: tries again, or ends, if nothing is left that
-   needs one. (Who is told of the end frees it: from the timer, as others would still look at it.) */
+   needs one. (The last call frees it: from the timer, as others would still look at it.) */
 static void call(void *user)
 {
     struct tg__shard *shard = user;

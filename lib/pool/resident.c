@@ -137,7 +137,6 @@ bool tg__resident_init(struct tg__resident *resident, tg_group *group, int waiti
     group->owned_by = resident;
     group->persistent = true;
     group->backpressure.producers_most = waiting_most;
-    group->lifecycle.watchable = true;
     group->lifecycle.watched = true; /* the pool has a hook of its own */
     group->exec.forgets = true;
     group->exec.counts_skipped = true;
@@ -187,7 +186,7 @@ void tg__resident_opened(struct tg__resident *resident)
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
-/* While run queues are lent its own tasks go on: they may wait for each other. */
+/* While clients are attached its own tasks go on: they may wait for each other. */
 void tg__resident_reopen(struct tg__resident *resident)
 {
     tg_group *group = resident->group;

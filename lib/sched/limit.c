@@ -75,7 +75,7 @@ static void dequeue(tg_limit *limit, struct tg__limit_client *limit_client)
 /* The first in the wait queue that was not called yet and could go on. */
 static struct tg__limit_client *next_to_call(const tg_limit *limit)
 {
-    bool passed_one = false; /* who waits for the budget bars it to those behind */
+    bool passed_one = false; /* a client that waits for the budget bars it to those behind */
     for (struct tg__limit_client *c = limit->wait_queue; c != NULL; c = c->next) {
         bool fits = fits_parent(c, c->wanted) || (!passed_one && fits_budget(limit, c->wanted));
         if (fits && atomic_load(&c->blocked))
@@ -102,17 +102,17 @@ void tg__limit_notify(tg_limit *limit)
         struct tg__limit_client *limit_client = next_to_call(limit);
         if (limit_client != NULL) {
             atomic_store(&limit_client->blocked, false);
-            limit_client->pin(limit_client);
+            limit_client->calls->pin(limit_client);
         }
         tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
         if (limit_client == NULL)
             return;
-        bool woken = limit_client->call(limit_client);
+        bool woken = limit_client->calls->notify(limit_client);
         if (!woken)
             pass(limit, limit_client);
-        limit_client->unpin(limit_client);
+        limit_client->calls->unpin(limit_client);
         if (woken)
-            return; /* who was woken looks further when it has taken what it wants */
+            return; /* that client wakes the next one when it has taken what it wants */
     }
 }
 

@@ -7,7 +7,7 @@
  * behind it may pass; only a client of whose threads none was free when it was called is passed,
  * until one of them asks again.
  *
- * A task that runs a group lends it what it holds: its *holding* is a little limit of its own for
+ * A task that runs a group lets it use what it holds: its *grant* is a little limit of its own for
  * the groups below, which they may use beside the budget.
  */
 #include <taskgroup/limit.h>
@@ -23,12 +23,18 @@ struct tg__grant {
     struct tg__grant *from; /* what it was taken from: a holding above, or NULL: the budget */
 };
 
-struct tg__limit_client {
+struct tg__limit_client;
+
+struct tg__limit_client_calls {
     /* Keeps the group running; under the limit's lock. */
-    void (*pin)(struct tg__limit_client *limit_client);
-    /* Wakes one of its threads. False: none was free. */
-    bool (*call)(struct tg__limit_client *limit_client);
-    void (*unpin)(struct tg__limit_client *limit_client);
+    void (*pin)(struct tg__limit_client *client);
+    /* Wakes one of its workers. False: none was free. */
+    bool (*notify)(struct tg__limit_client *client);
+    void (*unpin)(struct tg__limit_client *client);
+};
+
+struct tg__limit_client {
+    const struct tg__limit_client_calls *calls;
     struct tg__grant *parent_grant; /* of the task around its run, or NULL */
     atomic_bool blocked; /* it stands in the wait queue and was not called: no use to ask */
     /* The rest is limit.c's, under its lock. */
@@ -38,19 +44,19 @@ struct tg__limit_client {
 };
 
 /*
- * Takes `weight` for a task of the client's, or puts it in the wait queue and answers false. After either,
+ * Takes `weight` for a task of the client's, or puts it in the wait queue and returns false. After either,
  * tg__limit_notify().
  */
 bool tg__limit_take(
     tg_limit *limit, struct tg__limit_client *limit_client, size_t weight, struct tg__grant *grant);
 
-/* Gives a holding back, if it is one, and looks who can go on. */
+/* Gives a grant back, if it is one, and wakes clients that can go on. */
 void tg__limit_give(struct tg__grant *grant);
 
 /* It does not stand in the wait queue any more. */
 void tg__limit_leave(tg_limit *limit, struct tg__limit_client *limit_client);
 
-/* Calls who can go on. With no lock held. */
+/* Wakes clients that can go on. With no lock held. */
 void tg__limit_notify(tg_limit *limit);
 
 /* More than the whole budget? */

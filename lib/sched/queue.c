@@ -106,7 +106,7 @@ static size_t take(struct tg__chunk *chunk, size_t want, size_t *first)
 }
 
 /* The later half of a chunk, or more: its owner goes on in order, with whole bundles of `want`. The
-   acquire of the compare-and-swap pairs with the owner's store of its hand, which comes after the
+   acquire of the compare-and-swap pairs with the owner's store of its chunk, which comes after the
    owner has seen the tasks: the thief may have loaded an older count. */
 static size_t steal(struct tg__chunk *chunk, size_t want, size_t *first)
 {
@@ -160,7 +160,7 @@ size_t tg__queue_claim(
         got = steal(&queue->chunks[(place + i) % queue->places], queue->splits ? 1 : want, first);
     if (got <= want)
         return got;
-    /* Only the owner fills an empty hand. Published for whoever looks for work: sequentially
+    /* Only the owner fills an empty chunk. Published for whoever looks for work: sequentially
        consistent, as the owner looks for sleepers next. */
     atomic_store(&own->indices, pack(*first + want, got - want));
     return want;

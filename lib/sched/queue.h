@@ -2,9 +2,9 @@
 #ifndef TG_LIB_SCHED_QUEUE_H
 #define TG_LIB_SCHED_QUEUE_H
 /*
- * Who runs which task: hands out each index once, in order. One head index for all would be one cache
+ * Which worker runs which task: each index is handed out once, in order. One head index for all would be one cache
  * line that every thread writes for every task; so a thread takes up to 32 indices at a time into a
- * *hand* of its own, and from there one by one. Nobody is stuck behind a long task: when the head index
+ * *chunk* of its own, and from there one by one. Nobody is stuck behind a long task: when the head index
  * has reached the end, the others take from the chunks. Knows nothing of tasks.
  */
 #include "sys/memory.h"
@@ -21,7 +21,7 @@ enum { TG__CHUNK = 32, TG__CLAIM_MOST = 8192 };
  * claim loads the count with acquire. An index may also come from the chunk of another thread: the
  * owner's store of the chunk pairs with the acquire of the compare-and-swap that takes from it. The
  * head index publishes nothing. What is sequentially consistent is so for the look at sleepers: the
- * owner stores its hand, then loads `idle`; a sleeper counts itself in `idle`, then calls
+ * owner stores its chunk, then loads `idle`; a sleeper counts itself in `idle`, then calls
  * tg__queue_any() (test/model/queue.pml, wake.pml).
  */
 
@@ -68,7 +68,7 @@ struct tg__sums tg__queue_sums(const struct tg__queue *queue);
 size_t tg__queue_claim(
     struct tg__queue *queue, int place, size_t want, size_t end, bool ahead, size_t *first);
 
-/* Puts back what the thread at `place` has claimed and not begun; nobody else fills its hand. */
+/* Puts back what the thread at `place` has claimed and not begun; nobody else fills its chunk. */
 void tg__queue_unclaim(struct tg__queue *queue, int place, size_t first, size_t many);
 
 /* The head index goes from `first` to `end`, if that is where it is: nobody will claim these. */

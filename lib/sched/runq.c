@@ -45,7 +45,7 @@ void tg__runq_activate(struct tg__team *team, struct tg__runq *runq)
     runq->live = true;
     atomic_fetch_add_explicit(
         &team->runqs, 1, memory_order_relaxed); /* for tg__team_must_yield() */
-    runq->begin(runq, team);
+    runq->calls->begin(runq, team);
 }
 
 void tg__runq_deactivate(struct tg__team *team, struct tg__runq *runq)
@@ -141,7 +141,6 @@ void tg__runq_notify_owner(struct tg__team *team, struct tg__runq *runq)
         }
 }
 
-/* A visitor goes. What it could not claim may be claimable now (it gave a slot back). */
 void tg__runq_leave(struct tg__team *team, struct tg__runq *runq)
 {
     bool last = atomic_fetch_sub(&runq->active, 1) == 1;
@@ -154,7 +153,7 @@ void tg__runq_leave(struct tg__team *team, struct tg__runq *runq)
 }
 
 /*
- * Waits until it is called, notified, or until that time; answers for what it was called, or NULL. The lock is free
+ * Waits until it is called, notified, or until that time; returns for what it was called, or NULL. The lock is free
  * meanwhile. `me` has scope and owns, and a parker if others than the team notify it.
  */
 struct tg__runq *tg__runq_park(struct tg__team *team, struct tg__parked *me, double until)
@@ -171,7 +170,7 @@ struct tg__runq *tg__runq_park(struct tg__team *team, struct tg__parked *me, dou
     me->next = team->parked_workers;
     team->parked_workers = me;
     atomic_fetch_add(&team->idle, 1);
-    /* Who publishes work looks at `idle` next: so look for work once more, now that we are in it. Both are sequentially
+    /* A thread that publishes work looks at `idle` next: so look for work once more, now that we are in it. Both are sequentially
        consistent, so one of the two sees the other. */
     if (tg__runq_find(team, me->scope, NULL) == NULL) {
         tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);

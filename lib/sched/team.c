@@ -16,7 +16,7 @@
 /* About 20 µs: as long as a sleep and a wake-up take. */
 enum { SPINS = 400 };
 
-/* The lock is held for a few instructions: who spins for it shortly need not be woken. */
+/* The lock is held for a few instructions: a thread that spins for it shortly need not be woken. */
 #ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
 #define LOCK_INITIALIZER PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
 #else
@@ -70,7 +70,7 @@ static bool is_alone(void)
 
 /* ---- serving ---- */
 
-/* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this visit. */
+/* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this call. */
 static void visit(struct tg__worker *worker, struct tg__runq *runq)
 {
     tg__rounding rounding = tg__rounding_get();
@@ -78,19 +78,19 @@ static void visit(struct tg__worker *worker, struct tg__runq *runq)
     struct tg__runq *served = worker->serving; /* in the body of a scope: that */
     worker->serving = runq;
     if (worker->home == runq && (!runq->hosts || worker->spawns_helpers)) {
-        runq->serve(runq, worker);
-    } else { /* a pool's region stays open: what its tasks have left behind ends with the visit. (Not where helper tasks are
+        runq->calls->serve(runq, worker);
+    } else { /* a pool's region stays open: what its tasks have left behind ends with this call. (Not where helper tasks are
                 spawned: the visit would wait for them, and other threads are there for what is left.) */
 #pragma omp taskgroup
-        runq->serve(runq, worker);
+        runq->calls->serve(runq, worker);
     }
     worker->serving = served; /* it may end now, and we may still run tasks of the user's own */
     tg__rounding_set(rounding);
 }
 
-/* Under the team's lock, which is given back during the visit. Where help comes by helper tasks, only a
+/* Under the team's lock, which is given back meanwhile. Where help comes by helper tasks, only a
    server of a run queue sends its next helper task. So a thread that can send helper tasks for one run queue (its
-   home), and visits another one while the home has something to claim, sends a helper task first. */
+   home), and serves another one while the home has something to claim, spawns a helper task first. */
 static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct tg__team *team = worker->team;
@@ -146,7 +146,7 @@ static void notify_watchers(struct tg__team *team, const struct tg__runq *runq)
             at = &(*at)->next;
 }
 
-/* The thread that runs `runq`: serves it and what is below (and what is lent) until it has ended. */
+/* The thread that runs `runq`: serves it and its descendants (and what is attached) until it has ended. */
 static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct tg__team *team = worker->team;
@@ -155,7 +155,7 @@ static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     for (;;) {
         serve_all(worker, me.scope, handoff);
-        if (runq->end(runq))
+        if (runq->calls->end(runq))
             break;
         handoff = tg__runq_park(team, &me, (double)INFINITY);
     }
@@ -168,7 +168,7 @@ static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
 static void run_body(struct tg__worker *worker, struct tg__runq *runq)
 {
     worker->serving = runq;
-    if (runq->claimable(runq)) /* added before */
+    if (runq->calls->claimable(runq)) /* added before */
         tg__team_share(worker, runq);
     else
         tg__team_watch(worker, runq);
@@ -184,7 +184,7 @@ static void run_body(struct tg__worker *worker, struct tg__runq *runq)
 }
 
 /* Only the join is left to the runtime, and only after the run queue has ended: what is still in the
-   taskgroup then is helper tasks, and tasks of the user's own that his functions left behind. */
+   taskgroup then is helper tasks, and tasks of the user's own that the task functions left behind. */
 static void own(struct tg__worker *worker, struct tg__runq *runq)
 {
     enter_team(worker);
@@ -233,7 +233,7 @@ static void run_helper(struct tg__team *team, struct tg__runq *runq)
         struct tg__runq *next = tg__runq_find(team, runq, NULL);
         if (next != NULL)
             serve_one(&worker, next);
-        else if (runq->expects != NULL && runq->watchers == 0 && runq->expects(runq))
+        else if (runq->calls->expects != NULL && runq->watchers == 0 && runq->calls->expects(runq))
             stays = watch(team, runq);
         else {
             atomic_store(&runq->wanted, 1);
@@ -268,7 +268,7 @@ void tg__team_spawn_watcher(struct tg__worker *worker, struct tg__runq *runq)
         spawn_helper(worker, runq);
 }
 
-/* Has somebody been called? Who keeps the run queue from being visited looks again when he leaves. */
+/* Was a worker woken? If the run queue admits none more, a worker that leaves it looks again. */
 static bool notify(struct tg__team *team, struct tg__runq *runq)
 {
     if (atomic_load(&team->idle) == 0 || !tg__runq_admits(runq))
@@ -516,7 +516,7 @@ void tg__team_attach(struct tg__team *team, struct tg__runq *runq)
 bool tg__team_end(struct tg__team *team, struct tg__runq *runq)
 {
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    bool ended = runq->end(runq);
+    bool ended = runq->calls->end(runq);
     if (ended)
         tg__runq_deactivate(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);

@@ -41,7 +41,7 @@ struct tg__team {
 /* May one more worker serve it, and is there something to do? From anywhere. */
 static inline bool tg__runq_admits(struct tg__runq *runq)
 {
-    return tg__team_serving(runq) < atomic_load(&runq->max_workers) && runq->claimable(runq);
+    return tg__team_serving(runq) < atomic_load(&runq->max_workers) && runq->calls->claimable(runq);
 }
 
 /* ---- the tree of run queues ---- */

@@ -29,7 +29,7 @@ enum tg__rank {
     TG__LOCK_FAILURES, /* mutex, of a group */
     TG__LOCK_HANDLE,   /* mutex, of a handle */
     TG__LOCK_LIMIT,    /* of a shared limit */
-    TG__LOCK_POOL,     /* of a pool: who closes it */
+    TG__LOCK_POOL,     /* of a pool: threads that close it */
     TG__LOCK_HOOKS,    /* mutex, one for all */
     TG__LOCK_CIRCLES,  /* one for all: a context gets its outer one */
     TG__LOCK_CONTEXT,  /* of a context; a child's before its parents' */

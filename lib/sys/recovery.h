@@ -3,8 +3,8 @@
 #define TG_LIB_SYS_RECOVERY_H
 /*
  * Coming back from the middle of a task's function: because it has given up (tg_task_abort), or
- * because a guard has caught a signal that its own code raised. Who calls functions prepares a
- * *recovery point*; who lands there must be on the same thread, with nothing of ours opened in between.
+ * because a guard has caught a signal that its own code raised. The caller of such functions prepares a
+ * *recovery point*; a jump there must come from the same thread, with nothing of ours opened in between.
  */
 #include <setjmp.h>
 #include <stdbool.h>
@@ -62,14 +62,14 @@ char *tg__trace_text(const struct tg__recovery *recovery);
 bool tg__guard_take(void);
 void tg__guard_give(void);
 
-/* Crashes of this thread come to the recovery point; NULL: to the program's own handler. Answers what was
+/* Crashes of this thread come to the recovery point; NULL: to the program's own handler. Returns what was
  * there before. */
 struct tg__recovery *tg__guard_arm(struct tg__recovery *recovery);
 
 /*
  * Around calls of the user's functions: `TG__MUST_RETURN bool returned = false; call(); returned = true;`. A C++
  * exception that passes here, or the end of the thread by pthread_exit(), would leave OpenMP's region
- * open behind it: whoever catches it goes on with what is not there any more, and who does not waits for
+ * open behind it: a frame that catches it goes on with what is not there any more, and one that does not waits for
  * ever. So it ends the process by abort(). Only in files that are compiled with -fexceptions (see
  * CMakeLists.txt), where it costs nothing.
  */

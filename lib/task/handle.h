@@ -2,7 +2,7 @@
 #ifndef TG_LIB_TASK_HANDLE_H
 #define TG_LIB_TASK_HANDLE_H
 /*
- * What a user holds of a submitted task: outlives it, and has its outcome. Who runs the task knows only that
+ * What a user holds of a submitted task: outlives it, and has its outcome. The runner knows only that
  * somebody waits.
  */
 #include "task/frame.h"
@@ -24,7 +24,7 @@ struct tg__handle_calls {
 struct tg__handle *tg__handle_new(
     struct tg__exec *exec, const char *name, const struct tg__handle_calls *calls);
 
-/* The user's side, and where its task's index is noted before he gets it. */
+/* The user's side, and where its task's index is noted before the user gets it. */
 tg_task *tg__handle_task(struct tg__handle *handle);
 
 /* The task was not taken: as if there had been none. */

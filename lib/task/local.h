@@ -3,7 +3,7 @@
 #define TG_LIB_TASK_LOCAL_H
 /*
  * Ids for the threads that run a group's tasks, and what the user keeps for each. An id is taken when a
- * task asks for it, and given back when that thread leaves the group: who never asks pays nothing. A server asks
+ * task asks for it, and given back when that thread leaves the group: a task that never asks pays nothing. A server asks
  * here once, and keeps the answer in its tg_task until it leaves: no lock is taken for every task.
  */
 #include "sys/lock.h"

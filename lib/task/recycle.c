@@ -14,7 +14,7 @@ void tg__store_recycle_all(struct tg__store *store)
     store->recycled = (struct tg__sparse){0};
 }
 
-/* The new last segment is one that was recycled. It keeps its arrays of extras, notes and results. */
+/* The new last segment is one that was recycled. It keeps its arrays of attributes, notes and results. */
 static bool reuse(struct tg__store *store, size_t count)
 {
     struct tg__segment *segment = store->free;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The slow path of a task: timeouts, attempts, periods, guard, times, and who waits for its end. */
+/* The slow path of a task: timeouts, attempts, periods, guard, times, and an end that somebody waits for. */
 #include "task/slow_path.h"
 
 #include "sched/team.h"
@@ -57,7 +57,7 @@ static bool start_clock(tg_task *self, const struct tg__view *task)
 
 /* ---- ending ---- */
 
-/* Its group has stopped first: that is why the task has, whether it asked or was told otherwise (by a nested group, a
+/* Its group has stopped first: that is why the task has, whether it asked or learned of it otherwise (by a nested group, a
    hook), and whatever its own clock says. */
 static tg_status status_of(const tg_task *self, int code, double now)
 {

@@ -11,7 +11,7 @@
  * Orders. Adds are serialised by their caller, so all relaxed loads below are of what the same lock
  * guards, or of what only one thread has. Finders take no lock: `count` and `segments` are stored
  * with release after all that they publish, and loaded with acquire by tg__store_count() and
- * tg__store_find(); `extras` likewise by tg__store_view() (test/model/store.pml).
+ * tg__store_find(); `attributes_of` likewise by tg__store_view() (test/model/store.pml).
  */
 
 enum { FIRST_SIZE = 16 };
@@ -37,7 +37,7 @@ static struct tg__segment *segment_at(const struct tg__store *store, size_t s)
     return store->page[page][s];
 }
 
-/* Frees all but `kept` (or NULL); answers how many records there were. */
+/* Frees all but `kept` (or NULL); returns how many records there were. */
 static size_t clear(struct tg__store *store, const struct tg__segment *kept)
 {
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed), records = 0;
@@ -179,7 +179,7 @@ static inline void write_record(
         .cell = {.flags = (unsigned char)flags}, .function = function, .arg = arg};
 }
 
-/* The segment that has room for record number `count`; NULL: none. Where records are recycled, an
+/* The segment that has space for record number `count`; NULL: none. Where records are recycled, an
    add that failed may have left later segments behind it. */
 static inline struct tg__segment *tail(const struct tg__store *store, size_t count)
 {
@@ -286,7 +286,7 @@ void *tg__store_take(struct tg__store *store, size_t index)
     return what;
 }
 
-/* Of the cache: who writes states does not disturb who looks the segment up. */
+/* Of the cache: a thread that writes states does not disturb one that looks the segment up. */
 static size_t whole_lines(size_t size)
 {
     return (size + TG__CACHE_LINE - 1) / TG__CACHE_LINE * TG__CACHE_LINE;

@@ -40,7 +40,7 @@ enum {
     TG__APART = 1u << 4,   /* the head index passes it by: it is claimed otherwise, or never */
     TG__SLOW = 1u << 5,    /* takes the slow path through the runner */
     TG__DROPPED = 1u << 6, /* skipped when it was added */
-    TG__TIMED = 1u << 7    /* may have to wait for a time: room for that is reserved */
+    TG__TIMED = 1u << 7    /* may have to wait for a time: space for that is reserved */
 };
 #define TG__STATE(status) ((unsigned char)((status) + 1))
 /* More than a status says. Those that end in _TIME are in the heap of what is due. */
@@ -50,7 +50,7 @@ enum {
     TG__AGAIN,             /* … no more: claims find it */
     TG__SLEEP_TIME,        /* in flight on no thread, until it is time … */
     TG__DEFERRED,          /* … or until somebody completes it, as holds do */
-    TG__ENDING             /* completed; its function, or who completes it, is still at work */
+    TG__ENDING /* completed; its function, or the caller that completes it, is still at work */
 };
 
 static inline tg_status tg__status_of(unsigned char state)
@@ -70,7 +70,7 @@ struct tg__attributes {
     double timeout, backoff, backoff_max;
     double period, next_start;         /* due: of a task with a period, when it was to start */
     atomic_bool last;                  /* and is not to start again */
-    struct tg__handle *_Atomic handle; /* who waits for its end, or NULL */
+    struct tg__handle *_Atomic handle; /* whose user waits for its end; or NULL */
     int attempts, priority;
 };
 
@@ -171,8 +171,8 @@ void tg__store_recycle_all(struct tg__store *store);
 void tg__store_reset(struct tg__store *store);
 
 /*
- * TG_OK, and `extra` is the store's; TG_FULL (the caller's array ends); TG_TOO_LARGE; TG_NO_MEMORY.
- * With `live` the count is published sequentially consistently: who adds then looks for sleepers.
+ * TG_OK, and `attributes` are the store's; TG_FULL (the caller's array ends); TG_TOO_LARGE; TG_NO_MEMORY.
+ * With `live` the count is published sequentially consistently: an add then looks for sleepers.
  */
 tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg, unsigned flags,
     struct tg__attributes *attributes, bool live);
@@ -180,8 +180,8 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
     void *items, size_t stride, unsigned flags, struct tg__attributes *attributes, bool live);
 
 /*
- * The same as records, each with the extra of its own that `extras` (or NULL) has. All or none: then
- * the extras are still the caller's.
+ * The same as records, each with the attributes of its own that `attributes_of` (or NULL) has. All or none: then
+ * they are still the caller's.
  */
 tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size_t count,
     void *items, size_t stride, unsigned flags, struct tg__attributes *const *attributes_of,
@@ -196,7 +196,7 @@ bool tg__store_release(const struct tg__store *store, size_t index);
 void tg__store_recycle(struct tg__store *store, size_t index);
 
 /*
- * A block (of malloc's) beside a task, until it is taken away; else freed with the store, or by the next. Keeping answers
+ * A block (of malloc's) beside a task, until it is taken away; else freed with the store, or by the next. Keeping returns
  * false if there is no memory. Both serialised as adding is.
  */
 bool tg__store_keep(struct tg__store *store, size_t index, void *what);
@@ -241,7 +241,7 @@ static inline size_t tg__store_count(const struct tg__store *store)
     return atomic_load_explicit(&store->count, memory_order_acquire);
 }
 
-/* The same for who lies down next: sequentially consistent, as adding to a live store is. */
+/* The same for a thread that sleeps next: sequentially consistent, as adding to a live store is. */
 static inline size_t tg__store_count_now(const struct tg__store *store)
 {
     return atomic_load(&store->count);

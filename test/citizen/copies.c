@@ -186,7 +186,7 @@ static void unload(const char *path)
         load(&copy, path);
         expect(copy.tg_group_run == first.tg_group_run);
         use(&copy);
-        expect(count_threads("tg-waiter") == 1);
+        expect(count_threads("tg-events") == 1);
         expect(dlclose(copy.handle) == 0);
     }
     load(&copy, path);

@@ -104,7 +104,7 @@ START_TEST(there_is_no_thread_of_ours_before_one_is_needed)
     tg_group_add_many(g, task_count, 100, NULL, 0, NULL);
     assert_status(tg_group_run(g), TG_OK);
     tg_group_destroy(g);
-    ck_assert_int_eq(look_for("tg-waiter").threads, 0);
+    ck_assert_int_eq(look_for("tg-events").threads, 0);
     ck_assert_int_eq(look_for("tg-pool").threads, 0);
 }
 END_TEST
@@ -125,7 +125,7 @@ START_TEST(our_threads_have_names_block_signals_and_have_all_processors)
     /* A thread that begins has everything blocked for a moment, and its name a bit later. Pools' OpenMP threads have
        name and mask from their host. */
     do {
-        waiter = look_for("tg-waiter");
+        waiter = look_for("tg-events");
         host = look_for("tg-pool");
     } while (waiter.threads < 1 || waiter.badly_blocked > 0 || host.threads < 2 ||
              host.badly_blocked > 0);

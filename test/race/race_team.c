@@ -67,15 +67,15 @@ static bool end(struct tg__runq *runq)
            !claimable(runq);
 }
 
+static const struct tg__runq_calls calls = {
+    .begin = begin, .claimable = claimable, .serve = serve, .end = end};
+
 static struct work *new_work(long producers)
 {
     struct work *work = calloc(1, sizeof *work);
     if (work == NULL)
         abort();
-    work->runq.begin = begin;
-    work->runq.claimable = claimable;
-    work->runq.serve = serve;
-    work->runq.end = end;
+    work->runq.calls = &calls;
     atomic_store(&work->runq.max_workers, RACERS);
     atomic_store(&work->producers, producers);
     work->until = race_until();
@@ -142,7 +142,7 @@ static void run_with_producers(int producers, int team, bool spawns_helpers)
     if (spawns_helpers) { /* a user's region: its team is not told to others before it runs */
         for (int i = 0; i < 20 || tg_time_now() < work->until; i++) {
             atomic_fetch_add(&work->published, 100);
-            run_with_tickets(&work->runq, RACERS, add_late);
+            run_with_helpers(&work->runq, RACERS, add_late);
         }
     } else {
         ck_assert_int_eq(tg__team_run(&work->runq, team), team);
@@ -150,7 +150,7 @@ static void run_with_producers(int producers, int team, bool spawns_helpers)
     for (int i = 0; i < producers; i++)
         pthread_join(threads[i], NULL);
     if (spawns_helpers)
-        run_with_tickets(&work->runq, RACERS, NULL);
+        run_with_helpers(&work->runq, RACERS, NULL);
     check_work(work);
     assert_blameless(&work->blame, "a team");
     free(work);
@@ -184,7 +184,6 @@ static void serve_inner(struct tg__runq *runq, struct tg__worker *worker)
     long unit;
     while (claim(work, &unit)) {
         struct work *inner = new_work(0);
-        inner->runq.serve = serve;
         atomic_store(&inner->published, 1 + unit % 4); /* few: its end is what is met */
         tg__team_run(&inner->runq, RACERS);
         check_work(inner);
@@ -194,6 +193,9 @@ static void serve_inner(struct tg__runq *runq, struct tg__worker *worker)
     }
 }
 
+static const struct tg__runq_calls calls_with_inner = {
+    .begin = begin, .claimable = claimable, .serve = serve_inner, .end = end};
+
 enum { BELOW = 500 / RACE_PART };
 
 START_TEST(a_source_below_is_left_by_all_before_its_run_returns)
@@ -201,7 +203,7 @@ START_TEST(a_source_below_is_left_by_all_before_its_run_returns)
     double until = race_until();
     do {
         struct work *work = new_work(0);
-        work->runq.serve = serve_inner;
+        work->runq.calls = &calls_with_inner;
         atomic_store(&work->published, BELOW);
         tg__team_run(&work->runq, RACERS);
         ck_assert_int_eq(atomic_load(&work->done), BELOW);

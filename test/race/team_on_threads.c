@@ -148,7 +148,7 @@ int tg__team_run(struct tg__runq *runq, int threads)
 
 /* ---- a user's region: more helper tasks than would ever be spawned ---- */
 
-static void take_tickets(const struct member *member)
+static void take_helpers(const struct member *member)
 {
     while (!atomic_load(member->over)) {
         run_helper(member->team, member->runq);
@@ -156,7 +156,7 @@ static void take_tickets(const struct member *member)
     }
 }
 
-void run_with_tickets(struct tg__runq *runq, int threads, void (*after)(struct tg__runq *runq))
+void run_with_helpers(struct tg__runq *runq, int threads, void (*after)(struct tg__runq *runq))
 {
     struct tg__team team;
     atomic_bool over = false;
@@ -166,7 +166,7 @@ void run_with_tickets(struct tg__runq *runq, int threads, void (*after)(struct t
     open_team(&team, false, threads);
     tg__runq_activate(&team, runq);
     struct member *members = fork_members(&(struct member){
-        .team = &team, .runq = runq, .part = take_tickets, .over = &over, .threads = threads});
+        .team = &team, .runq = runq, .part = take_helpers, .over = &over, .threads = threads});
     struct tg__worker worker = {.team = &team, .home = runq, .place = 0, .level = 1};
     own(&worker, runq);
     if (after != NULL)

@@ -13,6 +13,6 @@ extern int threads_of_team;
 
 /* In the caller's own region, as a `single` in a region of so many threads: the others are at a barrier, and take the
    helper tasks. Runs `run queue` in it; then calls `after`, if there is one, while helper tasks still come. */
-void run_with_tickets(struct tg__runq *runq, int threads, void (*after)(struct tg__runq *runq));
+void run_with_helpers(struct tg__runq *runq, int threads, void (*after)(struct tg__runq *runq));
 
 #endif
