@@ -245,8 +245,9 @@ static void make_pool(struct world *w)
         must(tg_pool_close(w->pool, 0, NULL) == TG_OK);
     if (w->call->pool == POOL_PAUSED || task == TASK_QUEUED)
         must(tg_pool_pause(w->pool, 1) == TG_OK);
-    if (w->call->pool == POOL_PAUSED)
-        must(tg_pool_submit(w->pool, task_fine, NULL, NULL, NULL) == TG_OK);
+    if (w->call->pool ==
+        POOL_PAUSED) /* a delayed task: a close ends the pause, and might find the other one run */
+        must(tg_pool_submit(w->pool, task_fine, NULL, TG_TASK(.delay = 3600), NULL) == TG_OK);
 }
 
 static void make_task(struct world *w)
