@@ -100,7 +100,7 @@ static bool take_weight(tg_group *group, tg_task *self, size_t index)
         group->options.shared, &group->dispatch.limit_client, weight, &self->grant);
 }
 
-/* Under `turn`. */
+/* Under the dispatch lock. */
 static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
 {
     bool shared = group->options.shared != NULL;

@@ -96,7 +96,7 @@ static inline size_t tg__claim(
     tg_group *group, tg_task *self, int place, size_t want, size_t *first)
 {
     self->apart = false;
-    /* A claim that reads the older value takes from the head index only; the heap is under `turn`. */
+    /* A claim that reads the older value takes from the head index only; the heap is under the dispatch lock. */
     return atomic_load_explicit(&group->dispatch.ordered, memory_order_acquire)
                ? tg__claim_ordered(group, self, place, want, first)
                : tg__queue_claim(&group->dispatch.queue, place, want,

@@ -59,7 +59,7 @@ void *tg_group_result(tg_group *group, size_t index)
 /* The status of a task that nobody has touched is a matter of when one looks. */
 static tg_status status_of(const struct tg__view *task, bool settled)
 {
-    /* Pairs with the stores of a final state (runner.c, slow_path.c, suspended.c): result, code and the
+    /* Pairs with the stores of a final state (finish.h): result, code and the
        rest are seen. */
     unsigned char state = atomic_load_explicit(task->state, memory_order_acquire);
     tg_status status = tg__status_of(state);

@@ -220,8 +220,6 @@ static void run_body(struct tg__runq *runq)
     tg__backpressure_notify(group); /* this thread serves from now on */
 }
 
-/* ---- calling it ---- */
-
 /* ---- a limit calls us ---- */
 
 static tg_group *group_of_limit_client(struct tg__limit_client *client)

@@ -78,7 +78,7 @@ struct tg__sums tg__queue_sums(const struct tg__queue *queue)
     return sums;
 }
 
-/* Relaxed: no thread claims now. The team, or a lock, chunks the queue to those that claim next. */
+/* Relaxed: no thread claims now. The team, or a lock, hands the queue to those that claim next. */
 void tg__queue_drop(struct tg__queue *queue, size_t end)
 {
     atomic_store_explicit(&queue->head, end, memory_order_relaxed);
@@ -87,7 +87,7 @@ void tg__queue_drop(struct tg__queue *queue, size_t end)
 }
 
 /* The first `want` of a chunk, for its owner, which has filled it: so the load may be relaxed. The
-   release chunks on what the fill has published, to the thief that takes from this value. */
+   release hands on what the fill has published, to the thief that takes from this value. */
 static size_t take(struct tg__chunk *chunk, size_t want, size_t *first)
 {
     uint64_t has = atomic_load_explicit(&chunk->indices, memory_order_relaxed);

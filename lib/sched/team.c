@@ -220,7 +220,7 @@ static bool watch(struct tg__team *team, struct tg__runq *runq)
 static void run_helper(struct tg__team *team, struct tg__runq *runq)
 {
     atomic_store(&runq->helper_spawned, false);
-    /* On the stack of a server: run inside spawn_ticket(), or where a task of the region waits. No
+    /* On the stack of a server: run inside spawn_helper(), or where a task of the region waits. No
        task of ours starts there. */
     if (tg__team_worker() != NULL)
         return;
