@@ -299,8 +299,10 @@ bool tg__team_notify(struct tg__team *team, struct tg__runq *runq)
         return true;
     struct tg__worker *worker = tg__team_worker();
     if (worker != NULL &&
-        worker->serving == runq) /* in a task of this very run queue, or its body */
+        worker->serving == runq) { /* in a task of this very run queue, or its body */
         spawn_helper(worker, runq);
+        worker->spawned = true;
+    }
     return false;
 }
 
@@ -367,7 +369,7 @@ void tg__team_join(void)
 #pragma omp taskwait
 }
 
-void tg__team_task(const struct tg__worker *worker, bool (*body)(void *), void *frame)
+void tg__team_task(struct tg__worker *worker, bool (*body)(void *), void *frame)
 {
     bool cancellation = worker != NULL && worker->cancellation;
     bool ran = false;
@@ -385,6 +387,14 @@ void tg__team_task(const struct tg__worker *worker, bool (*body)(void *), void *
         if (cancel) {
 #pragma omp cancel taskgroup
         }
+    }
+    /* libgomp keeps an undeferred task on this stack. A helper task that was spawned in it and ends at this moment still
+       reads there, with the lock held for tasks, though the task has returned (gomp_task_run_post_remove_parent(), libgomp
+       12). Another task takes that lock, from the same frame, before anything else uses the stack. */
+    if (worker != NULL && worker->spawned) {
+        worker->spawned = false;
+#pragma omp task default(none)
+        atomic_signal_fence(memory_order_seq_cst); /* nothing; an empty task may be left out */
     }
     /* libgomp drops even an undeferred task if the user has cancelled something around us. */
     if (!ran)

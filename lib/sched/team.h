@@ -29,6 +29,7 @@ struct tg__worker {
     bool spawns_helpers;      /* help comes by helper tasks */
     bool cancellation;        /* OpenMP's own is on, and the region ours */
     bool helps;               /* it serves only until the producer below on its stack can go on */
+    bool spawned;             /* a helper task, from within a task of ours */
     bool yielded;             /* it has left its run queue so that others have a turn */
 };
 
@@ -149,6 +150,6 @@ void tg__team_join(void);
  * One `omp task`, undeferred, around `body(frame)`; `worker` is NULL for a thread of no team of ours. Where OpenMP's cancellation is on, a body that
  * returns true cancels the taskgroup around it: the helper tasks that are still queued go away.
  */
-void tg__team_task(const struct tg__worker *worker, bool (*body)(void *), void *frame);
+void tg__team_task(struct tg__worker *worker, bool (*body)(void *), void *frame);
 
 #endif
