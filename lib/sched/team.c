@@ -254,6 +254,7 @@ static void spawn_helper(struct tg__worker *worker, struct tg__runq *runq)
         atomic_exchange(&runq->helper_spawned, true))
         return;
     atomic_store(&runq->wanted, 0);
+    worker->spawned = true;
     struct tg__team *team = worker->team;
 #pragma omp task default(none) firstprivate(team, runq)
     run_helper(team, runq);
@@ -299,10 +300,8 @@ bool tg__team_notify(struct tg__team *team, struct tg__runq *runq)
         return true;
     struct tg__worker *worker = tg__team_worker();
     if (worker != NULL &&
-        worker->serving == runq) { /* in a task of this very run queue, or its body */
+        worker->serving == runq) /* in a task of this very run queue, or its body */
         spawn_helper(worker, runq);
-        worker->spawned = true;
-    }
     return false;
 }
 
@@ -373,6 +372,8 @@ void tg__team_task(struct tg__worker *worker, bool (*body)(void *), void *frame)
 {
     bool cancellation = worker != NULL && worker->cancellation;
     bool ran = false;
+    if (worker != NULL)
+        worker->spawned = false; /* outside of this task: its parent is another one */
 #pragma omp task if (0) default(none) shared(ran) firstprivate(body, frame, cancellation)
     {
         bool cancel = false;
@@ -392,7 +393,6 @@ void tg__team_task(struct tg__worker *worker, bool (*body)(void *), void *frame)
        reads there, with the lock held for tasks, though the task has returned (gomp_task_run_post_remove_parent(), libgomp
        12). Another task takes that lock, from the same frame, before anything else uses the stack. */
     if (worker != NULL && worker->spawned) {
-        worker->spawned = false;
 #pragma omp task default(none)
         atomic_signal_fence(memory_order_seq_cst); /* nothing; an empty task may be left out */
     }

@@ -29,7 +29,7 @@ struct tg__worker {
     bool spawns_helpers;      /* help comes by helper tasks */
     bool cancellation;        /* OpenMP's own is on, and the region ours */
     bool helps;               /* it serves only until the producer below on its stack can go on */
-    bool spawned;             /* a helper task, from within a task of ours */
+    bool spawned;             /* a helper task, since tg__team_task() has begun */
     bool yielded;             /* it has left its run queue so that others have a turn */
 };
 
