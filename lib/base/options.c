@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* No struct of ours will ever be longer: a longer size was not set. */
+/* No struct of ours will ever be longer: a larger size is one that the caller did not set. */
 enum { SIZE_MOST = 4096 };
 
 static bool can_be(size_t size)

@@ -286,8 +286,10 @@ static void end_left_over(tg_group *group, size_t index)
             forget_left_over(group, &task, index);
         return;
     }
-    if (tg__status_of(state) == TG_NOT_RUN)
-        tg__finish_skipped(&task), state = TG__STATE(TG_SKIPPED);
+    if (tg__status_of(state) == TG_NOT_RUN) {
+        tg__finish_skipped(&task);
+        state = TG__STATE(TG_SKIPPED);
+    }
     bool has_ended = tg__status_of(state) < TG_NOT_RUN && task.function != NULL;
     /* on_done brings notes: NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     if (has_ended && !in_order(group) && task.note->next != TG__DELIVERED)

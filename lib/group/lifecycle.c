@@ -67,7 +67,7 @@ void tg__group_init_waits(tg_group *group)
     pthread_cond_init(&group->attachment.changed, NULL);
 }
 
-static void fini_gate(tg_group *group)
+static void fini_waits(tg_group *group)
 {
     pthread_mutex_destroy(&group->wait_lock);
     pthread_cond_destroy(&group->backpressure.not_full);
@@ -104,7 +104,7 @@ static void free_parts(tg_group *group)
 
 void tg__group_free(tg_group *group)
 {
-    fini_gate(group);
+    fini_waits(group);
     free_parts(group);
 }
 

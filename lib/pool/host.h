@@ -2,7 +2,7 @@
 #ifndef TG_LIB_POOL_HOST_H
 #define TG_LIB_POOL_HOST_H
 /*
- * One team of a pool: a kept group, and the thread that opens a region for it whenever there is something to do.
+ * One team of a pool: a persistent group, and the thread that opens a region for it whenever there is something to do.
  * The region is closed when nothing was done for a while; with libgomp the thread then ends, since that is when
  * libgomp gives its threads back. (libomp keeps them, and does not survive threads that come and go and
  * that used deferred tasks: there it sleeps.)

@@ -46,7 +46,7 @@ static inline bool tg__runq_admits(struct tg__runq *runq)
 
 /* ---- the tree of run queues ---- */
 
-/* Before the run queue is known: it runs in a task of `below`, or NULL. */
+/* Before the run queue is known: it runs in a task of `parent`, or NULL. */
 void tg__runq_plant(struct tg__runq *runq, struct tg__runq *parent);
 
 /* Is it the scope, or a descendant? NULL: every run queue is. */
