@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* sem_clockwait */
 #include "cancel/events.h"
 
+#include "base/park.h"
 #include "sys/process.h"
 #include "sys/thread.h"
 #include "sys/lock.h"
@@ -18,7 +19,7 @@
 atomic_int tg__events_watching;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t expired = PTHREAD_COND_INITIALIZER;
+static struct tg__link *waiters;   /* until no timer fires */
 static struct tg__timer *earliest; /* the root of the heap */
 static struct tg__timer *firing;
 static bool running, quit;
@@ -136,7 +137,7 @@ static void fire_due(void)
         timer->fire(timer);
         tg__mutex_lock(&lock, TG__LOCK_EVENTS);
         firing = NULL;
-        pthread_cond_broadcast(&expired);
+        tg__wake_all(&waiters);
     }
 }
 
@@ -206,7 +207,7 @@ static void forget_alarms(void)
 static void in_child(void)
 {
     forget_alarms();
-    pthread_cond_init(&expired, NULL); /* whoever waited is not there */
+    waiters = NULL; /* these threads are not there */
     running = is_self = false;
     firing = NULL;
     atomic_store(&ready, false);
@@ -293,6 +294,6 @@ void tg__timer_clear(struct tg__timer *timer)
     if (timer->set)
         take_out(timer);
     while (firing == timer && !is_self)
-        pthread_cond_wait(&expired, &lock);
+        tg__wait(&waiters, &lock, TG__LOCK_EVENTS, (double)INFINITY);
     tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cancel/hook.h"
 
+#include "base/park.h"
 #include "sys/recovery.h"
 #include "base/status.h"
 #include "cancel/events.h"
@@ -10,10 +11,10 @@
 #include <stdlib.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all hooks; never held in one */
-static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
-static struct tg__link *watched; /* contexts with hooks that are set */
-static struct tg__link *due;     /* hooks */
-static tg_hook *running;         /* NULL also when it has removed itself */
+static struct tg__link *waiters;                         /* until the running hook has ended */
+static struct tg__link *watched;                         /* contexts with hooks that are set */
+static struct tg__link *due;                             /* hooks */
+static tg_hook *running;                                 /* NULL also when it has removed itself */
 
 static void watch(tg_context *context)
 {
@@ -90,7 +91,7 @@ static double look(void)
             hook->state = TG__HOOK_IDLE;
         running = NULL;
         atomic_fetch_sub(&tg__events_watching, 1);
-        pthread_cond_broadcast(&ended);
+        tg__wake_all(&waiters);
     }
     tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
     return until;
@@ -131,7 +132,7 @@ static void in_child(void)
         running->state = TG__HOOK_IDLE;
     running = NULL;
     atomic_store(&tg__events_watching, 0);
-    pthread_cond_init(&ended, NULL); /* whoever waited is not there */
+    waiters = NULL; /* these threads are not there */
     tg__mutex_unlock(&lock, TG__LOCK_HOOKS);
 }
 
@@ -172,7 +173,7 @@ void tg__hook_clear(tg_hook *hook)
         if (tg__events_is_self())
             running = NULL; /* whoever runs it does not touch it any more */
         while (running == hook)
-            pthread_cond_wait(&ended, &lock);
+            tg__wait(&waiters, &lock, TG__LOCK_HOOKS, (double)INFINITY);
     }
     hook->state = TG__HOOK_IDLE;
     tg__mutex_unlock(&lock, TG__LOCK_HOOKS);

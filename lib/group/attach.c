@@ -2,9 +2,8 @@
 /* Running a group over a pool: its threads serve it, and whoever waits for it ends it. */
 #include "group/group.h"
 
-#include "sched/park.h"
+#include "base/park.h"
 #include "base/status.h"
-#include "sys/thread.h"
 #include "sys/lock.h"
 
 #include <taskgroup/version.h>
@@ -21,19 +20,10 @@ bool tg__attach_applies(const tg_group *group)
     return host != NULL && !(worker != NULL && host->has(host, worker->team));
 }
 
-/* A worker that waits: on its own stack, in the group's list. */
-struct tg__attach_waiter {
-    struct tg__parker parker;
-    struct tg__attach_waiter *next;
-};
-
 /* Under the wait lock. Threads that wait for the end look at `state` and `calls` again. */
 static void notify_all(tg_group *group)
 {
-    pthread_cond_broadcast(&group->attachment.changed);
-    for (struct tg__attach_waiter *waiter = group->attachment.workers_waiting; waiter != NULL;
-        waiter = waiter->next)
-        tg__park_notify(&waiter->parker);
+    tg__wake_all(&group->attachment.waiters);
 }
 
 /* Under the lock of the pool's team. */
@@ -132,52 +122,42 @@ static enum waited try_to_end(tg_group *group, bool is_worker)
     return ended ? ENDED_BY_US : itself ? FOR_ITSELF : NOT_YET;
 }
 
-/* The wait lock is held, and free meanwhile. `me`: of a worker, which serves what it waits for and what is below; NULL: of
-   another thread, which only waits. False: it is time. */
-static bool wait_for_news(tg_group *group, struct tg__attach_waiter *me, double until)
+/* The wait lock is held, and free meanwhile. A worker serves what it waits for and what is below; another thread only
+   sleeps. False: the time has come. */
+static bool wait_for_news(tg_group *group, bool is_worker, double until)
 {
-    if (me == NULL)
-        return tg__thread_wait(&group->attachment.changed, &group->wait_lock, until);
+    struct tg__waiter me;
+    if (!is_worker)
+        return tg__wait(&group->attachment.waiters, &group->wait_lock, TG__LOCK_WAIT, until);
     if (tg_time_now() >= until)
         return false;
+    tg__waiter_join(&group->attachment.waiters, &me);
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
-    tg__team_help(&group->runq, &me->parker, until);
+    tg__team_help(&group->runq, &me.parker, until);
     tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
+    tg__waiter_leave(&me);
     return true;
 }
 
 /* Until it has ended (by us: it is to be finished), or until that time. */
 static enum waited wait(tg_group *group, double until)
 {
-    struct tg__attach_waiter waiter = {.next = NULL};
-    struct tg__attach_waiter *me = tg__team_worker() != NULL ? &waiter : NULL;
+    bool is_worker = tg__team_worker() != NULL;
     bool for_ever = until >= TG_FOREVER, waits = true;
     enum waited waited = NOT_YET;
-    tg__park_init(&waiter.parker);
     tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
-    if (me != NULL) {
-        me->next = group->attachment.workers_waiting;
-        // cppcheck-suppress autoVariables ; it is taken out before this returns
-        group->attachment.workers_waiting = me;
-    }
     size_t seen = group->attachment.calls - 1;
     while (group->attachment.state != TG__UNATTACHED && waited == NOT_YET && waits) {
         bool look = group->attachment.state == TG__ATTACHED && seen != group->attachment.calls;
         seen = group->attachment.calls;
         if (look)
-            waited = try_to_end(group, me != NULL && for_ever);
+            waited = try_to_end(group, is_worker && for_ever);
         else
-            waits = wait_for_news(group, me, until);
+            waits = wait_for_news(group, is_worker, until);
     }
     if (waited == NOT_YET && group->attachment.state == TG__UNATTACHED)
         waited = ENDED_BY_OTHERS;
-    struct tg__attach_waiter **at = &group->attachment.workers_waiting;
-    while (me != NULL && *at != me)
-        at = &(*at)->next;
-    if (me != NULL)
-        *at = me->next;
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
-    tg__park_fini(&waiter.parker);
     return waited;
 }
 
@@ -231,7 +211,7 @@ static void wait_for_helpers(tg_group *group)
 {
     tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     while (group->attachment.helpers > 0)
-        pthread_cond_wait(&group->attachment.changed, &group->wait_lock);
+        tg__wait(&group->attachment.waiters, &group->wait_lock, TG__LOCK_WAIT, (double)INFINITY);
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 

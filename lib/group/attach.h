@@ -16,10 +16,9 @@
 struct tg__attachment {
     struct tg__link link; /* the pool's, under its lock: in the list of the team's clients */
     enum tg__attach_state { TG__UNATTACHED, TG__ATTACHING, TG__ATTACHED, TG__DETACHING } state;
-    int helpers;            /* threads of the pool's that wait for its end */
-    size_t calls;           /* how often it has become quiescent: somebody may be able to end it */
-    pthread_cond_t changed; /* one of these three has changed … */
-    struct tg__attach_waiter *workers_waiting; /* … for workers that wait */
+    int helpers;  /* threads of the pool's that wait for its end */
+    size_t calls; /* how often it has become quiescent: somebody may be able to end it */
+    struct tg__link *waiters; /* until one of these three has changed */
     /* Of the run: only the thread that begins or ends it touches these. */
     bool detached; /* begun by tg_group_start(): it is below no task */
     struct tg__team *team;

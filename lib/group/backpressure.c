@@ -2,7 +2,7 @@
 /* Producers that find the bounded queue of a running group full, and wait for space. */
 #include "group/group.h"
 
-#include "sys/thread.h"
+#include "base/park.h"
 #include "sys/lock.h"
 
 #include <taskgroup/version.h>
@@ -148,7 +148,8 @@ static bool wait_at_gate(tg_group *group, double until)
         atomic_fetch_add(
             &group->backpressure.producers, 1); /* then looks, as a thread that makes space does */
         while (patient && must_wait(group))
-            patient = tg__thread_wait(&group->backpressure.not_full, &group->wait_lock, until);
+            patient =
+                tg__wait(&group->backpressure.waiters, &group->wait_lock, TG__LOCK_WAIT, until);
         atomic_fetch_sub(&group->backpressure.producers, 1);
     }
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);

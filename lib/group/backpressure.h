@@ -5,7 +5,8 @@
  * The bounded queue of a running group, and producers that find it full. In the body of a scope a producer serves the
  * group until there is space; anywhere else it sleeps.
  */
-#include <pthread.h>
+#include "base/list.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <taskgroup/group.h>
@@ -15,11 +16,11 @@ struct tg__backpressure {
         outstanding;     /* tasks that were added and have not ended, if the queue is bounded */
     atomic_bool in_body; /* the scope's body has not returned */
     atomic_bool body_waits;
-    double body_until;       /* the body's: the time until which it waits */
-    atomic_int producers;    /* that sleep at `not_full` */
-    int producers_most;      /* that may sleep at once; 0: any number */
-    size_t waiting;          /* adds that wait, in the body or not; under the group's lock */
-    pthread_cond_t not_full; /* with the group's wait_lock */
+    double body_until;        /* the body's: the time until which it waits */
+    atomic_int producers;     /* that sleep */
+    int producers_most;       /* that may sleep at once; 0: any number */
+    size_t waiting;           /* adds that wait, in the body or not; under the group's lock */
+    struct tg__link *waiters; /* of them; under the group's wait_lock */
 };
 
 /* Under the lock: is the queue full for an add of the calling thread? */

@@ -5,6 +5,7 @@
  */
 #include "group/group.h"
 
+#include "base/park.h"
 #include "task/finish.h"
 #include "sys/lock.h"
 
@@ -130,7 +131,7 @@ static void wake_servers(tg_group *group)
     if (atomic_load(&group->completion.ahead) == 0)
         return;
     tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
-    pthread_cond_broadcast(&group->completion.backlog_low);
+    tg__wake_all(&group->completion.waiters);
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
@@ -147,7 +148,7 @@ static void sleep_until_low(tg_group *group)
     atomic_fetch_add(&group->completion.ahead, 1);
     while (atomic_load(&group->completion.backlog) > BACKLOG_LOW &&
            atomic_load(&group->completion.delivering))
-        pthread_cond_wait(&group->completion.backlog_low, &group->wait_lock);
+        tg__wait(&group->completion.waiters, &group->wait_lock, TG__LOCK_WAIT, (double)INFINITY);
     atomic_fetch_sub(&group->completion.ahead, 1);
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }

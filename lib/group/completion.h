@@ -18,9 +18,9 @@ struct tg__completion {
     atomic_size_t delivered; /* in order of adding: indices below have been delivered */
     atomic_size_t
         finished; /* else: the list of those that wait, the last one first: its index + 1; or 0 */
-    atomic_size_t backlog;      /* of those: how many */
-    atomic_int ahead;           /* servers that sleep until the backlog is low */
-    pthread_cond_t backlog_low; /* with the group's wait_lock */
+    atomic_size_t backlog;    /* of those: how many */
+    atomic_int ahead;         /* servers that sleep until the backlog is low */
+    struct tg__link *waiters; /* of them; under the group's wait_lock */
     /* Of the last run, made when somebody asks; NULL: not yet. Under the group's lock. */
     struct tg__success {
         size_t rank, index;

@@ -44,8 +44,7 @@ struct tg_group {
     struct tg__team *_Atomic team; /* while it runs; set and cleared under the lock */
     tg_scope_fn *body;             /* of a scope, or NULL */
     void *body_user;
-    pthread_mutex_t
-        wait_lock; /* for threads that sleep: at not_full, backlog_low, or for an attached group's end */
+    pthread_mutex_t wait_lock; /* for the waiters of the three that follow */
     struct tg__backpressure backpressure;
     struct tg__completion completion;
     struct tg__attachment attachment;

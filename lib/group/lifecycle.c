@@ -62,17 +62,12 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
 void tg__group_init_waits(tg_group *group)
 {
     pthread_mutex_init(&group->wait_lock, NULL);
-    pthread_cond_init(&group->backpressure.not_full, NULL);
-    pthread_cond_init(&group->completion.backlog_low, NULL);
-    pthread_cond_init(&group->attachment.changed, NULL);
+    group->backpressure.waiters = group->completion.waiters = group->attachment.waiters = NULL;
 }
 
 static void fini_waits(tg_group *group)
 {
     pthread_mutex_destroy(&group->wait_lock);
-    pthread_cond_destroy(&group->backpressure.not_full);
-    pthread_cond_destroy(&group->completion.backlog_low);
-    pthread_cond_destroy(&group->attachment.changed);
 }
 
 void tg__hold_free_all(tg_group *group)

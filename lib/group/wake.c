@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Every way in which a thread is woken for a group: for work, for its end, for space in its queue, for a cancel. */
 #include "group/group.h"
+
+#include "base/park.h"
 #include "sys/lock.h"
 
 struct tg__pin tg__group_pin(tg_group *group)
@@ -47,7 +49,7 @@ void tg__backpressure_notify(tg_group *group)
     }
     if (atomic_load(&group->backpressure.producers) > 0) {
         tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
-        pthread_cond_broadcast(&group->backpressure.not_full);
+        tg__wake_all(&group->backpressure.waiters);
         tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
     }
 }

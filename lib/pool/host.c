@@ -2,6 +2,7 @@
 #include "pool/host.h"
 
 #include "base/list.h"
+#include "base/park.h"
 #include "sys/lock.h"
 
 #include <sched.h>
@@ -11,6 +12,12 @@
 static struct tg__shard *shard_of(struct tg__resident *resident)
 {
     return TG__OWNER(struct tg__shard, resident, resident);
+}
+
+/* Under the lock, which is free meanwhile. False: the time has come. */
+static bool sleep_until(struct tg__shard *shard, double until)
+{
+    return tg__wait(&shard->waiters, &shard->lock, TG__LOCK_SHARD, until);
 }
 
 /* ---- the thread ---- */
@@ -23,7 +30,7 @@ static int on_open(tg_group *group, void *user)
     tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     shard->open = true;
     shard->count = tg_group_count(shard->group);
-    pthread_cond_broadcast(&shard->changed);
+    tg__wake_all(&shard->waiters);
     tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     if (shard->idle < TG_FOREVER)
         tg__timer_set(&shard->timer, tg_time_now() + shard->idle);
@@ -45,7 +52,7 @@ static void run_region(struct tg__shard *shard)
     tg__resident_closed(&shard->resident);
     shard->called |= tg__resident_has_work(&shard->resident);
     if (shard->failed)
-        pthread_cond_broadcast(&shard->changed);
+        tg__wake_all(&shard->waiters);
 }
 
 static bool is_over(struct tg__shard *shard)
@@ -76,18 +83,18 @@ static void *host(void *user)
             run_region(shard);
             shard->quits = is_over(shard);
             if (shard->failed && !shard->quits) /* tries again */
-                tg__thread_wait(&shard->changed, &shard->lock, tg_time_now() + 0.01);
+                sleep_until(shard, tg_time_now() + 0.01);
         } else if (shard->gives_back) {
             break;
         } else {
-            pthread_cond_wait(&shard->changed, &shard->lock);
+            sleep_until(shard, (double)INFINITY);
         }
     }
     shard->there = false;
     shard->joins = true;
     void (*gone)(struct tg__host *) = take_gone(shard);
     struct tg__host *pool = shard->pool;
-    pthread_cond_broadcast(&shard->changed);
+    tg__wake_all(&shard->waiters);
     tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     if (gone != NULL)
         gone(pool);
@@ -133,7 +140,7 @@ static void call(void *user)
         if (!shard->quits || shard->gone != NULL)
             tg__timer_set(&shard->timer, tg_time_now() + 0.01);
     }
-    pthread_cond_broadcast(&shard->changed);
+    tg__wake_all(&shard->waiters);
     tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
 }
 
@@ -209,7 +216,6 @@ bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *gr
     }
     shard->timer.fire = look;
     pthread_mutex_init(&shard->lock, NULL);
-    pthread_cond_init(&shard->changed, NULL);
     tg__hook_set(&shard->hook, &group->context, on_stop, shard);
     return true;
 }
@@ -223,7 +229,6 @@ void tg__shard_free(struct tg__shard *shard)
     tg__hook_clear(&shard->hook);
     tg__resident_free(&shard->resident);
     pthread_mutex_destroy(&shard->lock);
-    pthread_cond_destroy(&shard->changed);
 }
 
 /* Its timer and its hook went with the event thread. A condition that threads of the parent wait at is not destroyed: that
@@ -290,7 +295,7 @@ static tg_status wait_for_region(struct tg__shard *shard)
 {
     tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     while (!shard->open && !shard->failed && shard->called && shard->there)
-        pthread_cond_wait(&shard->changed, &shard->lock);
+        sleep_until(shard, (double)INFINITY);
     bool missing = !shard->open && shard->called && !shard->there;
     tg_status status = shard->failed ? TG_NO_MEMORY : missing ? TG_NO_SYSTEM : TG_OK;
     tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
@@ -341,7 +346,7 @@ bool tg__shard_drain(struct tg__shard *shard, double until)
 {
     end_clients(shard, until, false);
     tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
-    while ((!shard->quits || shard->there) && tg__thread_wait(&shard->changed, &shard->lock, until))
+    while ((!shard->quits || shard->there) && sleep_until(shard, until))
         ;
     bool ended = shard->quits && !shard->there;
     tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);

@@ -20,12 +20,12 @@ struct tg__shard {
     struct tg__processors processors; /* of its threads */
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool called; /* there is something to do, or to end */
-    bool there;  /* the thread */
-    bool joins;  /* it has ended, and nobody has joined it */
-    bool open;   /* the region */
-    bool failed; /* there was no memory to open it */
+    struct tg__link *waiters; /* until one of these has changed */
+    bool called;              /* there is something to do, or to end */
+    bool there;               /* the thread */
+    bool joins;               /* it has ended, and nobody has joined it */
+    bool open;                /* the region */
+    bool failed;              /* there was no memory to open it */
     bool closing, quits;
     struct tg__link *clients; /* groups that run over it */
     size_t count;             /* tasks, when the timer rang last */

@@ -3,7 +3,7 @@
 #include "sched/team_int.h"
 
 #include "sys/lock.h"
-#include "sched/park.h"
+#include "base/park.h"
 #include "sys/process.h"
 #include "sys/thread.h"
 

@@ -3,7 +3,7 @@
 #define TG_LIB_SCHED_TEAM_INT_H
 /* What team.c and runq.c share: the team, and workers that park. */
 #include "base/list.h"
-#include "sched/park.h"
+#include "base/park.h"
 #include "sched/team.h"
 #include "sys/lock.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* CPU masks, names of threads, pthread_cond_clockwait, dladdr */
+#define _GNU_SOURCE /* CPU masks, names of threads, dladdr */
 #include "sys/thread.h"
 
 #include <ctype.h>
@@ -12,8 +12,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <taskgroup/version.h>
-#include <time.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
@@ -147,19 +145,6 @@ bool tg__thread_make(pthread_t *thread, const char *name, const struct tg__proce
     if (made)
         set_name(*thread, name);
     return made;
-}
-
-bool tg__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, double until)
-{
-    double now = tg_time_now();
-    if (until <= now)
-        return false;
-    if (until - now > 1e6)
-        until = now + 1e6; /* looks again then; more may not fit into a time_t */
-    struct timespec at = {.tv_sec = (time_t)until};
-    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
-    pthread_cond_clockwait(condition, lock, CLOCK_MONOTONIC, &at);
-    return true;
 }
 
 /* ---- the runtime ---- */

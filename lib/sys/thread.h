@@ -29,12 +29,6 @@ struct tg__processors tg__processors_move(const struct tg__processors *to);
 bool tg__thread_make(pthread_t *thread, const char *name, const struct tg__processors *processors,
     size_t stack, void *(*function)(void *), void *user);
 
-/*
- * Waits in the condition until that time on tg_time_now()'s clock (INFINITY: for ever), or less. False, at once: the time
- * has come.
- */
-bool tg__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, double until);
-
 /* The calling thread is woken as soon as it is time, not with others some 50 µs later. */
 void tg__thread_be_exact(void);
 

@@ -2,9 +2,9 @@
 #include "task/handle.h"
 
 #include "base/options.h"
+#include "base/park.h"
 #include "sys/process.h"
 #include "base/status.h"
-#include "sys/thread.h"
 #include "sys/lock.h"
 
 #include <pthread.h>
@@ -18,8 +18,8 @@ struct tg__handle {
     atomic_int refs;
     unsigned process; /* that runs the task */
     pthread_mutex_t lock;
-    pthread_cond_t ended;
-    atomic_bool over; /* set under the lock, when the rest is written */
+    struct tg__link *waiters; /* until it has ended */
+    atomic_bool over;         /* set under the lock, when the rest is written */
     tg_outcome outcome;
     char *message; /* or NULL */
     int signal;
@@ -39,7 +39,6 @@ struct tg__handle *tg__handle_new(
     atomic_init(&handle->refs, 2);
     handle->process = tg__process_number();
     pthread_mutex_init(&handle->lock, NULL);
-    pthread_cond_init(&handle->ended, NULL);
     if (length > 0)
         memcpy(handle->name, name, length);
     handle->outcome = (tg_outcome){
@@ -57,7 +56,6 @@ void tg__handle_free(struct tg__handle *handle)
     if (handle == NULL)
         return;
     pthread_mutex_destroy(&handle->lock);
-    pthread_cond_destroy(&handle->ended);
     free(handle->message);
     free(handle);
 }
@@ -92,7 +90,7 @@ void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome)
     if (failed && handle->message != NULL)
         handle->outcome.message = handle->message;
     atomic_store(&handle->over, true);
-    pthread_cond_broadcast(&handle->ended);
+    tg__wake_all(&handle->waiters);
     tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
     drop(handle);
 }
@@ -139,7 +137,7 @@ tg_status tg_task_wait(tg_task *task, double timeout)
     tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
     bool busy = timeout > 0 && !handle->over && handle->calls->inside(task->exec);
     while (!busy && !handle->over && waits)
-        waits = tg__thread_wait(&handle->ended, &handle->lock, until);
+        waits = tg__wait(&handle->waiters, &handle->lock, TG__LOCK_HANDLE, until);
     tg_status status = busy ? TG_BUSY : handle->over ? handle->outcome.status : TG_RUNNING;
     tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
     return busy ? tg__refuse(TG_BUSY, "%s: in a task of the same pool", call) : status;
