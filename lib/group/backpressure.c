@@ -7,6 +7,11 @@
 
 #include <taskgroup/version.h>
 
+void tg__backpressure_reset(tg_group *group)
+{
+    atomic_store_explicit(&group->backpressure.outstanding, 0, memory_order_relaxed);
+}
+
 /* How many tasks may be added and not ended: those that threads have, and the queue. */
 static size_t bound(tg_group *group)
 {

@@ -23,6 +23,9 @@ struct tg__backpressure {
     struct tg__link *waiters; /* of them; under the group's wait_lock */
 };
 
+/* For the next batch; nobody looks meanwhile. */
+void tg__backpressure_reset(tg_group *group);
+
 /* Under the lock: is the queue full for an add of the calling thread? */
 bool tg__backpressure_full(tg_group *group);
 

@@ -11,6 +11,37 @@
 enum { RANK = 48 };
 static const uint64_t key_of_head = (uint64_t)TG_PRIORITY_MOST << 1 << RANK;
 
+void tg__claim_init(tg_group *group)
+{
+    const tg_group_options *o = &group->options;
+    long grain = o->grainsize > 0 ? o->grainsize : 1;
+    group->dispatch.slots.most = o->limit;
+    group->dispatch.queue.splits = o->grainsize == TG_GRAIN_AUTO;
+    atomic_init(&group->dispatch.grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
+    if (o->shared != NULL)
+        tg__limit_ref(o->shared);
+    tg__claim_reset(group);
+}
+
+void tg__claim_reset(tg_group *group)
+{
+    struct tg__dispatch *dispatch = &group->dispatch;
+    const memory_order any = memory_order_relaxed;
+    tg__queue_reset(&dispatch->queue);
+    atomic_store_explicit(&dispatch->ready_count, 0, any);
+    atomic_store_explicit(&dispatch->late, 0, any);
+    atomic_store_explicit(&dispatch->ordered, tg__claims_ordered(&group->options), any);
+    dispatch->ready.count = dispatch->ready.reserved = 0;
+    dispatch->heaviest = 0;
+}
+
+void tg__claim_fini(tg_group *group)
+{
+    tg__heap_free(&group->dispatch.ready);
+    tg__queue_free(&group->dispatch.queue);
+    tg_limit_destroy(group->options.shared);
+}
+
 uint64_t tg__claim_key(const tg_group *group, int priority, bool optional)
 {
     bool later = optional && (group->options.flags & TG_GROUP_REQUIRED_FIRST) != 0;

@@ -15,17 +15,24 @@
 
 struct tg__dispatch {
     struct tg__queue queue; /* has its own cache lines */
-    struct tg__slots slots;
-    atomic_long grain;     /* tasks a bundle, as the last server has measured */
-    atomic_bool halted;    /* nothing is claimed now */
-    atomic_bool ordered;   /* claims are made one at a time */
-    struct tg__lock lock;  /* taken after the group's lock; guards `ready` */
-    struct tg__heap ready; /* tasks that the head index passes by */
+    _Alignas(TG__CACHE_LINE) struct tg__slots slots;
+    atomic_long grain;   /* tasks a bundle, as the last server has measured */
+    atomic_bool halted;  /* nothing is claimed now */
+    atomic_bool ordered; /* claims are made one at a time */
+    _Alignas(
+        TG__CACHE_LINE) struct tg__lock lock; /* taken after the group's lock; guards `ready` */
+    struct tg__heap ready;                    /* tasks that the head index passes by */
     atomic_size_t ready_count;
     atomic_size_t late;                   /* of them: had to wait for a time */
     struct tg__limit_client limit_client; /* at the shared limit */
     size_t heaviest;                      /* weight of a task so far; under the group's lock */
 };
+
+void tg__claim_init(tg_group *group);
+
+/* For the next batch, nobody looks meanwhile; and for good. */
+void tg__claim_reset(tg_group *group);
+void tg__claim_fini(tg_group *group);
 
 size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want, size_t *first);
 

@@ -10,6 +10,23 @@
 #include "sys/lock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+void tg__completion_reset(tg_group *group)
+{
+    atomic_size_t *const counts[] = {
+        &group->completion.delivered, &group->completion.finished, &group->completion.backlog};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        atomic_store_explicit(counts[i], 0, memory_order_relaxed);
+    atomic_store_explicit(&group->completion.delivers, false, memory_order_relaxed);
+    tg__completion_fini(group);
+    group->completion.order = NULL;
+}
+
+void tg__completion_fini(tg_group *group)
+{
+    free(group->completion.order);
+}
 
 /* Until this returns the calling thread is in no task, though it may be in one's middle. */
 static void call(tg_group *group, size_t index)

@@ -28,6 +28,10 @@ struct tg__completion {
     size_t order_count;
 };
 
+/* For the next batch, nobody looks meanwhile; and for good. */
+void tg__completion_reset(tg_group *group);
+void tg__completion_fini(tg_group *group);
+
 /* tg__exec_calls.on_end: a task has ended, and waits for on_done; or it is recycled. */
 void tg__completion_on_end(struct tg__exec *exec, const struct tg__view *task, size_t index);
 

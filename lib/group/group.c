@@ -15,11 +15,6 @@ enum { THREADS_MOST = 1 << 13 };
 /* Failures that are kept where records are not. */
 enum { FAILURES_RECYCLED = 1000 };
 
-static void free_group(tg_context *context)
-{
-    free(context);
-}
-
 static const unsigned all_flags = TG_GROUP_KEEP_GOING | TG_GROUP_REQUIRED_FIRST |
                                   TG_GROUP_IN_ORDER | TG_GROUP_RECYCLE | TG_GROUP_SHIELD |
                                   TG_GROUP_GUARD | TG_GROUP_TIMES | TG_GROUP_RAW_TASKS;
@@ -99,46 +94,6 @@ static void set_rules(tg_group *group)
     exec->watches_ends = o->on_done != NULL || o->queue != 0 || exec->store.recycles;
 }
 
-/* What reset makes anew, beside the parts that reset themselves. Nobody looks meanwhile: an order would only cost. */
-static void forget(tg_group *group)
-{
-    struct tg__exec *exec = &group->exec;
-    const memory_order any = memory_order_relaxed;
-    atomic_size_t *const counts[] = {&exec->ok, &exec->failed, &exec->timed_out, &exec->crashed,
-        &exec->cancelled, &exec->dropped, &exec->attempts, &exec->ready_again, &exec->ranks,
-        &exec->successes, &group->dispatch.ready_count, &group->dispatch.late,
-        &group->backpressure.outstanding, &group->completion.delivered, &group->completion.finished,
-        &group->completion.backlog};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        atomic_store_explicit(counts[i], 0, any);
-    atomic_store_explicit(&exec->stopped_itself, false, any);
-    atomic_store_explicit(&exec->enough, false, any);
-    atomic_store_explicit(&exec->called_off, false, any);
-    exec->times.busy = exec->times.longest = 0;
-    exec->times.longest_index = TG_NO_INDEX;
-    atomic_store_explicit(&group->dispatch.ordered, tg__claims_ordered(&group->options), any);
-    group->dispatch.ready.count = group->dispatch.ready.reserved = 0;
-    group->timers.heap.reserved = 0;
-    tg__timers_drop(group);
-    group->timers.dropped = false;
-    atomic_store_explicit(&group->timers.expired, false, any);
-    group->dispatch.heaviest = 0;
-    free(group->completion.order);
-    group->completion.order = NULL;
-    tg__hold_free_all(group);
-    group->suspended.count = group->suspended.opened = 0;
-    group->lifecycle.add_error = TG_OK;
-    group->lifecycle.add_error_code = 0;
-    group->lifecycle.turned_away = false;
-    atomic_store_explicit(&group->completion.delivers, false, any);
-    group->lifecycle.run_base = 0;
-    group->lifecycle.result = TG_OK;
-    group->lifecycle.result_error = NULL;
-    group->lifecycle.skipped = group->lifecycle.ended = 0;
-    group->lifecycle.threads = group->lifecycle.threads_asked = 0;
-    group->lifecycle.wall = 0;
-}
-
 tg_group *tg_group_create(const tg_group_options *options)
 {
     tg_group_options o;
@@ -148,28 +103,12 @@ tg_group *tg_group_create(const tg_group_options *options)
         return tg__refuse_create(status, "tg_group_create: options: %s", why);
     if (!check_options(&o))
         return NULL;
-    tg_group *group = calloc(1, sizeof *group);
+    tg_group *group = tg__group_new(&o);
     if (group == NULL)
         return tg__refuse_create(TG_NO_MEMORY, "tg_group_create: out of memory");
-    group->options = o;
-    tg__context_init(&group->context, o.context, free_group);
-    group->exec.group = group;
-    group->exec.calls = &exec_calls;
     group->owner = &tg__owner_user;
-    group->exec.context = &group->context;
-    group->timers.armed = UINT64_MAX;
-    group->dispatch.slots.most = o.limit;
-    group->dispatch.queue.splits = o.grainsize == TG_GRAIN_AUTO;
-    long grain = o.grainsize > 0 ? o.grainsize : 1;
-    atomic_init(&group->dispatch.grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
-    tg__store_init(&group->exec.store, o.result_size, o.results, o.capacity);
-    atomic_init(&group->process, tg__process_number());
-    tg__group_init_waits(group);
-    if (o.shared != NULL)
-        tg__limit_ref(o.shared);
-    tg__serve_init(group);
+    group->exec.calls = &exec_calls;
     set_rules(group);
-    forget(group);
     return group;
 }
 
@@ -210,15 +149,8 @@ tg_status tg__group_renew(tg_group *group)
 {
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg_status status = tg__group_is_running(group) || group->suspended.count > 0 ? TG_BUSY : TG_OK;
-    if (status == TG_OK) {
-        tg__store_reset(&group->exec.store);
-        tg__failures_reset(&group->exec.failures);
-        tg__ids_reset(&group->ids);
-        forget(group);
-        tg__queue_reset(&group->dispatch.queue);
-        tg__hook_settle(&group->context);
-        tg__context_reset(&group->context);
-    }
+    if (status == TG_OK)
+        tg__parts_reset(group);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return status;
 }

@@ -16,6 +16,7 @@
 #include "group/lifecycle.h"
 #include "group/outcome.h"
 #include "group/owner.h"
+#include "group/parts.h"
 #include "group/run.h"
 #include "group/serve.h"
 #include "group/suspended.h"
@@ -23,8 +24,11 @@
 #include "group/wake.h"
 #include "task/runner.h"
 
+/* Members that threads write at the same time begin cache lines of their own (parts.c). */
 struct tg_group {
-    tg_context context; /* first: its memory is the group's, until the last child is gone */
+    _Alignas(TG__CACHE_LINE)
+        tg_context context; /* first: its memory is the group's, until the last child is gone */
+    void *block;            /* in which the group lies */
     /* Read only, from its creation on. */
     tg_group_options options;
     const struct tg__owner *owner;
@@ -33,8 +37,8 @@ struct tg_group {
     bool reports;        /* to stderr */
     atomic_uint process; /* in which it was made, or has run last */
 
-    struct tg__lock lock; /* adding, and what the parts say */
-    struct tg__ids ids;   /* under the lock */
+    _Alignas(TG__CACHE_LINE) struct tg__lock lock; /* adding, and what the parts say */
+    struct tg__ids ids;                            /* under the lock */
     struct tg__lifecycle lifecycle;
     struct tg__timers timers;
     struct tg__suspension suspended;
@@ -45,8 +49,8 @@ struct tg_group {
     tg_scope_fn *body;             /* of a scope, or NULL */
     void *body_user;
     pthread_mutex_t wait_lock; /* for the waiters of the three that follow */
-    struct tg__backpressure backpressure;
-    struct tg__completion completion;
+    _Alignas(TG__CACHE_LINE) struct tg__backpressure backpressure;
+    _Alignas(TG__CACHE_LINE) struct tg__completion completion;
     struct tg__attachment attachment;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Is a group over, whose is it, and may it be used here? What it is freed with, and what stops it from inside. */
+/* Is a group over, whose is it, and may it be used here? What stops it from inside. */
 #include "group/group.h"
 
 #include "base/status.h"
@@ -59,53 +59,21 @@ void tg__group_call_off(tg_group *group, int code, const char *message)
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
-void tg__group_init_waits(tg_group *group)
+void tg__lifecycle_reset(tg_group *group)
 {
-    pthread_mutex_init(&group->wait_lock, NULL);
-    group->backpressure.waiters = group->completion.waiters = group->attachment.waiters = NULL;
-}
-
-static void fini_waits(tg_group *group)
-{
-    pthread_mutex_destroy(&group->wait_lock);
-}
-
-void tg__hold_free_all(tg_group *group)
-{
-    struct tg__link *link = group->suspended.holds;
-    group->suspended.holds = NULL;
-    while (link != NULL) {
-        struct tg__hold *hold = TG__OWNER(struct tg__hold, link, link);
-        link = link->next;
-        free(hold);
-    }
-}
-
-static void free_parts(tg_group *group)
-{
-    tg__timer_clear(&group->timers.timer);
-    tg__hold_free_all(group);
-    free(group->completion.order);
-    tg__heap_free(&group->timers.heap);
-    tg__heap_free(&group->dispatch.ready);
-    tg_limit_destroy(group->options.shared);
-    tg__store_free(&group->exec.store);
-    tg__failures_free(&group->exec.failures);
-    tg__ids_reset(&group->ids);
-    tg__locals_free(&group->exec.locals);
-    tg__queue_free(&group->dispatch.queue);
-    tg__context_unref(&group->context);
-}
-
-void tg__group_free(tg_group *group)
-{
-    fini_waits(group);
-    free_parts(group);
+    struct tg__lifecycle *l = &group->lifecycle;
+    l->add_error = TG_OK;
+    l->add_error_code = 0;
+    l->turned_away = false;
+    l->run_base = 0;
+    l->result = TG_OK;
+    l->result_error = NULL;
+    l->skipped = l->ended = 0;
+    l->threads = l->threads_asked = 0;
+    l->wall = 0;
 }
 
 /* ---- the owner ---- */
-
-const struct tg__owner tg__owner_user = {.kind = "group", .when_stopped = TG_CANCELLED};
 
 tg_status tg__group_refuse_owned(const tg_group *group, const char *call)
 {
@@ -123,28 +91,4 @@ bool tg__group_was_in_use(const tg_group *group)
 tg_status tg__group_refuse_parents(const char *call)
 {
     return tg__refuse(TG_CLOSED, "%s: the group belongs to the parent process", call);
-}
-
-/* A condition with waiters of the parent's is not destroyed: that would wait for them. */
-void tg__group_free_parents(tg_group *group)
-{
-    const struct tg__exec *exec = &group->exec;
-    bool torn = tg__lock_is_lost(&group->lock) || tg__lock_is_lost(&group->dispatch.lock) ||
-                tg__lock_is_lost(&exec->locals.lock);
-    if (!torn)
-        free_parts(group);
-}
-
-void tg__group_adopt(tg_group *group)
-{
-    unsigned process = tg__process_number();
-    if (atomic_load_explicit(&group->process, memory_order_relaxed) == process)
-        return;
-    tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    if (atomic_load(&group->process) != process && !tg__group_was_in_use(group)) {
-        tg__group_init_waits(group);
-        tg__failures_adopt(&group->exec.failures);
-        atomic_store(&group->process, process);
-    }
-    tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }

@@ -53,8 +53,8 @@ size_t tg__run_ended(struct tg__exec *exec);
 /* Stops the group because something that is not a task has failed. */
 void tg__group_call_off(tg_group *group, int code, const char *message);
 
-void tg__group_init_waits(tg_group *group);
-void tg__group_free(tg_group *group);
+/* For the next batch, nobody looks meanwhile. */
+void tg__lifecycle_reset(tg_group *group);
 
 /* TG_BUSY, with a message: the group is a pool's own, with which users may not do this. TG_OK: it is the user's. */
 tg_status tg__group_refuse_owned(const tg_group *group, const char *call);
@@ -65,11 +65,5 @@ bool tg__group_was_in_use(const tg_group *group);
 
 /* TG_CLOSED, with a message: what calls on such a group return. */
 tg_status tg__group_refuse_parents(const char *call);
-
-/* Frees such a group, but for what a thread of the parent was just changing: that stays. */
-void tg__group_free_parents(tg_group *group);
-
-/* Before a group that was idle in the parent is used: no thread of the parent holds anything of it any more. */
-void tg__group_adopt(tg_group *group);
 
 #endif

@@ -16,8 +16,26 @@ struct tg__owner {
     bool takes_results; /* of tasks whose records are recycled: each has a slot of its own */
     tg_status
         when_stopped; /* what an add returns that the stop of the group has found waiting for space */
+
+    /* ---- a run, in the order in which it happens ---- */
+
+    /* Under the group's lock: what depends on where it is run, by a team of `places` threads. Not TG_OK: it is not run, and
+       this is what it returns. */
+    tg_status (*begin)(tg_group *group, int places);
     /* Under the group's lock, when no worker is in it: may the run end now? `stopped`: the group has stopped. */
     bool (*may_finish)(tg_group *group, bool stopped);
+    /* Under the same lock: it ends. */
+    void (*on_finish)(tg_group *group);
+    /* Without a lock: no team serves it any more. */
+    void (*leave)(tg_group *group);
+    /* Without a lock: ends what has no final state, of the tasks from index `from` on. */
+    void (*settle)(tg_group *group, size_t from);
+    /* Under the lock, which may be free meanwhile: what it has come to. True: it was the last one; what was added since
+       does not start, and nothing is added any more. */
+    bool (*conclude)(tg_group *group);
+
+    /* ---- at any time ---- */
+
     /* Something has come, and no run goes on. Without a lock. */
     void (*on_work)(tg_group *group);
     /* A task has its final state. Called once a task, with or without the group's lock. */
@@ -29,8 +47,6 @@ struct tg__owner {
     /* From the first, which is called under the group's lock, to the second no run ends. */
     void (*hold)(tg_group *group);
     void (*release)(tg_group *group);
-    /* The group has stopped, and a run of it has ended. */
-    void (*abandon)(tg_group *group);
 };
 
 /* The user's. */

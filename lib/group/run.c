@@ -96,14 +96,9 @@ static tg_status prepare(tg_group *group, int places)
         return refuse_run(group, status, "there is no memory for the results");
     if (may_sleep(group) && !tg__events_start())
         return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
-    if (!group->persistent && (status = set_surroundings(group)) != TG_OK)
+    if (group->owner->begin != NULL && (status = group->owner->begin(group, places)) != TG_OK)
         return status;
-    if (!group->persistent) /* whose tasks may be suspended meanwhile */
-        atomic_store(&group->dispatch.slots.used, 0);
     group->lifecycle.threads_asked = o->threads > 0 ? o->threads : places;
-    if (!group->persistent) /* whose pool says so at any time */
-        atomic_store(
-            &group->runq.max_workers, o->threads > 0 && o->threads < places ? o->threads : places);
     return TG_RUNNING;
 }
 
@@ -196,45 +191,18 @@ static tg_status conclude(tg_group *group)
     return tg__error_publish(&first->error);
 }
 
-/* ---- */
+/* ---- its end ---- */
 
-/* Nothing of the run is looked at by anybody else when this returns. */
+/* Nothing of the run is looked at by another thread when this returns. */
 static void leave_run(tg_group *group)
 {
-    if (!group->persistent && group->lifecycle.watched) { /* no more watchable: it stays as it is */
-        tg__hook_clear(&group->lifecycle.hook);
-        group->lifecycle.watched = false;
-    }
-    if (!group->persistent) { /* what waits in it is called for, too, when there is no run */
-        tg__timer_clear(&group->timers.timer);
-        group->timers.armed = UINT64_MAX;
-    }
+    if (group->owner->leave != NULL)
+        group->owner->leave(group);
     tg__context_leave(&group->context);
     if (group->options.shared != NULL)
         tg__limit_notify(group->options.shared);
     tg__locals_end(&group->exec.locals, group->options.user);
-    if (group->exec.guarded && !group->persistent)
-        tg__guard_give();
     tg__backpressure_notify(group);
-}
-
-/* Under no lock: on_done is called, and may add. */
-static void settle(tg_group *group, size_t from)
-{
-    bool stopped = tg__context_noticed(&group->context) != TG_OK;
-    if (group->persistent) {
-        if (stopped)
-            group->owner->abandon(group);
-        return;
-    }
-    tg__lock_take(
-        &group->lock, TG__LOCK_GROUP); /* if it has stopped, this is the end of the last add */
-    bool waited = group->timers.heap.reserved > 0 && (group->timers.dropped || stopped);
-    tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    size_t end = group->lifecycle.run_base;
-    for (size_t i = from; waited && (i = tg__group_next(group, i, end)) < end; i++)
-        settle_waiting(group, i);
-    tg__completion_rest(group, from, false);
 }
 
 /* Holds that were opened when the run was over: all of them, or the open ones. */
@@ -250,20 +218,81 @@ static size_t late_holds(tg_group *group, size_t from, size_t count, bool open)
     return many;
 }
 
-/* Under the lock, which is free meanwhile. Nothing more is added, and no later run will start what came late; a hold
-   that did is still completed, by somebody. */
+/* ---- what a user's group does in a run ---- */
+
+static tg_status begin_users(tg_group *group, int places)
+{
+    int threads = group->options.threads;
+    tg_status status = set_surroundings(group);
+    if (status != TG_OK)
+        return status;
+    atomic_store(&group->dispatch.slots.used, 0);
+    atomic_store(&group->runq.max_workers, threads > 0 && threads < places ? threads : places);
+    return TG_OK;
+}
+
+/* When no run goes on nothing calls. */
+static void leave_users(tg_group *group)
+{
+    if (group->lifecycle.watched) { /* no more watchable: it stays as it is */
+        tg__hook_clear(&group->lifecycle.hook);
+        group->lifecycle.watched = false;
+    }
+    tg__timer_clear(&group->timers.timer);
+    group->timers.armed = UINT64_MAX;
+}
+
+/* on_done is called, and may add. */
+static void settle_users(tg_group *group, size_t from)
+{
+    if (group->exec.guarded)
+        tg__guard_give();
+    bool stopped = tg__context_noticed(&group->context) != TG_OK;
+    tg__lock_take(
+        &group->lock, TG__LOCK_GROUP); /* if it has stopped, this is the end of the last add */
+    bool waited = group->timers.heap.reserved > 0 && (group->timers.dropped || stopped);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
+    size_t end = group->lifecycle.run_base;
+    for (size_t i = from; waited && (i = tg__group_next(group, i, end)) < end; i++)
+        settle_waiting(group, i);
+    tg__completion_rest(group, from, false);
+}
+
+/* What was suspended, and is just being taken back, or completed, ends first. A hold that came late is still completed
+   by its holder. */
+static bool conclude_users(tg_group *group)
+{
+    group->lifecycle.result = conclude(group);
+    if (group->lifecycle.result == TG_OK && !atomic_load(&group->exec.enough))
+        return false;
+    size_t from = group->lifecycle.run_base, count = tg__store_count(&group->exec.store);
+    tg__timers_drop(group);
+    while (
+        group->suspended.count - group->suspended.opened > late_holds(group, from, count, true)) {
+        tg__lock_give(&group->lock, TG__LOCK_GROUP);
+        sched_yield();
+        tg__lock_take(&group->lock, TG__LOCK_GROUP);
+    }
+    return true;
+}
+
+const struct tg__owner tg__owner_user = {
+    .kind = "group",
+    .when_stopped = TG_CANCELLED,
+    .begin = begin_users,
+    .may_finish = tg__group_is_done,
+    .on_finish = tg__timers_drop, /* of tasks that did not keep it open */
+    .leave = leave_users,
+    .settle = settle_users,
+    .conclude = conclude_users,
+};
+
+/* ---- */
+
+/* Under the lock, which is free meanwhile: what came late is skipped. */
 static void skip_late(tg_group *group)
 {
     size_t from = group->lifecycle.run_base, count = tg__store_count(&group->exec.store);
-    if (!group->persistent) {
-        tg__timers_drop(group);
-        while (group->suspended.count - group->suspended.opened >
-               late_holds(group, from, count, true)) { /* taken back, or completed, just now */
-            tg__lock_give(&group->lock, TG__LOCK_GROUP);
-            sched_yield();
-            tg__lock_take(&group->lock, TG__LOCK_GROUP);
-        }
-    }
     group->lifecycle.skipped += count - from - late_holds(group, from, count, false);
     group->lifecycle.run_base = count;
     tg__queue_drop(&group->dispatch.queue, count);
@@ -282,11 +311,7 @@ static tg_status finish_run(tg_group *group, double start, int threads)
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     group->lifecycle.threads = threads;
     group->lifecycle.wall = tg_time_now() - start;
-    if (!group->persistent)
-        group->lifecycle.result = conclude(group);
-    bool stopped = group->persistent && tg__context_noticed(&group->context) != TG_OK;
-    bool closed = group->lifecycle.result != TG_OK || atomic_load(&group->exec.enough) || stopped;
-    if (closed)
+    if (group->owner->conclude(group))
         skip_late(group);
     if (group->reports)
         tg__report_print(group);
@@ -325,7 +350,7 @@ tg_status tg__run_begin(
 tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads)
 {
     leave_run(group);
-    settle(group, from);
+    group->owner->settle(group, from);
     return finish_run(group, begun, threads);
 }
 

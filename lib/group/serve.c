@@ -38,17 +38,15 @@ static bool end(struct tg__runq *runq)
     tg_group *group = tg__group_of(runq);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     bool stopped = tg__context_status(&group->context) != TG_OK;
-    bool ended = atomic_load(&runq->active) == 0 &&
-                 (group->owner->may_finish != NULL ? group->owner->may_finish(group, stopped)
-                                                   : tg__group_is_done(group, stopped));
+    bool ended = atomic_load(&runq->active) == 0 && group->owner->may_finish(group, stopped);
     if (ended && group->options.shared != NULL) {
         /* A limit pins whom it calls, until this. */
         tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
         ended = atomic_load(&runq->active) == 0;
     }
     if (ended) { /* no worker is in it: an add, or a notification, pins under this lock */
-        if (!group->persistent)
-            tg__timers_drop(group); /* what did not keep it open */
+        if (group->owner->on_finish != NULL)
+            group->owner->on_finish(group);
         atomic_store(&group->completion.delivers, false);
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         tg__lifecycle_step(group, TG__PHASE_ENDING);
@@ -260,6 +258,5 @@ static const struct tg__runq_calls runq_calls = {
 void tg__serve_init(tg_group *group)
 {
     group->runq.calls = &runq_calls;
-    group->timers.timer.fire = tg__timers_fire;
     group->dispatch.limit_client.calls = &limit_client_calls;
 }

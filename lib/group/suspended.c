@@ -24,6 +24,22 @@ struct tg__suspended {
     char message[];
 };
 
+void tg__suspended_reset(tg_group *group)
+{
+    tg__suspended_fini(group);
+    group->suspended.holds = NULL;
+    group->suspended.count = group->suspended.opened = 0;
+}
+
+void tg__suspended_fini(tg_group *group)
+{
+    for (struct tg__link *link = group->suspended.holds; link != NULL;) {
+        struct tg__hold *hold = TG__OWNER(struct tg__hold, link, link);
+        link = link->next;
+        free(hold);
+    }
+}
+
 /* Under the lock. What was kept of an attempt that then did not leave its thread says nothing. */
 struct tg__suspended *tg__suspended_take(tg_group *group, size_t index)
 {

@@ -25,8 +25,9 @@ struct tg__hold {
     struct tg__link link;
 };
 
-/* Frees all holds: the group is reset, or goes. */
-void tg__hold_free_all(tg_group *group);
+/* For the next batch, nobody looks meanwhile; and for good: frees all holds. */
+void tg__suspended_reset(tg_group *group);
+void tg__suspended_fini(tg_group *group);
 
 /* tg__exec_calls.reserve and .suspend */
 bool tg__suspended_reserve(tg_task *self);

@@ -128,6 +128,27 @@ void tg__timers_arm(tg_group *group, double slack)
 
 /* ---- */
 
+void tg__timers_init(tg_group *group)
+{
+    group->timers.armed = UINT64_MAX;
+    group->timers.timer.fire = tg__timers_fire;
+    tg__timers_reset(group);
+}
+
+void tg__timers_reset(tg_group *group)
+{
+    group->timers.heap.reserved = 0;
+    tg__timers_drop(group);
+    group->timers.dropped = false;
+    atomic_store_explicit(&group->timers.expired, false, memory_order_relaxed);
+}
+
+void tg__timers_fini(tg_group *group)
+{
+    tg__timer_clear(&group->timers.timer);
+    tg__heap_free(&group->timers.heap);
+}
+
 void tg__timers_fire(struct tg__timer *timer)
 {
     tg_group *group = TG__OWNER(tg_group, timers.timer, timer);

@@ -25,6 +25,12 @@ struct tg__timers {
     atomic_bool expired;            /* the timer has fired, and nobody has looked since */
 };
 
+void tg__timers_init(tg_group *group);
+
+/* For the next batch, nobody looks meanwhile; and for good. */
+void tg__timers_reset(tg_group *group);
+void tg__timers_fini(tg_group *group);
+
 /* A time on tg_time_now()'s clock, as a key of the heap. */
 uint64_t tg__timers_key(double time);
 

@@ -106,9 +106,16 @@ static void release(tg_group *group)
     tg__resident_part(tg__resident_of(group));
 }
 
-static void on_abandon(tg_group *group)
+static bool has_stopped(tg_group *group)
 {
-    tg__resident_abandon(tg__resident_of(group));
+    return tg__context_noticed(&group->context) != TG_OK;
+}
+
+static void settle(tg_group *group, size_t from)
+{
+    (void)from; /* what is there may be of earlier runs, too */
+    if (has_stopped(group))
+        tg__resident_abandon(tg__resident_of(group));
 }
 
 static const struct tg__owner owner = {
@@ -123,7 +130,8 @@ static const struct tg__owner owner = {
     .workers = workers,
     .hold = hold,
     .release = release,
-    .abandon = on_abandon,
+    .settle = settle,
+    .conclude = has_stopped,
 };
 
 bool tg__resident_init(struct tg__resident *resident, tg_group *group, int waiting_most,

@@ -18,13 +18,6 @@ static size_t many_of(uint64_t indices)
     return (size_t)(indices & 0xffff);
 }
 
-/* By hand: aligned_alloc() costs a small group as much as several of its tasks. */
-static struct tg__chunk *align(void *block)
-{
-    uintptr_t line = TG__CACHE_LINE, at = (uintptr_t)block;
-    return (struct tg__chunk *)((at + line - 1) / line * line);
-}
-
 bool tg__queue_open(struct tg__queue *queue, int places)
 {
     if (places <= queue->places)
@@ -32,7 +25,7 @@ bool tg__queue_open(struct tg__queue *queue, int places)
     void *block = calloc((size_t)places + 1, sizeof(struct tg__chunk));
     if (block == NULL)
         return false;
-    struct tg__chunk *chunks = align(block);
+    struct tg__chunk *chunks = tg__memory_align(block);
     for (int p = 0; p < queue->places; p++) { /* of a run that ended early, and what was run */
         struct tg__chunk *old = &queue->chunks[p];
         atomic_init(&chunks[p].indices, atomic_load(&old->indices));

@@ -39,10 +39,9 @@ struct tg__chunk {
 };
 
 struct tg__queue {
-    char pad_before[TG__CACHE_LINE];
-    atomic_size_t head; /* all indices below have been handed out, or are in a chunk */
-    char pad_after[TG__CACHE_LINE];
-    int places;
+    _Alignas(TG__CACHE_LINE)
+        atomic_size_t head; /* all indices below have been handed out, or are in a chunk */
+    _Alignas(TG__CACHE_LINE) int places;
     bool splits; /* bundles have no fixed size: half of a chunk is taken, whatever that is */
     struct tg__chunk *chunks; /* one for each place (a thread of the team), in … */
     void *block;

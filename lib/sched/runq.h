@@ -4,6 +4,7 @@
 /*
  * A run queue: what a team serves. The scheduler knows only this of a group.
  */
+#include "sys/memory.h"
 #include "base/list.h"
 #include "sys/fpenv.h"
 
@@ -53,13 +54,13 @@ struct tg__runq {
     struct tg__link link; /* … in the list of the team's active ones, under its lock … */
     bool live;            /* it is in that list */
     int watchers;         /* threads that sleep for it at the runtime's barrier; under the lock … */
-    /* … and atomic ones, of workers. */
-    atomic_int active;          /* workers that serve it, and pins … */
+    tg__rounding rounding; /* of the thread that runs it */
+    /* … and atomic ones, which workers write, on a cache line of their own. */
+    _Alignas(TG__CACHE_LINE) atomic_int active; /* workers that serve it, and pins … */
     atomic_int pins;            /* … of them, the latter: never more than there are */
     atomic_bool helper_spawned; /* a helper task has been spawned, and has not started */
     atomic_int
         wanted; /* a helper task has found nothing, and has left; the next one is not spawned yet */
-    tg__rounding rounding; /* of the thread that runs it */
 };
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef TG_LIB_TASK_EXEC_H
 #define TG_LIB_TASK_EXEC_H
 /* What the tasks of a group share: how they are run, their records, and the counts of their ends. */
+#include "sys/memory.h"
 #include "cancel/context.h"
 #include "task/failure.h"
 #include "task/local.h"
@@ -29,6 +30,7 @@ struct tg__exec_calls {
     void (*on_skipped)(struct tg__exec *exec, size_t index);
 };
 
+/* The members that threads write at the same time begin cache lines of their own (group/parts.c). */
 struct tg__exec {
     tg_group *group;
     const struct tg__exec_calls *calls;
@@ -50,11 +52,12 @@ struct tg__exec {
     tg_task *above; /* the task in which the run happens, or NULL */
     /* Which was the first to stop it: a failure, the success that was enough, a body or on_done. */
     atomic_bool stopped_itself, enough, called_off;
-    struct tg__store store;
+    _Alignas(TG__CACHE_LINE) struct tg__store store;
     struct tg__failures failures;
     struct tg__locals locals;
     /* Tasks that have ended, but for those that the workers count. */
-    atomic_size_t ok, failed, timed_out, crashed, cancelled, dropped;
+    _Alignas(TG__CACHE_LINE) atomic_size_t ok;
+    atomic_size_t failed, timed_out, crashed, cancelled, dropped;
     atomic_size_t ready_again;      /* tasks that are in the queue to be started again */
     atomic_size_t attempts;         /* starts of tasks that may be tried again */
     atomic_size_t ranks, successes; /* given */
@@ -64,5 +67,11 @@ struct tg__exec {
         size_t longest_index;
     } times;
 };
+
+void tg__exec_init(struct tg__exec *exec, tg_group *group, tg_context *context);
+
+/* For the next batch, nobody looks meanwhile; and for good. */
+void tg__exec_reset(struct tg__exec *exec);
+void tg__exec_fini(struct tg__exec *exec);
 
 #endif

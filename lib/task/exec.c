@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "task/exec.h"
+
+void tg__exec_init(struct tg__exec *exec, tg_group *group, tg_context *context)
+{
+    exec->group = group;
+    exec->context = context;
+    exec->times.longest_index = TG_NO_INDEX;
+}
+
+void tg__exec_reset(struct tg__exec *exec)
+{
+    const memory_order any = memory_order_relaxed;
+    atomic_size_t *const counts[] = {&exec->ok, &exec->failed, &exec->timed_out, &exec->crashed,
+        &exec->cancelled, &exec->dropped, &exec->attempts, &exec->ready_again, &exec->ranks,
+        &exec->successes};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        atomic_store_explicit(counts[i], 0, any);
+    atomic_store_explicit(&exec->stopped_itself, false, any);
+    atomic_store_explicit(&exec->enough, false, any);
+    atomic_store_explicit(&exec->called_off, false, any);
+    exec->times.busy = exec->times.longest = 0;
+    exec->times.longest_index = TG_NO_INDEX;
+    tg__store_reset(&exec->store);
+    tg__failures_reset(&exec->failures);
+}
+
+void tg__exec_fini(struct tg__exec *exec)
+{
+    tg__store_free(&exec->store);
+    tg__failures_free(&exec->failures);
+    tg__locals_free(&exec->locals);
+}
