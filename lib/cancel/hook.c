@@ -171,7 +171,7 @@ void tg__hook_clear(tg_hook *hook)
         atomic_fetch_sub(&tg__events_watching, 1);
     } else if (hook->state == TG__HOOK_RUNNING) {
         if (tg__events_is_self())
-            running = NULL; /* whoever runs it does not touch it any more */
+            running = NULL; /* the event thread does not touch it any more */
         while (running == hook)
             tg__wait(&waiters, &lock, TG__LOCK_HOOKS, (double)INFINITY);
     }

@@ -26,7 +26,7 @@ static struct {
 } bindings[BINDINGS];
 static atomic_int handling;
 
-/* To whoever handled this signal before us. */
+/* To the handler that was set for this signal before ours. */
 static void pass_on(int kind, siginfo_t *info, void *machine)
 {
     const struct sigaction *old = &before[kind];

@@ -302,8 +302,8 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
     }
     struct tg__pin pin = tg__group_pin(group);
     group->backpressure.waiting += way == TG_FULL_WAIT;
-    bool visits = group->owner->hold != NULL && (way == TG_FULL_RUN || way == TG_FULL_DROP);
-    if (visits)
+    bool holds = group->owner->hold != NULL && (way == TG_FULL_RUN || way == TG_FULL_DROP);
+    if (holds)
         group->owner->hold(group);
     tg_status status = way == TG_FULL_REFUSE ? TG_FULL
                        : way == TG_FULL_DROP ? drop(group, a)
@@ -326,7 +326,7 @@ static tg_status add_to_full(tg_group *group, struct tg__addition *a)
         tg__backpressure_run(group, a->first, a->count);
     if (status == TG_OK && way == TG_FULL_DROP)
         tell_dropped(group, a);
-    if (visits)
+    if (holds)
         group->owner->release(group);
     tg__group_unpin(group, pin, 0);
     return status;

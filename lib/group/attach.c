@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a group over a pool: its threads serve it, and whoever waits for it ends it. */
+/* Running a group over a pool: its threads serve it, and a thread that waits for it ends it. */
 #include "group/group.h"
 
 #include "base/park.h"

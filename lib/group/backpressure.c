@@ -78,14 +78,14 @@ static bool is_idle(tg_group *group)
     return bound(group) == 0 && atomic_load(&group->backpressure.outstanding) == 0;
 }
 
-struct patience {
+struct deadline {
     struct tg__timer timer; /* first */
     tg_group *group;
 };
 
-static void lose_patience(struct tg__timer *timer)
+static void on_deadline(struct tg__timer *timer)
 {
-    tg__group_notify_owner(((struct patience *)(void *)timer)->group);
+    tg__group_notify_owner(((struct deadline *)(void *)timer)->group);
 }
 
 static bool has_room(struct tg__runq *runq)
@@ -103,14 +103,14 @@ static bool has_slot(struct tg__runq *runq)
 
 static void wait_in_body(tg_group *group, bool (*enough)(struct tg__runq *), double until)
 {
-    struct patience loses = {.timer = {.fire = lose_patience}, .group = group};
+    struct deadline deadline = {.timer = {.fire = on_deadline}, .group = group};
     group->backpressure.body_until = until;
     if (until < (double)INFINITY)
-        tg__timer_set(&loses.timer, group->backpressure.body_until);
+        tg__timer_set(&deadline.timer, group->backpressure.body_until);
     atomic_store(&group->backpressure.body_waits, true);
     tg__team_wait(&group->runq, enough);
     atomic_store(&group->backpressure.body_waits, false);
-    tg__timer_clear(&loses.timer);
+    tg__timer_clear(&deadline.timer);
 }
 
 void tg__backpressure_run(tg_group *group, size_t first, size_t many)

@@ -115,9 +115,9 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     settle(group, &task, index, taken);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     group->suspended.count--;
-    struct tg__pin grip = tg__group_pin(group);
+    struct tg__pin pin = tg__group_pin(group);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    tg__group_unpin(group, grip, 1);
+    tg__group_unpin(group, pin, 1);
     return TG_OK;
 }
 

@@ -4,7 +4,7 @@
 
 #include <taskgroup/version.h>
 
-/* Claims come by it next. */
+/* It can be claimed from now on. */
 static void make_ready(tg_group *group, const struct tg__view *task, size_t index)
 {
     bool optional = (task->flags & TG_TASK_OPTIONAL) != 0;

@@ -317,9 +317,9 @@ static tg_status finish_run(tg_group *group, double start, int threads)
         tg__report_print(group);
     tg__lifecycle_step(group, TG__PHASE_IDLE);
     tg_status status = group->lifecycle.result;
-    bool doomed = group->lifecycle.destroy_pending;
+    bool destroyed = group->lifecycle.destroy_pending;
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    if (!doomed)
+    if (!destroyed)
         return status;
     tg__group_free(group);
     return tg__refuse(TG_CANCELLED, "tg_group_run: the group was destroyed while it ran");

@@ -13,7 +13,7 @@ static bool claimable(struct tg__runq *runq)
     return tg__claimable(tg__group_of(runq));
 }
 
-/* Under the group's lock, since an add decides under it whether somebody must be called for it. */
+/* Under the group's lock, since an add decides under it whether a worker must be woken. */
 static void begin(struct tg__runq *runq, struct tg__team *team)
 {
     tg_group *group = tg__group_of(runq);
@@ -105,7 +105,7 @@ static void share_rest(tg_group *group, struct tg__worker *worker, const tg_task
     tg__team_share(worker, &group->runq);
 }
 
-/* Expires timers. Re-arms the timer for threads that sleep, or have work enough to come by here seldom; those that
+/* Expires timers. Re-arms the timer for threads that sleep, or have so much work that they look here seldom; those that
    look all the time do not, and it would cost them. */
 static size_t look_at_clock(tg_group *group, const struct tg__worker *worker, bool works)
 {
@@ -117,7 +117,7 @@ static size_t look_at_clock(tg_group *group, const struct tg__worker *worker, bo
 }
 
 /* Has the pool fewer threads now, or none for the moment? Relaxed: give_back() looks again. */
-static bool must_leave(tg_group *group)
+static inline bool must_leave(tg_group *group)
 {
     return atomic_load_explicit(&group->dispatch.halted, memory_order_relaxed) ||
            (group->persistent && tg__team_crowded(&group->runq));

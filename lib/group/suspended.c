@@ -43,16 +43,16 @@ void tg__suspended_fini(tg_group *group)
 /* Under the lock. What was kept of an attempt that then did not leave its thread says nothing. */
 struct tg__suspended *tg__suspended_take(tg_group *group, size_t index)
 {
-    struct tg__suspended *away = tg__store_take(&group->exec.store, index);
-    if (away == NULL || !away->early)
-        return away;
-    free(away);
+    struct tg__suspended *suspended = tg__store_take(&group->exec.store, index);
+    if (suspended == NULL || !suspended->early)
+        return suspended;
+    free(suspended);
     return NULL;
 }
 
 /* A frame for the task, to end it on another thread. */
-static tg_task stand_in(
-    tg_group *group, const struct tg__view *task, size_t index, const struct tg__suspended *away)
+static tg_task stand_in(tg_group *group, const struct tg__view *task, size_t index,
+    const struct tg__suspended *suspended)
 {
     int attempts = atomic_load(&task->cell->attempts);
     tg_task self = {.exec = &group->exec,
@@ -62,11 +62,11 @@ static tg_task stand_in(
         .start = task->note != NULL ? task->note->start : 0,
         .until = (double)INFINITY,
         .worker_id = -1};
-    if (away != NULL) {
-        self.own = away->own;
-        self.start = away->start;
-        self.until = away->until;
-        self.grant = away->grant;
+    if (suspended != NULL) {
+        self.own = suspended->own;
+        self.start = suspended->start;
+        self.until = suspended->until;
+        self.grant = suspended->grant;
     }
     return self;
 }
@@ -219,8 +219,8 @@ void tg__suspended_put(tg_task *self, const struct tg__view *task)
 /* Under the lock. */
 struct tg__sleeper tg__suspended_wake(tg_group *group, const struct tg__view *task, size_t index)
 {
-    struct tg__suspended *away = tg__suspended_take(group, index);
-    return (struct tg__sleeper){*task, away, index};
+    struct tg__suspended *suspended = tg__suspended_take(group, index);
+    return (struct tg__sleeper){*task, suspended, index};
 }
 
 static bool is_plain(const tg_group *group, const struct tg__sleeper *sleeper)
@@ -336,11 +336,11 @@ static void complete_suspended(
     tg_group *group, const struct tg__view *task, size_t index, int code, const char *message)
 {
     atomic_store(task->state, TG__ENDING);
-    struct tg__suspended *away = tg__suspended_take(group, index);
+    struct tg__suspended *suspended = tg__suspended_take(group, index);
     forget_hold(group, task);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    tg_task self = stand_in(group, task, index, away);
-    free(away);
+    tg_task self = stand_in(group, task, index, suspended);
+    free(suspended);
     say(&self, code, message);
     end(group, task, &self, code); /* it counts as suspended: the run does not end meanwhile */
     tg__lock_take(&group->lock, TG__LOCK_GROUP);

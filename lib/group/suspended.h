@@ -49,8 +49,8 @@ struct tg__suspended *tg__suspended_take(tg_group *group, size_t index);
    call. False: it has just been claimed. */
 bool tg__suspended_cancel(tg_group *group, const struct tg__view *task, unsigned char state);
 
-/* Takes a task that waits for a time out of that, under the lock: then nobody else comes by it. Without the lock the second
-   gives back what it has. To cancel it, and to call on_end, is the caller's. */
+/* Takes a task that waits for a time out of that, under the lock: then no other thread can start or end it. Without the lock
+   the second gives back what it has. To cancel it, and to call on_end, is the caller's. */
 struct tg__taken {
     unsigned char state; /* 0: it does not wait for a time */
     struct tg__suspended *suspended;

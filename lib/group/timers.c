@@ -153,9 +153,9 @@ void tg__timers_fire(struct tg__timer *timer)
 {
     tg_group *group = TG__OWNER(tg_group, timers.timer, timer);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    struct tg__pin grip = tg__group_pin(group);
+    struct tg__pin pin = tg__group_pin(group);
     group->timers.armed = UINT64_MAX; /* a server that has looked sets it again before it sleeps */
     atomic_store(&group->timers.expired, true);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    tg__group_unpin(group, grip, 1);
+    tg__group_unpin(group, pin, 1);
 }

@@ -119,7 +119,7 @@ static void join(struct tg__shard *shard)
 static bool make(struct tg__shard *shard)
 {
     if (shard->quits)
-        return true; /* and whoever frees it joins its thread */
+        return true; /* and the thread that frees it joins its thread */
     join(shard);
     if (!shard->there && !shard->quits)
         shard->there = tg__thread_make(

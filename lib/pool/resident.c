@@ -25,7 +25,7 @@ static void on_end(tg_group *group, const struct tg__view *task, size_t index)
     tg__handle_end(handle, &outcome);
 }
 
-/* Nobody runs it any more, but a cancel may come by: the lock decides whose each task is. */
+/* No thread runs it any more, but one may cancel a task: the lock decides which of the two ends it. */
 static void abandon(struct tg__resident *resident, size_t index)
 {
     tg_group *group = resident->group;

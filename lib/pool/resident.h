@@ -48,7 +48,7 @@ static inline struct tg__resident *tg__resident_of(const tg_group *group)
 /* Is the calling thread one of the pool's, at work? */
 bool tg__resident_inside(const tg_group *group);
 
-/* Runs it; the body is called first, when its team is there. Returns when it has been told to leave. */
+/* Runs it; the body is called first, when its team is there. Returns when the pool has asked it to (idle, reopen, shut), or its context has stopped. */
 void tg__resident_run(struct tg__resident *resident, int threads, tg_scope_fn *body, void *user);
 
 /* A run is to begin: it stays open, or if it takes no more until everything has ended. */

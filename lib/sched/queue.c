@@ -117,8 +117,8 @@ static size_t steal(struct tg__chunk *chunk, size_t want, size_t *first)
     }
 }
 
-/* A chunk from the head index: shorter towards the end, so that there is something for everybody. */
-static size_t draw(struct tg__queue *queue, size_t want, size_t end, bool ahead, size_t *first)
+/* A chunk from the head index: shorter towards the end, so that each thread gets some. */
+static size_t refill(struct tg__queue *queue, size_t want, size_t end, bool ahead, size_t *first)
 {
     /* Relaxed: `end` comes from a count that was loaded with acquire, so these tasks are seen. */
     size_t at = atomic_load_explicit(&queue->head, memory_order_relaxed);
@@ -148,12 +148,12 @@ size_t tg__queue_claim(
     size_t got = take(own, want, first);
     if (got > 0)
         return got;
-    got = draw(queue, want, end, ahead, first);
+    got = refill(queue, want, end, ahead, first);
     for (int i = 1; got == 0 && i < queue->places; i++)
         got = steal(&queue->chunks[(place + i) % queue->places], queue->splits ? 1 : want, first);
     if (got <= want)
         return got;
-    /* Only the owner fills an empty chunk. Published for whoever looks for work: sequentially
+    /* Only the owner fills an empty chunk. Published for threads that look for work: sequentially
        consistent, as the owner looks for sleepers next. */
     atomic_store(&own->indices, pack(*first + want, got - want));
     return want;

@@ -2,13 +2,13 @@
 #ifndef TG_LIB_SCHED_TEAM_H
 #define TG_LIB_SCHED_TEAM_H
 /*
- * The OpenMP team: opens regions, makes tasks, cancels, lets threads wait and wakes them. team.c is the only file with
- * OpenMP pragmas. It serves run queues, and knows nothing of groups.
+ * The OpenMP team: team.c opens regions, or uses what is there; worker.c is what each of its threads does there. It serves
+ * run queues, and knows nothing of groups.
  *
  * A team is formed by the threads that serve one outermost run queue and its descendants. In serial code that is a
  * parallel region of ours: all its threads serve at once, and one that finds nothing waits in a condition of ours,
  * *inside* the region, until it is woken (closing and reopening the region costs far more, and in libomp waiting in the
- * runtime burns a core). In a user's region it is the caller, and threads that come by *helper tasks*: deferred tasks that
+ * runtime burns a core). In a user's region it is the caller, and threads that help by *helper tasks*: deferred tasks that
  * serve. When there is nothing to do, such a thread goes back to the runtime; but where work may come from elsewhere, one
  * thread sleeps there, a few milliseconds at a time, so that a thread can be woken.
  */
@@ -29,7 +29,7 @@ struct tg__worker {
     bool spawns_helpers;      /* help comes by helper tasks */
     bool cancellation;        /* OpenMP's own is on, and the region ours */
     bool helps;               /* it serves only until the producer below on its stack can go on */
-    bool spawned;             /* a helper task, since tg__team_task() has begun */
+    bool spawned;             /* a helper task, since the task that it runs has begun */
     bool yielded;             /* it has left its run queue so that others have a turn */
 };
 
@@ -142,14 +142,5 @@ static inline bool tg__team_must_yield(struct tg__worker *worker)
 {
     return worker->yielded = atomic_load_explicit(worker->runqs, memory_order_relaxed) > 1;
 }
-
-/* In a task of ours: waits for the raw OpenMP tasks that its function has spawned, and runs them. */
-void tg__team_join(void);
-
-/*
- * One `omp task`, undeferred, around `body(frame)`; `worker` is NULL for a thread of no team of ours. Where OpenMP's cancellation is on, a body that
- * returns true cancels the taskgroup around it: the helper tasks that are still queued go away.
- */
-void tg__team_task(struct tg__worker *worker, bool (*body)(void *), void *frame);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_SCHED_TEAM_INT_H
 #define TG_LIB_SCHED_TEAM_INT_H
-/* What team.c and runq.c share: the team, and workers that park. */
+/* What team.c, worker.c and runq.c share: the team, and workers that park. */
 #include "base/list.h"
 #include "base/park.h"
 #include "sched/team.h"
@@ -79,5 +79,13 @@ void tg__runq_leave(struct tg__team *team, struct tg__runq *runq);
  * NULL. The lock is free meanwhile. `me` has scope and owns, and a parker if others than the team notify it.
  */
 struct tg__runq *tg__runq_park(struct tg__team *team, struct tg__parked *me, double until);
+
+/* ---- a worker, from its start to its end; without the lock ---- */
+
+/* The thread that runs the run queue: in a taskgroup, calls its body, then serves it until it has ended. */
+void tg__worker_own(struct tg__worker *worker, struct tg__runq *runq);
+
+/* Another thread in a region of ours: serves all run queues until the region closes. */
+void tg__worker_attend(struct tg__worker *worker);
 
 #endif

@@ -26,7 +26,7 @@ struct tg__exec_calls {
     void (*after_end)(struct tg__exec *exec);
     /* It was claimed, and had been cancelled in the queue. */
     void (*on_cancelled_claim)(struct tg__exec *exec, const struct tg__view *task, size_t index);
-    /* The head index has come by it; it is claimed apart, or not at all. */
+    /* The head index has passed it; it is claimed apart, or not at all. */
     void (*on_skipped)(struct tg__exec *exec, size_t index);
 };
 

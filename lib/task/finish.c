@@ -150,7 +150,7 @@ bool tg__finish_unstarted(
     struct tg__exec *exec, const struct tg__view *task, unsigned char from, tg_status status)
 {
     unsigned char now = from;
-    if (from != 0 && from != TG__AGAIN) /* nobody else comes by it */
+    if (from != 0 && from != TG__AGAIN) /* no other thread can claim it */
         atomic_store(task->state, TG__STATE(status));
     else if (!atomic_compare_exchange_strong(task->state, &now, TG__STATE(status)))
         return false;

@@ -27,11 +27,12 @@ struct tg__ending {
 bool tg__finish(const struct tg__ending *ending);
 
 /* A task that no thread runs, and that was in the state `from`: TG_CANCELLED, TG_SKIPPED, or TG_OK (of one with a period). Its
-   rank comes after its state, so that a claim that comes by meanwhile finds it ended. on_end is the caller's to call. False: it has just been claimed. */
+   rank is stored after its state, so that a claim meanwhile finds it ended. The caller calls on_end. False: it has just been
+   claimed. */
 bool tg__finish_unstarted(
     struct tg__exec *exec, const struct tg__view *task, unsigned char from, tg_status status);
 
-/* The same for one that nobody else can come by, and whose end is counted otherwise. */
+/* The same for one that no other thread can claim, and whose end is counted otherwise. */
 void tg__finish_skipped(const struct tg__view *task);
 
 /* Successes that nobody counts, ranks or waits for: the caller adds them to a counter. */

@@ -2,7 +2,7 @@
 /* The slow path of a task: timeouts, attempts, periods, guard, times, and an end that somebody waits for. */
 #include "task/slow_path.h"
 
-#include "sched/team.h"
+#include "sched/omp.h"
 #include "task/finish.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static double backoff(const struct tg__attributes *attributes, size_t index, int
 
 static int count_attempt(const struct tg__view *task)
 {
-    /* Relaxed: the next attempt comes by a lock, and the final state publishes it. */
+    /* Relaxed: the next attempt starts after a lock, and the final state publishes it. */
     unsigned short attempts = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
     if (attempts < 0xffff)
         attempts++;
@@ -185,7 +185,7 @@ void tg__slow_run(tg_task *self, const struct tg__view *task)
     if (self->exec->guarded)
         tg__guard_arm(NULL);
     if (self->exec->joins)
-        tg__team_join();
+        tg__omp_wait(); /* raw OpenMP tasks that it has spawned */
     if (self->way != TG__RETURNS)
         self->exec->calls->suspend(self, task);
     else

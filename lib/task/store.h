@@ -32,7 +32,7 @@
 struct tg__cell {
     atomic_uchar state;
     unsigned char flags;    /* TG_TASK_…, and those below */
-    atomic_ushort attempts; /* counted for careful tasks only, up to 65535 */
+    atomic_ushort attempts; /* counted on the slow path only, up to 65535 */
     atomic_int code;        /* valid once the state is final */
 };
 enum {
@@ -188,8 +188,8 @@ tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size
     bool live);
 
 /*
- * Where tasks are recycled: nobody asks for this one any more. To be called twice for one that stands
- * apart: when it has ended, and when the head index has come by. From any thread; true: it was the last of its
+ * Where tasks are recycled: no thread needs this one any more. To be called twice for one that stands
+ * apart: when it has ended, and when the head index has passed it. From any thread; true: it was the last of its
  * segment, which the caller gives back then, serialised as adding is.
  */
 bool tg__store_release(const struct tg__store *store, size_t index);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots of a group with `.limit = 1`: slots.h, with the sleepers of team.c. A task that is on no
+ * Slots of a group with `.limit = 1`: slots.h, with the sleepers of worker.c and runq.c. A task that is on no
  * thread has the slot. It ends elsewhere, gives the slot back and looks for sleepers. Two servers
  * each have a task to run and need the slot; a server that gets none looks again and sleeps. Never
  * more than one has the slot, and both tasks run.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "Publish work, then look for sleepers": team.c, with what queue.c and store.c publish. No wake-up
+ * "Publish work, then look for sleepers": worker.c, with what queue.c and store.c publish. No wake-up
  * is lost.
  *
  * A server draws two tasks from the cursor, runs the first and keeps the second in its hand. A

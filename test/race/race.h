@@ -2,7 +2,7 @@
 #ifndef RACE_H
 #define RACE_H
 /*
- * What the races share: threads that begin together, and duels of two threads that meet in a few instructions. No OpenMP: the library is built on plain threads here (team_on_threads.h).
+ * What the races share: threads that begin together, and duels of two threads that meet in a few instructions. No OpenMP: the library is built on plain threads here (omp_on_threads.h).
  *
  * Each test repeats for 0.1 s; TG_RACE_SECONDS=60 makes that longer.
  */

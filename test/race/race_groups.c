@@ -5,7 +5,7 @@
  */
 #include "race.h"
 
-#include "team_on_threads.h"
+#include "omp_on_threads.h"
 
 enum { TASKS = 600 / (1 + RACE_PART) };
 

@@ -7,7 +7,7 @@
 #include "race.h"
 
 #include "group/group.h"
-#include "team_on_threads.h"
+#include "omp_on_threads.h"
 
 #include <malloc.h>
 #include <taskgroup/pool.h>

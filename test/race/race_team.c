@@ -5,7 +5,7 @@
  */
 #include "race.h"
 
-#include "team_on_threads.h"
+#include "omp_on_threads.h"
 
 struct work {
     struct tg__runq runq; /* first */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef RACE_OMP_H
 #define RACE_OMP_H
-/* Stands in for OpenMP's header where the library is built on plain threads: see team_on_threads.c. */
+/* Stands in for OpenMP's header where the library is built on plain threads: see omp_on_threads.c. */
 
 typedef enum omp_proc_bind_t { omp_proc_bind_false } omp_proc_bind_t;
 
