@@ -35,9 +35,9 @@ cmake_host_system_information(RESULT TASKGROUP_TEST_PROCESSORS QUERY NUMBER_OF_L
 
 # Generous, since the machine may be busy: what is caught here is a deadlock, not slowness. Check's own
 # limit, 4 s a test function, is the finer one and is multiplied below.
-set(TASKGROUP_TEST_TIMEOUT 120)
+set(TASKGROUP_TEST_TIMEOUT 400)
 if(TASKGROUP_SANITIZE OR CMAKE_CROSSCOMPILING)
-    set(TASKGROUP_TEST_TIMEOUT 600)
+    set(TASKGROUP_TEST_TIMEOUT 900)
 endif()
 
 function(tg_add_check_test name)
@@ -92,13 +92,13 @@ mark_as_advanced(TASKGROUP_CXX_COMPILER TASKGROUP_FORTRAN_COMPILER)
 
 # The environment of every test in this build, also of those that other folders register by add_test():
 # ctest reads this file before it runs any. Who runs ctest can override each variable.
-set(environment "CK_TIMEOUT_MULTIPLIER=5")
+set(environment "CK_TIMEOUT_MULTIPLIER=20")
 if(CMAKE_CROSSCOMPILING)
-    set(environment "CK_TIMEOUT_MULTIPLIER=30")
+    set(environment "CK_TIMEOUT_MULTIPLIER=60")
 elseif(TASKGROUP_SANITIZE)
     # A request for more memory than there is must answer NULL, as it does without sanitizers.
     set(environment
-        "CK_TIMEOUT_MULTIPLIER=30"
+        "CK_TIMEOUT_MULTIPLIER=60"
         "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1"
         "UBSAN_OPTIONS=print_stacktrace=1")
     if(TASKGROUP_SANITIZE MATCHES "thread")

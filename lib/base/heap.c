@@ -23,26 +23,48 @@ static bool before(const struct tg__heap_item *a, const struct tg__heap_item *b)
 #endif
 }
 
-bool tg__heap_reserve(struct tg__heap *heap, size_t more)
+bool tg__heap_find_room(const struct tg__heap *heap, size_t more, struct tg__heap_block *block)
 {
+    *block = (struct tg__heap_block){.start = NULL};
     if (more > SIZE_MAX / sizeof *heap->items / 4 - heap->reserved)
         return false;
     size_t wanted = heap->reserved + more;
-    if (wanted > heap->room) {
-        size_t room = wanted < 16 ? 16 : wanted + wanted / 2;
-        size_t size = (LEAD + room) * sizeof *heap->items;
-        struct tg__heap_item *block = tg__block_new(size);
-        if (block == NULL)
-            return false;
-        if (heap->count > 0)
-            memcpy(block + LEAD, heap->items, heap->count * sizeof *block);
-        tg__block_free(heap->block, heap->block_size);
-        heap->block = block;
-        heap->block_size = size;
-        heap->items = block + LEAD;
-        heap->room = room;
-    }
-    heap->reserved = wanted;
+    if (wanted <= heap->room)
+        return true;
+    block->room = wanted < 16 ? 16 : wanted + wanted / 2;
+    block->size = (LEAD + block->room) * sizeof *heap->items;
+    block->start = tg__block_new(block->size);
+    return block->start != NULL;
+}
+
+/* The block is the one that is not needed any more, then. */
+void tg__heap_reserve_in(struct tg__heap *heap, size_t more, struct tg__heap_block *block)
+{
+    heap->reserved += more;
+    if (block->start == NULL)
+        return;
+    struct tg__heap_block before = {heap->block, heap->room, heap->block_size};
+    if (heap->count > 0)
+        memcpy(block->start + LEAD, heap->items, heap->count * sizeof *heap->items);
+    heap->block = block->start;
+    heap->block_size = block->size;
+    heap->items = block->start + LEAD;
+    heap->room = block->room;
+    *block = before;
+}
+
+void tg__heap_free_block(struct tg__heap_block *block)
+{
+    tg__block_free(block->start, block->size);
+}
+
+bool tg__heap_reserve(struct tg__heap *heap, size_t more)
+{
+    struct tg__heap_block block;
+    if (!tg__heap_find_room(heap, more, &block))
+        return false;
+    tg__heap_reserve_in(heap, more, &block);
+    tg__heap_free_block(&block);
     return true;
 }
 

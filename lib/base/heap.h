@@ -15,13 +15,25 @@ struct tg__heap {
         size_t index;
     } *items;
     size_t count, room;
-    size_t reserved; /* pushes that have been promised space at once */
-    void *block;     /* where the items lie */
+    size_t reserved;             /* pushes that have been promised space at once */
+    struct tg__heap_item *block; /* where the items lie */
     size_t block_size;
 };
 
 /* Room for `more` pushes beyond all that were reserved before; false: out of memory, unchanged. */
 bool tg__heap_reserve(struct tg__heap *heap, size_t more);
+
+/*
+ * The same in three steps, of which only the second is done under the lock of the heap, since the others take and free
+ * memory. Reservations are serialised by another lock.
+ */
+struct tg__heap_block {
+    struct tg__heap_item *start; /* NULL: none */
+    size_t room, size;
+};
+bool tg__heap_find_room(const struct tg__heap *heap, size_t more, struct tg__heap_block *block);
+void tg__heap_reserve_in(struct tg__heap *heap, size_t more, struct tg__heap_block *block);
+void tg__heap_free_block(struct tg__heap_block *block);
 
 /* Promised space that will not be used. */
 static inline void tg__heap_unreserve(struct tg__heap *heap, size_t many)

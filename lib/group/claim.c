@@ -55,10 +55,14 @@ bool tg__claim_is_apart(const tg_group *group, int priority, bool optional)
 
 bool tg__claim_reserve(tg_group *group, size_t many)
 {
+    struct tg__heap_block block;
+    if (!tg__heap_find_room(&group->dispatch.ready, many, &block))
+        return false;
     tg__lock_take(&group->dispatch.lock, TG__LOCK_DISPATCH);
-    bool reserved = tg__heap_reserve(&group->dispatch.ready, many);
+    tg__heap_reserve_in(&group->dispatch.ready, many, &block);
     tg__lock_give(&group->dispatch.lock, TG__LOCK_DISPATCH);
-    return reserved;
+    tg__heap_free_block(&block);
+    return true;
 }
 
 void tg__claim_unreserve(tg_group *group, size_t many)

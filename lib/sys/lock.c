@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* TASKGROUP_CHECK_LOCKS: does each thread take its locks in order? Else this file is empty. */
 #include "sys/lock.h"
+
+#include <sched.h>
+#include <time.h>
+
+/* Relaxed: a look only; tg__lock_take() decides. */
+void tg__lock_wait(const struct tg__lock *lock, unsigned char mark)
+{
+    enum { SPINS = 64, YIELDS = 16 };
+    static const struct timespec nap = {.tv_nsec = 20000};
+    for (int i = 0; atomic_load_explicit(&lock->taken, memory_order_relaxed) == mark; i++)
+        if (i < SPINS)
+            tg__pause();
+        else if (i < SPINS + YIELDS)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
+}
+
+/* ---- does each thread take its locks in order, and do little under the short ones? ---- */
 
 #ifdef TASKGROUP_CHECK_LOCKS
 #include <stdio.h>
@@ -48,6 +66,23 @@ void tg__rank_leave(enum tg__rank rank)
         own.held[at - 1] = own.held[at];
     own.depth--;
 }
-#else
-typedef int tg__lock_has_no_code; /* C wants a file not to be empty */
+
+void tg__rank_check(const char *call)
+{
+    static const bool is_short[TG__LOCK_ERRORS + 1] = {
+        [TG__LOCK_DISPATCH] = true,
+        [TG__LOCK_LIMIT] = true,
+        [TG__LOCK_POOL] = true,
+        [TG__LOCK_CIRCLES] = true,
+        [TG__LOCK_CONTEXT] = true,
+        [TG__LOCK_LOCALS] = true,
+        [TG__LOCK_TIMES] = true,
+        [TG__LOCK_ERRORS] = true,
+    };
+    for (int i = 0; i < own.depth; i++)
+        if (is_short[own.held[i]]) {
+            fprintf(stderr, "taskgroup: %s() under a lock that is to be held shortly\n", call);
+            fail("is held", own.held[i]);
+        }
+}
 #endif

@@ -5,17 +5,20 @@
  * Locks, and the order in which they are taken. A build with TASKGROUP_CHECK_LOCKS ends the process where a thread
  * takes one out of order.
  *
- * tg__lock: one byte, for sections of a few instructions. Taking it costs one exchange, giving it back a store, which
- * halves what a mutex costs on the path of tg_group_add(). A thread that finds it taken spins shortly, then lets others
- * run: there may be more threads than processors. A lock that another thread held when the process was forked is free
- * in the child: that thread is not there.
+ * tg__lock: one byte. Taking it costs one exchange, giving it back a store, which halves what a mutex costs on the path of
+ * tg_group_add(). A thread that finds it taken spins shortly, then lets others run, then sleeps for some microseconds at a
+ * time: there may be more threads than processors, and the holder may have been preempted by a thread that waits for it. A
+ * lock that another thread held when the process was forked is free in the child: that thread is not there.
  *
- * A mutex of pthread's: where a thread may sleep, or more is done.
+ * Most of these are *short*: a few instructions, no memory, no system call, no loop over tasks (which a build with
+ * TASKGROUP_CHECK_LOCKS checks, see lock_check.c). Under the others, and under the mutexes, memory may be allocated: the
+ * group's, since an add there finds out how much it needs; that of the handlers of signals, which are set under it.
+ *
+ * A mutex of pthread's: where a thread may sleep until something changes.
  */
 #include "sys/process.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -23,7 +26,7 @@
 enum tg__rank {
     TG__LOCK_SHARD, /* mutex, of a team of a pool: its thread, its clients */
     TG__LOCK_TEAM,  /* mutex: the run queues that are active, parked workers */
-    TG__LOCK_GROUP, /* of a group: adding, lifecycle, timers, suspended tasks */
+    TG__LOCK_GROUP, /* of a group, not short: adding, lifecycle, timers, suspended tasks */
     TG__LOCK_WAIT, /* mutex, of a group: threads that sleep for space, for on_done, for the end of an attached run */
     TG__LOCK_DISPATCH, /* of a group: claims that are made one at a time */
     TG__LOCK_FAILURES, /* mutex, of a group */
@@ -37,14 +40,15 @@ enum tg__rank {
     TG__LOCK_PARK,     /* mutex, of a thread that parks */
     TG__LOCK_LOCALS,   /* of a group: what workers keep */
     TG__LOCK_TIMES,    /* of a group */
-    TG__LOCK_SIGNALS,  /* one for all: signals that are bound */
-    TG__LOCK_GUARD,    /* one for all: handlers of crash signals */
+    TG__LOCK_SIGNALS,  /* one for all, not short: signals that are bound */
+    TG__LOCK_GUARD,    /* one for all, not short: handlers of crash signals */
     TG__LOCK_ERRORS    /* one for all: backtraces of last errors */
 };
 
 #ifdef TASKGROUP_CHECK_LOCKS
 void tg__rank_enter(enum tg__rank rank);
 void tg__rank_leave(enum tg__rank rank);
+void tg__rank_check(const char *call); /* may the thread call this now? */
 #else
 static inline void tg__rank_enter(enum tg__rank rank)
 {
@@ -70,20 +74,16 @@ static inline void tg__pause(void)
 #endif
 }
 
-/* The acquire pairs with the release in tg__lock_give(). The relaxed look only waits. */
+/* Waits until it looks free. */
+void tg__lock_wait(const struct tg__lock *lock, unsigned char mark);
+
+/* The acquire pairs with the release in tg__lock_give(). */
 static inline void tg__lock_take(struct tg__lock *lock, enum tg__rank rank)
 {
     unsigned char mark = tg__process_mark();
     tg__rank_enter(rank);
-    for (int i = 0; atomic_exchange_explicit(&lock->taken, mark, memory_order_acquire) == mark;
-        i++) {
-        while (atomic_load_explicit(&lock->taken, memory_order_relaxed) == mark && i < 64) {
-            tg__pause();
-            i++;
-        }
-        if (i >= 64)
-            sched_yield();
-    }
+    while (atomic_exchange_explicit(&lock->taken, mark, memory_order_acquire) == mark)
+        tg__lock_wait(lock, mark);
 }
 
 /* Pairs with the acquire in tg__lock_take(): the next holder sees all that this one has done. */

@@ -2,6 +2,7 @@
 #include "task/local.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Under the lock. The first free place; `room`: none. */
 static int find_free(const struct tg__locals *locals)
@@ -12,29 +13,34 @@ static int find_free(const struct tg__locals *locals)
     return id;
 }
 
-static bool grow(struct tg__locals *locals)
-{
-    int room = locals->room > 0 ? 2 * locals->room : 8;
-    struct tg__local *all = realloc(locals->all, (size_t)room * sizeof *all);
-    if (all == NULL)
-        return false;
-    for (int i = locals->room; i < room; i++)
-        all[i] = (struct tg__local){0};
-    locals->all = all;
-    locals->room = room;
-    return true;
-}
-
+/* Memory is taken without the lock: another thread may have found some meanwhile, or taken the last place. */
 int tg__locals_enter(struct tg__locals *locals)
 {
-    tg__lock_take(&locals->lock, TG__LOCK_LOCALS);
-    int id = find_free(locals);
-    if (id < locals->room || grow(locals))
-        locals->all[id].taken = true;
-    else
-        id = -1;
-    tg__lock_give(&locals->lock, TG__LOCK_LOCALS);
-    return id;
+    struct tg__local *more = NULL;
+    int room = 0;
+    for (;;) {
+        tg__lock_take(&locals->lock, TG__LOCK_LOCALS);
+        int id = find_free(locals);
+        struct tg__local *before = more;
+        if (id == locals->room && room > id) { /* moves there */
+            if (id > 0)
+                memcpy(more, locals->all, (size_t)id * sizeof *more);
+            before = locals->all;
+            locals->all = more;
+            locals->room = room;
+        }
+        bool enters = id < locals->room;
+        if (enters)
+            locals->all[id].taken = true;
+        tg__lock_give(&locals->lock, TG__LOCK_LOCALS);
+        free(before);
+        if (enters)
+            return id;
+        room = id > 0 ? 2 * id : 8;
+        more = calloc((size_t)room, sizeof *more);
+        if (more == NULL)
+            return -1;
+    }
 }
 
 void tg__locals_leave(struct tg__locals *locals, int id)
