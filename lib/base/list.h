@@ -13,7 +13,7 @@ struct tg__link {
 };
 
 /* The struct of this type whose member `member` is at `pointer`. */
-#define TG__OWNER(type, member, pointer) \
+#define TG__CONTAINER(type, member, pointer) \
     ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 /* Puts the link at the front. */

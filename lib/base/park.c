@@ -102,7 +102,7 @@ bool tg__wait(struct tg__link **waiters, pthread_mutex_t *mutex, enum tg__rank r
 void tg__wake_all(struct tg__link **waiters)
 {
     while (*waiters != NULL) {
-        struct tg__waiter *waiter = TG__OWNER(struct tg__waiter, link, *waiters);
+        struct tg__waiter *waiter = TG__CONTAINER(struct tg__waiter, link, *waiters);
         tg__list_remove(&waiter->link);
         waiter->listed = false;
         tg__park_notify(&waiter->parker);

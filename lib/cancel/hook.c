@@ -30,12 +30,12 @@ static void unwatch(tg_context *context)
 
 static tg_hook *hook_of(struct tg__link *link)
 {
-    return TG__OWNER(tg_hook, link, link);
+    return TG__CONTAINER(tg_hook, link, link);
 }
 
 static tg_context *context_of(struct tg__link *link)
 {
-    return TG__OWNER(tg_context, watched, link);
+    return TG__CONTAINER(tg_context, watched, link);
 }
 
 /* Each that is due, or runs, is watched over instead of its context: at exit nobody must wait for the event thread, which

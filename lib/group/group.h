@@ -56,7 +56,7 @@ struct tg_group {
 
 static inline tg_group *tg__group_of(struct tg__runq *runq)
 {
-    return TG__OWNER(tg_group, runq, runq);
+    return TG__CONTAINER(tg_group, runq, runq);
 }
 
 /* Under the lock, under which it begins and ends: so relaxed. */

@@ -222,7 +222,7 @@ static void run_body(struct tg__runq *runq)
 
 static tg_group *group_of_limit_client(struct tg__limit_client *client)
 {
-    return TG__OWNER(tg_group, dispatch.limit_client, client);
+    return TG__CONTAINER(tg_group, dispatch.limit_client, client);
 }
 
 static void pin_limit_client(struct tg__limit_client *limit_client)

@@ -34,7 +34,7 @@ void tg__suspended_reset(tg_group *group)
 void tg__suspended_fini(tg_group *group)
 {
     for (struct tg__link *link = group->suspended.holds; link != NULL;) {
-        struct tg__hold *hold = TG__OWNER(struct tg__hold, link, link);
+        struct tg__hold *hold = TG__CONTAINER(struct tg__hold, link, link);
         link = link->next;
         free(hold);
     }

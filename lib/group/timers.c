@@ -151,7 +151,7 @@ void tg__timers_fini(tg_group *group)
 
 void tg__timers_fire(struct tg__timer *timer)
 {
-    tg_group *group = TG__OWNER(tg_group, timers.timer, timer);
+    tg_group *group = TG__CONTAINER(tg_group, timers.timer, timer);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     struct tg__pin pin = tg__group_pin(group);
     group->timers.armed = UINT64_MAX; /* a server that has looked sets it again before it sleeps */

@@ -11,7 +11,7 @@
 
 static struct tg__shard *shard_of(struct tg__resident *resident)
 {
-    return TG__OWNER(struct tg__shard, resident, resident);
+    return TG__CONTAINER(struct tg__shard, resident, resident);
 }
 
 /* Under the lock, which is free meanwhile. False: the time has come. */
@@ -164,7 +164,7 @@ static void on_call(struct tg__resident *resident)
 
 static void look(struct tg__timer *timer)
 {
-    struct tg__shard *shard = TG__OWNER(struct tg__shard, timer, timer);
+    struct tg__shard *shard = TG__CONTAINER(struct tg__shard, timer, timer);
     size_t count = tg_group_count(shard->group);
     tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     bool open = shard->open, same = count == shard->count, called = shard->called;
@@ -265,7 +265,7 @@ void tg__shard_leave(struct tg__shard *shard, tg_group *client)
 
 static tg_group *client_of(struct tg__link *link)
 {
-    return TG__OWNER(tg_group, attachment.link, link);
+    return TG__CONTAINER(tg_group, attachment.link, link);
 }
 
 /* One of its clients that certainly stays until we have helped; NULL: there are none. `cancels` all of them. */

@@ -64,7 +64,7 @@ void tg__runq_deactivate(struct tg__team *team, struct tg__runq *runq)
 
 static struct tg__runq *runq_of(struct tg__link *link)
 {
-    return TG__OWNER(struct tg__runq, link, link);
+    return TG__CONTAINER(struct tg__runq, link, link);
 }
 
 /* From this one on. What is below a run queue is younger, and so comes before it: nothing of the scope's comes after the
