@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Children of an item: four of 16 bytes are a cache line, and there are half as many levels as with two. In a large
-   block each four lie in one line: item 0 has three unused places before it. */
+/* Children of an item: four of 16 bytes are a cache line, and there are half as many levels as with
+   two. In a large block each four lie in one line: item 0 has three unused places before it. */
 enum { WIDTH = 4, LEAD = WIDTH - 1 };
 
 /* So many no longer fit into a core's own cache: what is looked at next is fetched early. */

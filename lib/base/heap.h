@@ -24,8 +24,8 @@ struct tg__heap {
 bool tg__heap_reserve(struct tg__heap *heap, size_t more);
 
 /*
- * The same in three steps, of which only the second is done under the lock of the heap, since the others take and free
- * memory. Reservations are serialised by another lock.
+ * The same in three steps, of which only the second is done under the lock of the heap, since the
+ * others take and free memory. Reservations are serialised by another lock.
  */
 struct tg__heap_block {
     struct tg__heap_item *start; /* NULL: none */

@@ -2,8 +2,9 @@
 #ifndef TG_LIB_BASE_LIST_H
 #define TG_LIB_BASE_LIST_H
 /*
- * A doubly linked list whose links are part of its elements. Each link knows the pointer that leads to it, so an element
- * leaves in a few instructions, whichever list it is in. The caller guards the list.
+ * A doubly linked list whose links are part of its elements. Each link knows the pointer that leads
+ * to it, so an element leaves in a few instructions, whichever list it is in. The caller guards the
+ * list.
  */
 #include <stddef.h>
 

@@ -19,8 +19,8 @@ struct tg__number {
     double value, least, most, also;
 };
 
-/* Is one of them wrong? Then `text` says which, and what would be right: "limit is -3 (at least 0)". Not a number is
-   wrong. */
+/* Is one of them wrong? Then `text` says which, and what would be right: "limit is -3 (at least
+   0)". Not a number is wrong. */
 enum { TG__NUMBER_SIZE = 96 };
 bool tg__number_is_wrong(
     const struct tg__number *numbers, size_t count, char text[TG__NUMBER_SIZE]);

@@ -23,8 +23,8 @@ enum {
     TG__SPARSE_FIRST_PAGE = 8
 };
 
-/* Of a directory in pages, of which page p has 8 << p places: the page of a place, which becomes the
-   place in that page. */
+/* Of a directory in pages, of which page p has 8 << p places: the page of a place, which becomes
+   the place in that page. */
 static inline unsigned tg__page_of(size_t *place)
 {
     unsigned page = 0;

@@ -13,8 +13,9 @@
 
 enum { MESSAGE_SIZE = 512, NAME_SIZE = 64 };
 
-/* Not much: all that is thread-local must find a place in each thread that is there already when somebody loads the
-   library by dlopen(), and the C library keeps some 1600 bytes for all that come so. */
+/* Not much: all that is thread-local must find a place in each thread that is there already when
+   somebody loads the library by dlopen(), and the C library keeps some 1600 bytes for all that come
+   so. */
 static _Thread_local struct {
     tg_error error;
     bool creator; /* said by a creator, and nothing else has been said since */
@@ -26,9 +27,10 @@ static _Thread_local struct {
 /* ---- the backtrace of a thread's last error ---- */
 
 /*
- * Memory for a backtrace: a thread makes it with its first error that has one, and frees it at its end. All of them are
- * in a list: libomp ends its threads after the destructors of this library, when the key that frees theirs is gone, and
- * a leak checker is to see that the memory was not lost.
+ * Memory for a backtrace: a thread makes it with its first error that has one, and frees it at its
+ * end. All of them are in a list: libomp ends its threads after the destructors of this library,
+ * when the key that frees theirs is gone, and a leak checker is to see that the memory was not
+ * lost.
  */
 struct trace {
     struct tg__link link;

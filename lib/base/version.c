@@ -44,7 +44,8 @@ static const char *loaded_runtime(void)
 }
 
 #ifdef __linux__
-/* By their names: those that come along with Python modules are called libgomp-a34b3233.so and the like. */
+/* By their names: those that come along with Python modules are called libgomp-a34b3233.so and the
+ * like. */
 static bool is_runtime(const char *path)
 {
     static const char *const names[] = {"libgomp.", "libgomp-", "libomp.", "libomp-", "libiomp5"};

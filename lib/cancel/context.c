@@ -67,8 +67,8 @@ static void look_again(tg_context *context)
 }
 
 /* Both under the lock. Else a run may end before the first load, and another thread may ask before
-   the second one: the event thread would take the end's "no deadline" for what was found since, and sleep
-   beside the deadline of a context above (test/model/until.pml). */
+   the second one: the event thread would take the end's "no deadline" for what was found since, and
+   sleep beside the deadline of a context above (test/model/until.pml). */
 bool tg__context_until(tg_context *context, double *until)
 {
     tg__lock_take(&context->lock, TG__LOCK_CONTEXT);
@@ -139,14 +139,15 @@ static void copy_cause(const tg_context *context, struct found *found)
 }
 
 /*
- * How do things stand from `context` upwards? True: it has stopped, and `found` says by what; else `until` becomes the
- * earliest deadline. Each context remembers the epoch in which it was looked at, so one that several paths lead to, or
- * that others have asked already, is not looked at again: a new group in a deep tree asks its parent only.
+ * How do things stand from `context` upwards? True: it has stopped, and `found` says by what; else
+ * `until` becomes the earliest deadline. Each context remembers the epoch in which it was looked
+ * at, so one that several paths lead to, or that others have asked already, is not looked at again:
+ * a new group in a deep tree asks its parent only.
  *
- * The lock is held to the end, and locks go from a child to its parents: no group above can end its run or be reset
- * while it is looked at, and two threads that look at once cannot leave the older deadline with the newer epoch. What
- * lies between is stopped on the way back: a cancel advances the epoch only after it has stored the state, and until
- * then nothing else would stop it.
+ * The lock is held to the end, and locks go from a child to its parents: no group above can end its
+ * run or be reset while it is looked at, and two threads that look at once cannot leave the older
+ * deadline with the newer epoch. What lies between is stopped on the way back: a cancel advances
+ * the epoch only after it has stored the state, and until then nothing else would stop it.
  */
 static bool refresh(tg_context *context, unsigned epoch, struct found *found, double *until)
 {
@@ -216,11 +217,12 @@ static void tell_children(tg_context *context)
     tg__events_nudge();
 }
 
-/* Guards every context's `mark`, and is held while a context gets its outer one: two threads could close a circle
-   together. Taken before any context's lock. */
+/* Guards every context's `mark`, and is held while a context gets its outer one: two threads could
+   close a circle together. Taken before any context's lock. */
 static struct tg__lock circles;
 
-/* Is `above` reached from `context`? Each context is visited once a search, however many paths lead to it. */
+/* Is `above` reached from `context`? Each context is visited once a search, however many paths lead
+ * to it. */
 static bool hangs_on(tg_context *context, const tg_context *above, unsigned search)
 {
     if (context == NULL || context == above)
@@ -283,7 +285,8 @@ tg_context *tg__context_new(tg_context *parent, double deadline)
 
 /*
  * What has stopped the context already, though nobody has asked it since: a cause above, or a
- * deadline. Without locks, for a signal handler: contexts above are held, and a cause's texts stay where they are.
+ * deadline. Without locks, for a signal handler: contexts above are held, and a cause's texts stay
+ * where they are.
  */
 static bool stop_by_older_cause(tg_context *context)
 {

@@ -78,7 +78,8 @@ static inline tg_status tg__context_noticed(tg_context *context)
  * hold. */
 void tg__context_init(tg_context *context, tg_context *parent, void (*release)(tg_context *));
 
-/* A context in a block of its own, below `parent`, with a deadline or INFINITY. NULL: out of memory. */
+/* A context in a block of its own, below `parent`, with a deadline or INFINITY. NULL: out of
+ * memory. */
 tg_context *tg__context_new(tg_context *parent, double deadline);
 
 /* Stops it with this cause, if it is the first; texts are copied, and cut. Async-signal-safe. */
@@ -93,7 +94,8 @@ void tg__context_leave(tg_context *context);
 /* As new; what hangs below and has noticed the cancel stays cancelled. */
 void tg__context_reset(tg_context *context);
 
-/* The earliest deadline that holds for it, as it was found when it was asked last. False: it must be asked again. */
+/* The earliest deadline that holds for it, as it was found when it was asked last. False: it must
+ * be asked again. */
 bool tg__context_until(tg_context *context, double *until);
 
 /* Takes a hold. Relaxed: it cannot be the first one, so nothing is published. */

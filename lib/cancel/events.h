@@ -2,8 +2,8 @@
 #ifndef TG_LIB_CANCEL_EVENTS_H
 #define TG_LIB_CANCEL_EVENTS_H
 /*
- * The event thread: the one thread of a process that is not OpenMP's. It sleeps until the earliest timer,
- * or until it is woken to look whether something was cancelled. It runs no task.
+ * The event thread: the one thread of a process that is not OpenMP's. It sleeps until the earliest
+ * timer, or until it is woken to look whether something was cancelled. It runs no task.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,8 +20,8 @@ struct tg__timer {
 /* Makes the thread, unless it is there. False: the system has none left. */
 bool tg__events_start(void);
 
-/* The timer fires at `time`, once; an earlier time that was set is forgotten. The event thread must have
- * been started. */
+/* The timer fires at `time`, once; an earlier time that was set is forgotten. The event thread must
+ * have been started. */
 void tg__timer_set(struct tg__timer *timer, double time);
 
 /* It does not fire any more; waits for one that is firing, unless from inside it. */
@@ -30,9 +30,10 @@ void tg__timer_clear(struct tg__timer *timer);
 /* Has the event thread look at once. Async-signal-safe. */
 void tg__events_wake(void);
 
-/* The same, if there is anything to look after: a watcher counts itself, then has the event thread look;
-   a cancel advances the epoch, then loads this. Both are sequentially consistent, as is the look of
-   the event thread at the epoch (context.h), so one of the two wakes it (test/model/events.pml). */
+/* The same, if there is anything to look after: a watcher counts itself, then has the event thread
+   look; a cancel advances the epoch, then loads this. Both are sequentially consistent, as is the
+   look of the event thread at the epoch (context.h), so one of the two wakes it
+   (test/model/events.pml). */
 extern atomic_int tg__events_watching;
 static inline void tg__events_nudge(void)
 {

@@ -38,8 +38,8 @@ static tg_context *context_of(struct tg__link *link)
     return TG__CONTAINER(tg_context, watched, link);
 }
 
-/* Each that is due, or runs, is watched over instead of its context: at exit nobody must wait for the event thread, which
-   may never come back from it. */
+/* Each that is due, or runs, is watched over instead of its context: at exit nobody must wait for
+   the event thread, which may never come back from it. */
 static void make_due(tg_context *context)
 {
     while (context->hooks != NULL) {
@@ -119,7 +119,8 @@ static void forget_all(struct tg__link **list)
     }
 }
 
-/* Hooks belong to the parent's waiter: in the child they are as if they had been removed, all but their memory. */
+/* Hooks belong to the parent's waiter: in the child they are as if they had been removed, all but
+ * their memory. */
 static void in_child(void)
 {
     while (watched != NULL) {

@@ -12,8 +12,8 @@ struct tg_hook {
     struct tg__link link; /* of the same context, or of those that are due */
 };
 
-/* Sets a hook that is part of the caller's memory; the caller holds the context. The event thread must
- * have been started. */
+/* Sets a hook that is part of the caller's memory; the caller holds the context. The event thread
+ * must have been started. */
 void tg__hook_set(tg_hook *hook, tg_context *context, tg_hook_fn *function, void *user);
 
 /* When this returns its function has ended, or never runs; unless from inside that function. */

@@ -85,7 +85,8 @@ static bool take_over(unsigned signals)
     return true;
 }
 
-/* No handler that has seen it goes on with it: one on another thread may; on this one it would have ended. */
+/* No handler that has seen it goes on with it: one on another thread may; on this one it would have
+ * ended. */
 static void wait_for_handlers(void)
 {
     while (atomic_load(&handling) > 0)

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <taskgroup/version.h>
 
-/* The API takes const so that const input needs no cast; the task function's argument is the user's. */
+/* The API takes const so that const input needs no cast; the task function's argument is the
+ * user's. */
 static void *without_const(const void *arg)
 {
     return (void *)(uintptr_t)arg;
@@ -30,7 +31,8 @@ static double start_of(const tg_task_options *o)
     return o->start > 0 ? o->start : tg_time_now() + o->delay;
 }
 
-/* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of memory. */
+/* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of
+ * memory. */
 static struct tg__attributes *new_attributes(
     const tg_task_options *o, const void *from, size_t size)
 {
@@ -113,8 +115,8 @@ static void classify(const tg_group *group, struct tg__addition *a)
 
 /* ---- putting it in; under the lock ---- */
 
-/* Before a run it is enough to see a cancel that somebody has noticed: the run looks for others. A pool would
-   take what it then abandons, or not, as its waiter is quick. */
+/* Before a run it is enough to see a cancel that somebody has noticed: the run looks for others. A
+   pool would take what it then abandons, or not, as its waiter is quick. */
 static inline bool has_stopped(tg_group *group)
 {
     bool asks = group->persistent && group->options.context != NULL;
@@ -267,8 +269,8 @@ static tg_status put_aside(tg_group *group, struct tg__addition *a)
 
 /* ---- adding ---- */
 
-/* Can the calling thread run what it adds? It has no place at a shared limit, and outside of the body
-   would have to fight for a slot with servers that keep theirs. */
+/* Can the calling thread run what it adds? It has no place at a shared limit, and outside of the
+   body would have to fight for a slot with servers that keep theirs. */
 static bool may_run_here(const tg_group *group)
 {
     return group->options.shared == NULL &&
@@ -284,8 +286,8 @@ static void tell_dropped(tg_group *group, const struct tg__addition *a)
     tg__completion_deliver(group);
 }
 
-/* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there may
-   be space now. */
+/* What an add does that finds the queue full. Under the lock, which it gives back. TG_BUSY: there
+   may be space now. */
 static tg_status add_to_full(tg_group *group, struct tg__addition *a)
 {
     int way = a->o.when_full;

@@ -23,11 +23,13 @@ struct tg__addition {
         *attributes_of; /* of each of several that will be recycled; NULL: none */
 };
 
-/* Adds one task to a pool's group, with options that were checked. On failure the handle is still the caller's. */
+/* Adds one task to a pool's group, with options that were checked. On failure the handle is still
+ * the caller's. */
 tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
     const tg_task_options *o, struct tg__handle *handle, size_t *index);
 
-/* Reads the caller's options; checks whether they make sense in this group; both. A refusal is remembered by the group. */
+/* Reads the caller's options; checks whether they make sense in this group; both. A refusal is
+ * remembered by the group. */
 tg_status tg__add_read_options(
     tg_group *group, const char *call, const tg_task_options *options, tg_task_options *o);
 tg_status tg__add_check_options(tg_group *group, const char *call, const tg_task_options *o);

@@ -55,7 +55,8 @@ static void set_attached(tg_group *group, enum tg__attach_state attached)
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
-/* TG_RUNNING: it has begun. `detached`: it may outlive the task that begins it, so nothing of that reaches it. */
+/* TG_RUNNING: it has begun. `detached`: it may outlive the task that begins it, so nothing of that
+ * reaches it. */
 static tg_status begin(tg_group *group, const char *call, bool detached)
 {
     struct tg__host *host = host_of(group);
@@ -101,8 +102,8 @@ static tg_status finish(tg_group *group)
 
 enum waited { NOT_YET, ENDED_BY_US, ENDED_BY_OTHERS, FOR_ITSELF };
 
-/* Tries to end it. The wait lock is held, and free meanwhile; nobody else can end it then, so its team is there. A worker
-   that will wait for ever says so to its team. */
+/* Tries to end it. The wait lock is held, and free meanwhile; nobody else can end it then, so its
+   team is there. A worker that will wait for ever says so to its team. */
 static enum waited try_to_end(tg_group *group, bool is_worker)
 {
     size_t calls;
@@ -122,8 +123,8 @@ static enum waited try_to_end(tg_group *group, bool is_worker)
     return ended ? ENDED_BY_US : itself ? FOR_ITSELF : NOT_YET;
 }
 
-/* The wait lock is held, and free meanwhile. A worker serves what it waits for and what is below; another thread only
-   sleeps. False: the time has come. */
+/* The wait lock is held, and free meanwhile. A worker serves what it waits for and what is below;
+   another thread only sleeps. False: the time has come. */
 static bool wait_for_news(tg_group *group, bool is_worker, double until)
 {
     struct tg__waiter me;
@@ -193,7 +194,8 @@ void tg__attach_help_begin(tg_group *group)
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
 }
 
-/* While it is just being attached, or its end finished by somebody else, there is nothing to help with. */
+/* While it is just being attached, or its end finished by somebody else, there is nothing to help
+ * with. */
 bool tg__attach_help(tg_group *group, double until)
 {
     bool ended = wait(group, until) == ENDED_BY_US;

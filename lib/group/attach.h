@@ -2,8 +2,8 @@
 #ifndef TG_LIB_GROUP_ATTACH_H
 #define TG_LIB_GROUP_ATTACH_H
 /*
- * A group that runs over a pool: it is attached to one of the pool's teams, whose threads serve it; a thread that waits
- * for it ends it.
+ * A group that runs over a pool: it is attached to one of the pool's teams, whose threads serve it;
+ * a thread that waits for it ends it.
  *
  * Lock: the group's wait_lock, unless a member says otherwise.
  */
@@ -31,8 +31,8 @@ struct tg__attachment {
 bool tg__attach_applies(const tg_group *group);
 tg_status tg__attach_run(tg_group *group);
 
-/* For the thread that closes the pool: waits for the group's end, until that time. False: it has not ended. The caller must
-   have called the first while the group was certainly there. */
+/* For the thread that closes the pool: waits for the group's end, until that time. False: it has
+   not ended. The caller must have called the first while the group was certainly there. */
 void tg__attach_help_begin(tg_group *group);
 bool tg__attach_help(tg_group *group, double until);
 

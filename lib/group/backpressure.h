@@ -2,8 +2,8 @@
 #ifndef TG_LIB_GROUP_BACKPRESSURE_H
 #define TG_LIB_GROUP_BACKPRESSURE_H
 /*
- * The bounded queue of a running group, and producers that find it full. In the body of a scope a producer serves the
- * group until there is space; anywhere else it sleeps.
+ * The bounded queue of a running group, and producers that find it full. In the body of a scope a
+ * producer serves the group until there is space; anywhere else it sleeps.
  */
 #include "base/list.h"
 
@@ -38,7 +38,8 @@ bool tg__backpressure_low(tg_group *group);
 /* Is there never any space: one thread, which is in the body, and no queue? */
 bool tg__backpressure_none(tg_group *group);
 
-/* Waits for space, until that time at most: TG_OK (there may be some), TG_FULL, or what the owner says of a stop. */
+/* Waits for space, until that time at most: TG_OK (there may be some), TG_FULL, or what the owner
+ * says of a stop. */
 tg_status tg__backpressure_wait(tg_group *group, double until);
 
 /* Waits for a slot, and runs these tasks in the calling thread. */

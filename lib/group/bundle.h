@@ -5,7 +5,8 @@
 #include "sched/team.h"
 #include "task/frame.h"
 
-/* Runs `many` tasks from `first` on, in the calling thread; `self` says afterwards how far it has come. */
+/* Runs `many` tasks from `first` on, in the calling thread; `self` says afterwards how far it has
+ * come. */
 void tg__group_run_bundle(struct tg__worker *worker, tg_task *self, size_t first, size_t many);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-/* It may be claimed at this moment: the worker that does so finds it taken, and calls on_cancelled_claim. Its record stays at least until the
-   lock is free. */
+/* It may be claimed at this moment: the worker that does so finds it taken, and calls
+   on_cancelled_claim. Its record stays at least until the lock is free. */
 static tg_status take_from_queue(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
 {
@@ -47,8 +47,8 @@ static tg_status take(
     }
 }
 
-/* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by the worker that
-   claims it. */
+/* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by
+   the worker that claims it. */
 static void settle(
     tg_group *group, const struct tg__view *task, size_t index, struct tg__taken taken)
 {

@@ -20,8 +20,9 @@ static void lose(tg_group *group, tg_status status, const char *text)
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
-/* Refuses an add. Two refusals are not remembered: one of a full queue or a closed pool, which was asked for or says it
-   all, and a duplicate, without which the batch is complete. (What has stopped turns away: tg__add_check_open().) */
+/* Refuses an add. Two refusals are not remembered: one of a full queue or a closed pool, which was
+   asked for or says it all, and a duplicate, without which the batch is complete. (What has stopped
+   turns away: tg__add_check_open().) */
 tg_status tg__add_refuse(tg_group *group, tg_status status, const char *format, ...)
 {
     char text[sizeof group->lifecycle.error_text];
@@ -79,7 +80,8 @@ bool tg__add_has_time(const tg_task_options *o)
     return o->start > 0 || o->delay > 0 || o->period > 0;
 }
 
-/* Is none of them set? Zero is always right, and most tasks have no more. (Not a number is not zero.) */
+/* Is none of them set? Zero is always right, and most tasks have no more. (Not a number is not
+ * zero.) */
 static bool numbers_are_zero(const tg_task_options *o)
 {
     return (o->priority | o->attempts | o->when_full) == 0 && o->backoff == 0 &&

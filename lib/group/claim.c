@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is next. Most groups claim from the queue alone. Where the order of start must be exact, or
- * a claim needs something first (weights, a look-ahead), claims are made one at a time: from `ready`
- * what comes before the tasks in order of adding, then these, then the rest of `ready`.
+ * a claim needs something first (weights, a look-ahead), claims are made one at a time: from
+ * `ready` what comes before the tasks in order of adding, then these, then the rest of `ready`.
  */
 #include "group/group.h"
 
-/* A key is the priority, then required before optional, then (for those that had to wait for a time) a
-   number; tasks in order of adding have this one: priority 0, required. */
+/* A key is the priority, then required before optional, then (for those that had to wait for a
+   time) a number; tasks in order of adding have this one: priority 0, required. */
 enum { RANK = 48 };
 static const uint64_t key_of_head = (uint64_t)TG_PRIORITY_MOST << 1 << RANK;
 

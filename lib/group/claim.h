@@ -2,8 +2,9 @@
 #ifndef TG_LIB_GROUP_CLAIM_H
 #define TG_LIB_GROUP_CLAIM_H
 /*
- * Which task is next. Most groups claim from the queue of indices alone. Where the order of starts must be exact, or a claim
- * needs something first (weights, a look-ahead), claims are made one at a time, under the dispatch lock.
+ * Which task is next. Most groups claim from the queue of indices alone. Where the order of starts
+ * must be exact, or a claim needs something first (weights, a look-ahead), claims are made one at a
+ * time, under the dispatch lock.
  */
 #include "base/heap.h"
 #include "sched/limit.h"
@@ -54,7 +55,8 @@ uint64_t tg__claim_key(const tg_group *group, int priority, bool optional);
 /* Does the head index pass such tasks by? */
 bool tg__claim_is_apart(const tg_group *group, int priority, bool optional);
 
-/* Space for `many` of them, which is reserved with the group's lock held; then a put cannot fail. */
+/* Space for `many` of them, which is reserved with the group's lock held; then a put cannot fail.
+ */
 bool tg__claim_reserve(tg_group *group, size_t many);
 void tg__claim_unreserve(tg_group *group, size_t many);
 void tg__claim_put(tg_group *group, uint64_t key, size_t index);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * on_done: once for every task, one call at a time, and no thread waits for its turn. A thread that has ended a
- * task puts it into the list; a thread that finds nobody delivering delivers all that there is.
+ * on_done: once for every task, one call at a time, and no thread waits for its turn. A thread that
+ * has ended a task puts it into the list; a thread that finds nobody delivering delivers all that
+ * there is.
  */
 #include "group/group.h"
 
@@ -134,12 +135,14 @@ static void deliver_in_order(tg_group *group)
 /* ---- servers that run ahead ---- */
 
 /*
- * Memory is to stay flat even if tasks end faster than on_done takes them: a server that finds more than BACKLOG_MOST
- * of them waiting sleeps until there are BACKLOG_LOW, or until nobody delivers and it does so itself.
+ * Memory is to stay flat even if tasks end faster than on_done takes them: a server that finds more
+ * than BACKLOG_MOST of them waiting sleeps until there are BACKLOG_LOW, or until nobody delivers
+ * and it does so itself.
  *
- * No wake-up is lost. A server counts itself in `ahead` first, and then looks at `backlog` and `delivering`; a thread
- * that delivers changes one of these first, and then looks at `ahead`. All four are sequentially consistent, so at
- * least one of the two sees the other. The server looks, and is woken, with the wait lock held.
+ * No wake-up is lost. A server counts itself in `ahead` first, and then looks at `backlog` and
+ * `delivering`; a thread that delivers changes one of these first, and then looks at `ahead`. All
+ * four are sequentially consistent, so at least one of the two sees the other. The server looks,
+ * and is woken, with the wait lock held.
  */
 enum { BACKLOG_MOST = 1024, BACKLOG_LOW = BACKLOG_MOST / 2 };
 
@@ -241,8 +244,8 @@ void tg__completion_deliver(tg_group *group)
             deliver_as_ended(group);
         atomic_store(&group->completion.delivering, false);
         wake_servers(group);
-        /* From here on the tasks are another thread's, which may recycle them: only a number says whether something ended
-           just before that, and was left to us. */
+        /* From here on the tasks are another thread's, which may recycle them: only a number says
+           whether something ended just before that, and was left to us. */
     } while (atomic_load(&group->completion.ends) != seen);
 }
 
@@ -293,8 +296,8 @@ static void forget_left_over(tg_group *group, const struct tg__view *task, size_
     let_go_locked(group, index);
 }
 
-/* Under the lock. It was not started and ends now, or was taken back and nobody came by it any more. Holds are never
-   left over: completing them delivers them. */
+/* Under the lock. It was not started and ends now, or was taken back and nobody came by it any
+   more. Holds are never left over: completing them delivers them. */
 static void end_left_over(tg_group *group, size_t index)
 {
     struct tg__view task = tg__store_get(&group->exec.store, index);

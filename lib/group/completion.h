@@ -2,8 +2,8 @@
 #ifndef TG_LIB_GROUP_COMPLETION_H
 #define TG_LIB_GROUP_COMPLETION_H
 /*
- * on_done: called once for each task, one call at a time, by whichever thread finds nobody else at it. And the end of a record
- * where records are recycled.
+ * on_done: called once for each task, one call at a time, by whichever thread finds nobody else at
+ * it. And the end of a record where records are recycled.
  */
 #include "task/exec.h"
 
@@ -13,8 +13,8 @@ struct tg__completion {
     atomic_bool delivering; /* a thread is at it */
     atomic_bool
         delivers; /* a thread that completes something calls on_done; else the next run does */
-    atomic_size_t
-        ends; /* how often something has ended: a delivering thread looks whether it has missed one */
+    atomic_size_t ends; /* how often something has ended: a delivering thread looks whether it has
+                           missed one */
     atomic_size_t delivered; /* in order of adding: indices below have been delivered */
     atomic_size_t
         finished; /* else: the list of those that wait, the last one first: its index + 1; or 0 */
@@ -35,13 +35,16 @@ void tg__completion_fini(tg_group *group);
 /* tg__exec_calls.on_end: a task has ended, and waits for on_done; or it is recycled. */
 void tg__completion_on_end(struct tg__exec *exec, const struct tg__view *task, size_t index);
 
-/* tg__exec_calls.after_end: on_done for all that wait for it, unless another thread is at it; and producers look again. */
+/* tg__exec_calls.after_end: on_done for all that wait for it, unless another thread is at it; and
+ * producers look again. */
 void tg__completion_after_end(struct tg__exec *exec);
 
-/* The same for what had no place in the queue: a hold, or a task that was dropped when it was added. */
+/* The same for what had no place in the queue: a hold, or a task that was dropped when it was
+ * added. */
 void tg__completion_deliver(tg_group *group);
 
-/* tg__exec_calls.on_cancelled_claim: a task that was taken out of the queue, and has given its place back. */
+/* tg__exec_calls.on_cancelled_claim: a task that was taken out of the queue, and has given its
+ * place back. */
 void tg__completion_on_cancelled_claim(
     struct tg__exec *exec, const struct tg__view *task, size_t index);
 
@@ -52,14 +55,14 @@ void tg__completion_give_place(tg_group *group);
 void tg__completion_on_skipped(struct tg__exec *exec, size_t index);
 
 /*
- * Under the lock, where records are recycled. These stand apart and were just added: if the head index
- * has come to them it goes on behind them, and nobody need claim them. Else the records of holds
- * that a body opens on the only thread would stay for as long as the body runs.
+ * Under the lock, where records are recycled. These stand apart and were just added: if the head
+ * index has come to them it goes on behind them, and nobody need claim them. Else the records of
+ * holds that a body opens on the only thread would stay for as long as the body runs.
  */
 void tg__completion_pass(tg_group *group, size_t first, size_t many);
 
-/* The run is over: on_done for all tasks of it from there on that were never started. `for_good`: no run will deliver what
-   ends later, so whatever completes it does. */
+/* The run is over: on_done for all tasks of it from there on that were never started. `for_good`:
+   no run will deliver what ends later, so whatever completes it does. */
 void tg__completion_rest(tg_group *group, size_t from, bool for_good);
 
 #endif

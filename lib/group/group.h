@@ -2,8 +2,8 @@
 #ifndef TG_LIB_GROUP_GROUP_H
 #define TG_LIB_GROUP_GROUP_H
 /*
- * A group: one batch of tasks, composed of parts. Each part has a header with its struct, its verbs, and the lock that
- * guards it.
+ * A group: one batch of tasks, composed of parts. Each part has a header with its struct, its
+ * verbs, and the lock that guards it.
  */
 #include "base/ids.h"
 #include "group/attach.h"
@@ -65,7 +65,8 @@ static inline bool tg__group_is_live(tg_group *group)
     return atomic_load_explicit(&group->team, memory_order_relaxed) != NULL;
 }
 
-/* Under the lock. Does what an add was refused for count, or is there such a reason, or an answer, already? */
+/* Under the lock. Does what an add was refused for count, or is there such a reason, or an answer,
+ * already? */
 static inline bool tg__group_loses(const tg_group *group)
 {
     return !group->persistent && group->lifecycle.add_error == TG_OK &&
@@ -99,7 +100,8 @@ static inline size_t tg__claim(
     tg_group *group, tg_task *self, int place, size_t want, size_t *first)
 {
     self->apart = false;
-    /* A claim that reads the older value takes from the head index only; the heap is under the dispatch lock. */
+    /* A claim that reads the older value takes from the head index only; the heap is under the
+     * dispatch lock. */
     return atomic_load_explicit(&group->dispatch.ordered, memory_order_acquire)
                ? tg__claim_ordered(group, self, place, want, first)
                : tg__queue_claim(&group->dispatch.queue, place, want,
@@ -107,9 +109,9 @@ static inline size_t tg__claim(
 }
 
 /*
- * The place whose chunk the server at `place` takes from. With a limit of 1 all take from the first:
- * what is put back there comes before the head index, whichever thread claims next. Only the thread
- * with the one slot claims or puts back.
+ * The place whose chunk the server at `place` takes from. With a limit of 1 all take from the
+ * first: what is put back there comes before the head index, whichever thread claims next. Only the
+ * thread with the one slot claims or puts back.
  */
 static inline int tg__claim_place(const tg_group *group, int place)
 {

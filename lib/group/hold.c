@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What keeps a group open from elsewhere: a count, or tasks without a function, until they are completed (suspended.c). */
+/* What keeps a group open from elsewhere: a count, or tasks without a function, until they are
+ * completed (suspended.c). */
 #include "group/addition.h"
 
 #include "base/status.h"

@@ -27,7 +27,8 @@ struct tg__lifecycle {
     atomic_bool shut;     /* nothing is added any more */
     bool started;         /* tg_group_start() or tg_group_run() has been called */
     tg_hook hook;
-    /* TG_OK, or what makes the next run fail: an add was refused; or on_done or a body has failed after a stop. */
+    /* TG_OK, or what makes the next run fail: an add was refused; or on_done or a body has failed
+     * after a stop. */
     tg_status add_error;
     int add_error_code;
     size_t run_base; /* tasks of the runs that have ended */
@@ -41,10 +42,12 @@ struct tg__lifecycle {
     double wall; /* seconds */
 };
 
-/* Under the lock: the next phase. A step that is not in the table ends the process in a build with TASKGROUP_CHECK_LOCKS. */
+/* Under the lock: the next phase. A step that is not in the table ends the process in a build with
+ * TASKGROUP_CHECK_LOCKS. */
 void tg__lifecycle_step(tg_group *group, enum tg__phase to);
 
-/* Under the lock: is nothing left to run, to be completed or, if it has not stopped, to wait for a time? */
+/* Under the lock: is nothing left to run, to be completed or, if it has not stopped, to wait for a
+ * time? */
 bool tg__group_is_done(tg_group *group, bool stopped);
 
 /* Tasks that have a final state which a thread has stored. */
@@ -56,11 +59,12 @@ void tg__group_call_off(tg_group *group, int code, const char *message);
 /* For the next batch, nobody looks meanwhile. */
 void tg__lifecycle_reset(tg_group *group);
 
-/* TG_BUSY, with a message: the group is a pool's own, with which users may not do this. TG_OK: it is the user's. */
+/* TG_BUSY, with a message: the group is a pool's own, with which users may not do this. TG_OK: it
+ * is the user's. */
 tg_status tg__group_refuse_owned(const tg_group *group, const char *call);
 
-/* In a child of fork(): did it run, or was it a pool's, in the parent? What runs, completes or frees its tasks is not
-   here then. */
+/* In a child of fork(): did it run, or was it a pool's, in the parent? What runs, completes or
+   frees its tasks is not here then. */
 bool tg__group_was_in_use(const tg_group *group);
 
 /* TG_CLOSED, with a message: what calls on such a group return. */

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 /*
- * What different threads write at the same time lies on different cache lines: adders (store, outstanding), claimers (head
- * index, slots, active), enders (ok and what follows). What every task reads, and nobody writes in a run, shares a line
- * with none of these.
+ * What different threads write at the same time lies on different cache lines: adders (store,
+ * outstanding), claimers (head index, slots, active), enders (ok and what follows). What every task
+ * reads, and nobody writes in a run, shares a line with none of these.
  */
 #define LINE(member) (offsetof(struct tg_group, member) / TG__CACHE_LINE)
 #define APART(one, other) \

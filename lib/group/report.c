@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-/* In a few loads for each thread, however many tasks there are: an add waits for the lock meanwhile. While the group
-   runs, what is in flight is as the threads say. */
+/* In a few loads for each thread, however many tasks there are: an add waits for the lock
+   meanwhile. While the group runs, what is in flight is as the threads say. */
 static void count(tg_group *group, bool running, tg_report *r)
 {
     struct tg__exec *exec = &group->exec;

@@ -115,8 +115,8 @@ size_t tg__group_next(tg_group *group, size_t index, size_t end)
     return next;
 }
 
-/* Those that waited for a time when the run ended, or for their next attempt. What has slept or is to be tried again is
-   cancelled; in the background, what has run is done. */
+/* Those that waited for a time when the run ended, or for their next attempt. What has slept or is
+   to be tried again is cancelled; in the background, what has run is done. */
 static void settle_waiting(tg_group *group, size_t index)
 {
     struct tg__exec *exec = &group->exec;
@@ -258,8 +258,8 @@ static void settle_users(tg_group *group, size_t from)
     tg__completion_rest(group, from, false);
 }
 
-/* What was suspended, and is just being taken back, or completed, ends first. A hold that came late is still completed
-   by its holder. */
+/* What was suspended, and is just being taken back, or completed, ends first. A hold that came late
+   is still completed by its holder. */
 static bool conclude_users(tg_group *group)
 {
     group->lifecycle.result = conclude(group);

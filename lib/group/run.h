@@ -2,14 +2,16 @@
 #ifndef TG_LIB_GROUP_RUN_H
 #define TG_LIB_GROUP_RUN_H
 /*
- * A run of a group, in a region of ours, in the user's, or attached to a pool: begin, start, the team's part, end.
+ * A run of a group, in a region of ours, in the user's, or attached to a pool: begin, start, the
+ * team's part, end.
  */
 #include <stdbool.h>
 #include <taskgroup/group.h>
 
 /*
- * TG_RUNNING: there is something to run. All else is what the run returns. `places`: of the team, 0: as many as a team has
- * that is opened here. `detached`: it may outlive the task around, from which nothing reaches it then.
+ * TG_RUNNING: there is something to run. All else is what the run returns. `places`: of the team,
+ * 0: as many as a team has that is opened here. `detached`: it may outlive the task around, from
+ * which nothing reaches it then.
  */
 tg_status tg__run_begin(
     tg_group *group, const char *call, tg_scope_fn *body, void *user, int places, bool detached);
@@ -17,7 +19,8 @@ tg_status tg__run_begin(
 /* The time at which it starts. */
 double tg__run_start(tg_group *group);
 
-/* What it has come to. `begun`: the time; `from`: the first index that is the run's; `threads` that there were. */
+/* What it has come to. `begun`: the time; `from`: the first index that is the run's; `threads` that
+ * there were. */
 tg_status tg__run_end(tg_group *group, double begun, size_t from, int threads);
 
 /* All of it, here: tg_group_scope(), of a pool's own group too; `body` NULL: tg_group_run(). */

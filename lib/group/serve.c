@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What others ask of a group that runs: the team to serve and to end it, the limit and the event thread to
-   look again. */
+/* What others ask of a group that runs: the team to serve and to end it, the limit and the event
+   thread to look again. */
 #include "group/group.h"
 
 #include <stdio.h>
@@ -58,8 +58,8 @@ static bool end(struct tg__runq *runq)
     return ended;
 }
 
-/* How many tasks a bundle should carry, after one of which `ran` have run: some 20 µs of work, so that a clock read is
-   lost in it. */
+/* How many tasks a bundle should carry, after one of which `ran` have run: some 20 µs of work, so
+   that a clock read is lost in it. */
 static long next_grain(long grain, long ran, double *since)
 {
     enum { GRAIN_MOST = 4096 };
@@ -85,7 +85,8 @@ static bool take_slot(tg_group *group)
     return !tg__slots_bounded(&group->dispatch.slots) || tg__slots_take(&group->dispatch.slots);
 }
 
-/* A task that was suspended has kept our slot: another one for the rest of the bundle, and what follows. */
+/* A task that was suspended has kept our slot: another one for the rest of the bundle, and what
+ * follows. */
 static bool replace_slot(tg_group *group, tg_task *self, int place)
 {
     self->slot_gone = false;
@@ -105,8 +106,8 @@ static void share_rest(tg_group *group, struct tg__worker *worker, const tg_task
     tg__team_share(worker, &group->runq);
 }
 
-/* Expires timers. Re-arms the timer for threads that sleep, or have so much work that they look here seldom; those that
-   look all the time do not, and it would cost them. */
+/* Expires timers. Re-arms the timer for threads that sleep, or have so much work that they look
+   here seldom; those that look all the time do not, and it would cost them. */
 static size_t look_at_clock(tg_group *group, const struct tg__worker *worker, bool works)
 {
     static const double slack = 100e-6;
@@ -135,7 +136,8 @@ static bool give_back(tg_group *group, const tg_task *self, int place, size_t fi
     return true;
 }
 
-/* Claims that a server makes before it looks whether other run queues of the team wait for a turn. */
+/* Claims that a server makes before it looks whether other run queues of the team wait for a turn.
+ */
 enum { YIELD = 16 };
 
 /* The slot is given back, or has gone. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks that are in flight on no thread: they sleep, or wait until somebody completes them. Such a task
- * keeps its slot, and what it holds of a shared limit; the group does not end while there is one.
+ * Tasks that are in flight on no thread: they sleep, or wait until somebody completes them. Such a
+ * task keeps its slot, and what it holds of a shared limit; the group does not end while there is
+ * one.
  */
 #include "group/group.h"
 
@@ -15,7 +16,8 @@
 #include <taskgroup/version.h>
 #include <time.h>
 
-/* What a task that has left its thread still has, or the message of a completion that came before; most have nothing. */
+/* What a task that has left its thread still has, or the message of a completion that came before;
+ * most have nothing. */
 struct tg__suspended {
     tg_context *own;
     double start, until;
@@ -110,7 +112,8 @@ static void note_busy(tg_task *self, struct tg__note *note)
     tg__finish_busy(self, tg_time_now());
 }
 
-/* No memory, or no event thread, for a sleep: the thread stays with it. One that was completed already has no wait. */
+/* No memory, or no event thread, for a sleep: the thread stays with it. One that was completed
+ * already has no wait. */
 static void stay(tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
@@ -121,8 +124,8 @@ static void stay(tg_task *self, const struct tg__view *task)
         nanosleep(&moment, NULL);
 }
 
-/* Under the lock. What it has goes with it. Without memory for that (a task with a timeout has it from its start) what it
-   holds of a limit is given back: better than a hang. */
+/* Under the lock. What it has goes with it. Without memory for that (a task with a timeout has it
+   from its start) what it holds of a limit is given back: better than a hang. */
 static void take_along(tg_group *group, tg_task *self)
 {
     if ((self->own == NULL && self->grant.limit == NULL) || self->spare == NULL ||
@@ -135,7 +138,8 @@ static void take_along(tg_group *group, tg_task *self)
     self->grant.limit = NULL;
 }
 
-/* Under the lock. False: it stays, since it was completed already or there is no memory for its time. */
+/* Under the lock. False: it stays, since it was completed already or there is no memory for its
+ * time. */
 static bool leave(tg_group *group, tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
@@ -320,8 +324,8 @@ static tg_status refuse(const char *call, size_t index, unsigned char state)
     return tg__refuse(TG_DONE, "%s: task %zu was completed before, or has ended", call, index);
 }
 
-/* Under the lock. Where records are recycled, what the user has of the hold goes. Else it stays: a second
-   tg_task_complete() of it returns TG_DONE. */
+/* Under the lock. Where records are recycled, what the user has of the hold goes. Else it stays: a
+   second tg_task_complete() of it returns TG_DONE. */
 static void forget_hold(tg_group *group, const struct tg__view *task)
 {
     struct tg__hold *hold = task->arg;

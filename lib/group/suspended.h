@@ -2,8 +2,8 @@
 #ifndef TG_LIB_GROUP_SUSPENDED_H
 #define TG_LIB_GROUP_SUSPENDED_H
 /*
- * Tasks that are in flight on no thread: they sleep, or wait until somebody completes them. Such a task keeps its slot, and
- * its grant of a shared limit; the group does not end while there is one.
+ * Tasks that are in flight on no thread: they sleep, or wait until somebody completes them. Such a
+ * task keeps its slot, and its grant of a shared limit; the group does not end while there is one.
  *
  * Lock: the group's.
  */
@@ -13,8 +13,8 @@
 #include <taskgroup/group.h>
 
 struct tg__suspension {
-    atomic_size_t
-        count; /* holds, opened ones, and tasks that somebody is to complete; also read without the lock */
+    atomic_size_t count;    /* holds, opened ones, and tasks that somebody is to complete; also read
+                               without the lock */
     size_t opened;          /* of them: tg_group_open() without tg_group_close() */
     struct tg__link *holds; /* open ones; where records are not recycled, completed ones too */
 };
@@ -45,12 +45,13 @@ void tg__suspended_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_
 /* Under the lock: what a suspended task has left with its record; the caller's now. */
 struct tg__suspended *tg__suspended_take(tg_group *group, size_t index);
 
-/* A task that was in this state, and waited to go on, or to start, is cancelled or skipped. on_end is the caller's to
-   call. False: it has just been claimed. */
+/* A task that was in this state, and waited to go on, or to start, is cancelled or skipped. on_end
+   is the caller's to call. False: it has just been claimed. */
 bool tg__suspended_cancel(tg_group *group, const struct tg__view *task, unsigned char state);
 
-/* Takes a task that waits for a time out of that, under the lock: then no other thread can start or end it. Without the lock
-   the second gives back what it has. To cancel it, and to call on_end, is the caller's. */
+/* Takes a task that waits for a time out of that, under the lock: then no other thread can start or
+   end it. Without the lock the second gives back what it has. To cancel it, and to call on_end, is
+   the caller's. */
 struct tg__taken {
     unsigned char state; /* 0: it does not wait for a time */
     struct tg__suspended *suspended;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks that wait for a time, in a heap: for their start, for the next attempt or period, for the end of a sleep. A
- * server looks whether one is due when there is nothing else (expire.c). The timer is for the time in which all threads
- * sleep: when it fires they look.
+ * Tasks that wait for a time, in a heap: for their start, for the next attempt or period, for the
+ * end of a sleep. A server looks whether one is due when there is nothing else (expire.c). The
+ * timer is for the time in which all threads sleep: when it fires they look.
  */
 #include "group/group.h"
 
@@ -103,8 +103,8 @@ void tg__timers_forget(tg_group *group, const struct tg__view *task)
     unsigned char state = atomic_load(task->state);
     tg__timers_count_out(group, task, state);
     group->timers.gone++;
-    if (state !=
-        TG__SLEEP_TIME) /* whose space was promised to the task; in the heap it still takes its own */
+    if (state != TG__SLEEP_TIME) /* whose space was promised to the task; in the heap it still takes
+                                    its own */
         group->timers.heap.reserved++;
 }
 

@@ -34,11 +34,13 @@ void tg__timers_fini(tg_group *group);
 /* A time on tg_time_now()'s clock, as a key of the heap. */
 uint64_t tg__timers_key(double time);
 
-/* Under the lock: the task waits in this state until `time`. Space in the heap must have been reserved. */
+/* Under the lock: the task waits in this state until `time`. Space in the heap must have been
+ * reserved. */
 void tg__timers_push(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state, double time);
 
-/* Under the lock: a task that waited has been dealt with otherwise. Its item stays in the heap for a while. */
+/* Under the lock: a task that waited has been dealt with otherwise. Its item stays in the heap for
+ * a while. */
 void tg__timers_forget(tg_group *group, const struct tg__view *task);
 
 /* Under the lock: a task that waited in this state has left the heap. */
@@ -53,7 +55,8 @@ bool tg__timers_open(const tg_group *group);
 /* Under the lock: no task waits any more. */
 void tg__timers_drop(tg_group *group);
 
-/* A thread is woken when the first is due, but not before `slack` seconds from now: 0 before threads sleep. */
+/* A thread is woken when the first is due, but not before `slack` seconds from now: 0 before
+ * threads sleep. */
 void tg__timers_arm(tg_group *group, double slack);
 
 /* On the event thread: wakes a server to look. */

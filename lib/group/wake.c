@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every way in which a thread is woken for a group: for work, for its end, for space in its queue, for a cancel. */
+/* Every way in which a thread is woken for a group: for work, for its end, for space in its queue,
+ * for a cancel. */
 #include "group/group.h"
 
 #include "base/park.h"

@@ -22,7 +22,8 @@ static bool sleep_until(struct tg__shard *shard, double until)
 
 /* ---- the thread ---- */
 
-/* The region is open: threads that wait for that may go on, and a timer looks now and then whether it is still used. */
+/* The region is open: threads that wait for that may go on, and a timer looks now and then whether
+ * it is still used. */
 static int on_open(tg_group *group, void *user)
 {
     struct tg__shard *shard = user;
@@ -101,7 +102,8 @@ static void *host(void *user)
     return NULL;
 }
 
-/* Under the lock, which is free meanwhile: another one may have been made by then, and have ended. */
+/* Under the lock, which is free meanwhile: another one may have been made by then, and have ended.
+ */
 static void join(struct tg__shard *shard)
 {
     while (shard->joins) {
@@ -127,8 +129,9 @@ static bool make(struct tg__shard *shard)
     return shard->there || shard->quits;
 }
 
-/* Something is to be done while no region is open. Without a thread for it: tries again, or ends, if nothing is left that
-   needs one. (The last call frees it: from the timer, as others would still look at it.) */
+/* Something is to be done while no region is open. Without a thread for it: tries again, or ends,
+   if nothing is left that needs one. (The last call frees it: from the timer, as others would still
+   look at it.) */
 static void call(void *user)
 {
     struct tg__shard *shard = user;
@@ -208,8 +211,8 @@ bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *gr
         .processors = info.bound ? tg__processors_all() : *processors};
     if (!tg__resident_init(&shard->resident, group, waiters, &resident_calls))
         return false;
-    /* libomp moves each thread that is new to it to all processors that it has found when it began: those of the
-       region, and the caller here. */
+    /* libomp moves each thread that is new to it to all processors that it has found when it began:
+       those of the region, and the caller here. */
     if (!info.bound) {
         group->runq.processors = &shard->processors;
         tg__processors_move(processors);
@@ -231,8 +234,8 @@ void tg__shard_free(struct tg__shard *shard)
     pthread_mutex_destroy(&shard->lock);
 }
 
-/* Its timer and its hook went with the event thread. A condition that threads of the parent wait at is not destroyed: that
-   would wait for them. */
+/* Its timer and its hook went with the event thread. A condition that threads of the parent wait at
+   is not destroyed: that would wait for them. */
 void tg__shard_free_parents(struct tg__shard *shard)
 {
     tg__resident_free_parents(&shard->resident);
@@ -268,7 +271,8 @@ static tg_group *client_of(struct tg__link *link)
     return TG__CONTAINER(tg_group, attachment.link, link);
 }
 
-/* One of its clients that certainly stays until we have helped; NULL: there are none. `cancels` all of them. */
+/* One of its clients that certainly stays until we have helped; NULL: there are none. `cancels` all
+ * of them. */
 static tg_group *take_client(struct tg__shard *shard, bool cancels)
 {
     tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);

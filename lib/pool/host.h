@@ -2,10 +2,10 @@
 #ifndef TG_LIB_POOL_HOST_H
 #define TG_LIB_POOL_HOST_H
 /*
- * One team of a pool: a persistent group, and the thread that opens a region for it whenever there is something to do.
- * The region is closed when nothing was done for a while; with libgomp the thread then ends, since that is when
- * libgomp gives its threads back. (libomp keeps them, and does not survive threads that come and go and
- * that used deferred tasks: there it sleeps.)
+ * One team of a pool: a persistent group, and the thread that opens a region for it whenever there
+ * is something to do. The region is closed when nothing was done for a while; with libgomp the
+ * thread then ends, since that is when libgomp gives its threads back. (libomp keeps them, and does
+ * not survive threads that come and go and that used deferred tasks: there it sleeps.)
  */
 #include "pool/resident.h"
 #include "sys/thread.h"
@@ -37,8 +37,8 @@ struct tg__shard {
 };
 
 /*
- * The group is the shard's from then on. Its threads run on `processors`, unless OMP_PROC_BIND gives each of them a
- * place. False: it cannot be guarded, and nothing has changed.
+ * The group is the shard's from then on. Its threads run on `processors`, unless OMP_PROC_BIND
+ * gives each of them a place. False: it cannot be guarded, and nothing has changed.
  */
 bool tg__shard_init(struct tg__shard *shard, struct tg__host *pool, tg_group *group, int threads,
     double idle, int waiters, const struct tg__processors *processors);
@@ -52,15 +52,15 @@ void tg__shard_free_parents(struct tg__shard *shard);
 /* Makes sure that there is a thread to do what comes next. False: the system has none left. */
 bool tg__shard_ready(struct tg__shard *shard);
 
-/* Takes a group in, to run over its team. TG_CLOSED; TG_NO_SYSTEM, TG_NO_MEMORY: there is no thread for it, or no
-   memory to open its region. */
+/* Takes a group in, to run over its team. TG_CLOSED; TG_NO_SYSTEM, TG_NO_MEMORY: there is no thread
+   for it, or no memory to open its region. */
 tg_status tg__shard_enter(struct tg__shard *shard, tg_group *client, struct tg__team **team);
 void tg__shard_leave(struct tg__shard *shard, tg_group *client);
 
 void tg__shard_resize(struct tg__shard *shard, int threads);
 
-/* Takes no more. Then: has everything ended by that time? If not, stops it: was there anything to stop? At
-   last nothing of it runs. */
+/* Takes no more. Then: has everything ended by that time? If not, stops it: was there anything to
+   stop? At last nothing of it runs. */
 void tg__shard_shut(struct tg__shard *shard);
 bool tg__shard_drain(struct tg__shard *shard, double until);
 bool tg__shard_stop(struct tg__shard *shard);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A group that a pool keeps: it runs when there is something to do, and between regions tasks stay in it. */
+/* A group that a pool keeps: it runs when there is something to do, and between regions tasks stay
+ * in it. */
 #include "pool/resident.h"
 
 #include "task/finish.h"
@@ -25,7 +26,8 @@ static void on_end(tg_group *group, const struct tg__view *task, size_t index)
     tg__handle_end(handle, &outcome);
 }
 
-/* No thread runs it any more, but one may cancel a task: the lock decides which of the two ends it. */
+/* No thread runs it any more, but one may cancel a task: the lock decides which of the two ends it.
+ */
 static void abandon(struct tg__resident *resident, size_t index)
 {
     tg_group *group = resident->group;

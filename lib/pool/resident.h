@@ -2,9 +2,9 @@
 #ifndef TG_LIB_POOL_RESIDENT_H
 #define TG_LIB_POOL_RESIDENT_H
 /*
- * The persistent group of a pool's team: the pool owns it. A run of it ends when the pool says so; tasks may then be in
- * the queue, or suspended, and the next run goes on with them. Members are guarded by the group's lock, but for atomic
- * ones.
+ * The persistent group of a pool's team: the pool owns it. A run of it ends when the pool says so;
+ * tasks may then be in the queue, or suspended, and the next run goes on with them. Members are
+ * guarded by the group's lock, but for atomic ones.
  */
 #include "group/group.h"
 
@@ -30,8 +30,8 @@ struct tg__resident {
     atomic_int users; /* calls on a handle, which keep the group from being freed */
 };
 
-/* The group is the resident's from then on; before it is used. `waiting_most`: producers that may wait at once, 0: any number. False:
-   it cannot be guarded, and nothing has changed. */
+/* The group is the resident's from then on; before it is used. `waiting_most`: producers that may
+   wait at once, 0: any number. False: it cannot be guarded, and nothing has changed. */
 bool tg__resident_init(struct tg__resident *resident, tg_group *group, int waiting_most,
     const struct tg__resident_calls *calls);
 
@@ -48,14 +48,15 @@ static inline struct tg__resident *tg__resident_of(const tg_group *group)
 /* Is the calling thread one of the pool's, at work? */
 bool tg__resident_inside(const tg_group *group);
 
-/* Runs it; the body is called first, when its team is there. Returns when the pool has asked it to (idle, reopen, shut), or its context has stopped. */
+/* Runs it; the body is called first, when its team is there. Returns when the pool has asked it to
+ * (idle, reopen, shut), or its context has stopped. */
 void tg__resident_run(struct tg__resident *resident, int threads, tg_scope_fn *body, void *user);
 
 /* A run is to begin: it stays open, or if it takes no more until everything has ended. */
 void tg__resident_opened(struct tg__resident *resident);
 
-/* When nothing is left to be claimed, unless it is to end anyway; as soon as what runs has ended, to go on in the
-   next run, which is no more so when tg__resident_closed() is called. */
+/* When nothing is left to be claimed, unless it is to end anyway; as soon as what runs has ended,
+   to go on in the next run, which is no more so when tg__resident_closed() is called. */
 void tg__resident_idle(struct tg__resident *resident);
 void tg__resident_reopen(struct tg__resident *resident);
 void tg__resident_closed(struct tg__resident *resident);

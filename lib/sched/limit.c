@@ -14,7 +14,8 @@ struct tg_limit {
     atomic_size_t refs; /* the owner's, and each group's */
 };
 
-/* Takes the lock. In a child of fork() nobody holds anything, or waits: what the parent's groups have comes back there. */
+/* Takes the lock. In a child of fork() nobody holds anything, or waits: what the parent's groups
+ * have comes back there. */
 static void enter(tg_limit *limit)
 {
     tg__lock_take(&limit->lock, TG__LOCK_LIMIT);

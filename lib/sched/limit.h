@@ -3,9 +3,9 @@
 #define TG_LIB_SCHED_LIMIT_H
 /*
  * A budget that several groups share. Knows them as *clients*: those that found too little left
- * stand in the wait queue. What is given back goes to the first in the wait queue that it suffices for, and nobody
- * behind it may pass; only a client of whose threads none was free when it was called is passed,
- * until one of them asks again.
+ * stand in the wait queue. What is given back goes to the first in the wait queue that it suffices
+ * for, and nobody behind it may pass; only a client of whose threads none was free when it was
+ * called is passed, until one of them asks again.
  *
  * A task that runs a group lets it use what it holds: its *grant* is a little limit of its own for
  * the groups below, which they may use beside the budget.
@@ -44,8 +44,8 @@ struct tg__limit_client {
 };
 
 /*
- * Takes `weight` for a task of the client's, or puts it in the wait queue and returns false. After either,
- * tg__limit_notify().
+ * Takes `weight` for a task of the client's, or puts it in the wait queue and returns false. After
+ * either, tg__limit_notify().
  */
 bool tg__limit_take(
     tg_limit *limit, struct tg__limit_client *limit_client, size_t weight, struct tg__grant *grant);

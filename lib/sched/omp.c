@@ -39,9 +39,10 @@ void tg__omp_call(bool (*body)(void *frame), void *frame, bool cancels, const bo
 #pragma omp cancel taskgroup
         }
     }
-    /* libgomp keeps an undeferred task on this stack. A deferred task that was created in it and ends at this moment still
-       reads there, with the lock held for tasks, though the task has returned (gomp_task_run_post_remove_parent(), libgomp
-       12). Another task takes that lock, from the same frame, before anything else uses the stack. */
+    /* libgomp keeps an undeferred task on this stack. A deferred task that was created in it and
+       ends at this moment still reads there, with the lock held for tasks, though the task has
+       returned (gomp_task_run_post_remove_parent(), libgomp 12). Another task takes that lock, from
+       the same frame, before anything else uses the stack. */
     if (*spawned) {
 #pragma omp task default(none)
         atomic_signal_fence(memory_order_seq_cst); /* nothing; an empty task may be left out */

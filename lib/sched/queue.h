@@ -2,10 +2,11 @@
 #ifndef TG_LIB_SCHED_QUEUE_H
 #define TG_LIB_SCHED_QUEUE_H
 /*
- * Which worker runs which task: each index is handed out once, in order. One head index for all would be one cache
- * line that every thread writes for every task; so a thread takes up to 32 indices at a time into a
- * *chunk* of its own, and from there one by one. Nobody is stuck behind a long task: when the head index
- * has reached the end, the others take from the chunks. Knows nothing of tasks.
+ * Which worker runs which task: each index is handed out once, in order. One head index for all
+ * would be one cache line that every thread writes for every task; so a thread takes up to 32
+ * indices at a time into a *chunk* of its own, and from there one by one. Nobody is stuck behind a
+ * long task: when the head index has reached the end, the others take from the chunks. Knows
+ * nothing of tasks.
  */
 #include "sys/memory.h"
 
@@ -31,7 +32,8 @@ enum { TG__CHUNK = 32, TG__CLAIM_MOST = 8192 };
  */
 struct tg__chunk {
     _Alignas(TG__CACHE_LINE) _Atomic uint64_t indices;
-    /* What the thread at this place has run so far. Only it writes, so it needs no read-modify-write; others look. */
+    /* What the thread at this place has run so far. Only it writes, so it needs no
+     * read-modify-write; others look. */
     struct tg__counts {
         atomic_size_t ok, failed, cancelled;
         atomic_bool busy; /* it is in a task */
@@ -73,8 +75,8 @@ void tg__queue_unclaim(struct tg__queue *queue, int place, size_t first, size_t 
 /* The head index goes from `first` to `end`, if that is where it is: nobody will claim these. */
 bool tg__queue_pass(struct tg__queue *queue, size_t first, size_t end);
 
-/* What would be claimed next, if nobody has a chunk: an index, not below `end` if there is none. For
-   claims that are made in turn: that lock orders it. */
+/* What would be claimed next, if nobody has a chunk: an index, not below `end` if there is none.
+   For claims that are made in turn: that lock orders it. */
 static inline size_t tg__queue_next(const struct tg__queue *queue)
 {
     return atomic_load_explicit(&queue->head, memory_order_acquire);
@@ -83,8 +85,9 @@ static inline size_t tg__queue_next(const struct tg__queue *queue)
 /* Is there anything to claim? */
 bool tg__queue_any(const struct tg__queue *queue, size_t end);
 
-/* The same, looking only where it costs nothing: at the head index and at one's own chunk. Relaxed, as
-   it is a hint: the own chunk is exact, or others have taken from it; a thread that adds calls. */
+/* The same, looking only where it costs nothing: at the head index and at one's own chunk. Relaxed,
+   as it is a hint: the own chunk is exact, or others have taken from it; a thread that adds calls.
+ */
 static inline bool tg__queue_more(const struct tg__queue *queue, int place, size_t end)
 {
     return (atomic_load_explicit(&queue->chunks[place].indices, memory_order_relaxed) & 0xffff) !=

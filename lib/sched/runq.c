@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Which run queue a worker serves next, and workers that park: all under the team's lock, but where it says otherwise. */
+/* Which run queue a worker serves next, and workers that park: all under the team's lock, but where
+ * it says otherwise. */
 #include "sched/team_int.h"
 
 /*
- * Each run queue knows the one below, and one further below, so that the ancestor at some depth is found in O(log depth)
- * steps and a new run queue in one (E. W. Myers, "An applicative random-access stack", 1983).
+ * Each run queue knows the one below, and one further below, so that the ancestor at some depth is
+ * found in O(log depth) steps and a new run queue in one (E. W. Myers, "An applicative
+ * random-access stack", 1983).
  */
 void tg__runq_plant(struct tg__runq *runq, struct tg__runq *parent)
 {
@@ -28,7 +30,8 @@ static const struct tg__runq *ancestor_at(const struct tg__runq *runq, size_t de
     return runq;
 }
 
-/* Is `runq` the scope, or below it? A tree may hang on another team's, while a worker there waits for it. */
+/* Is `runq` the scope, or below it? A tree may hang on another team's, while a worker there waits
+ * for it. */
 bool tg__runq_is_descendant(const struct tg__runq *scope, const struct tg__runq *runq)
 {
     if (scope == NULL || runq == scope)
@@ -67,8 +70,8 @@ static struct tg__runq *runq_of(struct tg__link *link)
     return TG__CONTAINER(struct tg__runq, link, link);
 }
 
-/* From this one on. What is below a run queue is younger, and so comes before it: nothing of the scope's comes after the
-   scope, unless it is attached to us. */
+/* From this one on. What is below a run queue is younger, and so comes before it: nothing of the
+   scope's comes after the scope, unless it is attached to us. */
 static struct tg__runq *find_from(
     const struct tg__team *team, const struct tg__runq *scope, struct tg__link *link)
 {
@@ -82,8 +85,8 @@ static struct tg__runq *find_from(
     return NULL;
 }
 
-/* A run queue in scope that has something to do: the youngest, as others wait for it; or where `after` has had its turn
-   the next one in a circle, so that each comes to its own. */
+/* A run queue in scope that has something to do: the youngest, as others wait for it; or where
+   `after` has had its turn the next one in a circle, so that each comes to its own. */
 struct tg__runq *tg__runq_find(
     const struct tg__team *team, const struct tg__runq *scope, struct tg__runq *after)
 {
@@ -153,8 +156,9 @@ void tg__runq_leave(struct tg__team *team, struct tg__runq *runq)
 }
 
 /*
- * Waits until it is called, notified, or until that time; returns for what it was called, or NULL. The lock is free
- * meanwhile. `me` has scope and owns, and a parker if others than the team notify it.
+ * Waits until it is called, notified, or until that time; returns for what it was called, or NULL.
+ * The lock is free meanwhile. `me` has scope and owns, and a parker if others than the team notify
+ * it.
  */
 struct tg__runq *tg__runq_park(struct tg__team *team, struct tg__parked *me, double until)
 {
@@ -170,8 +174,8 @@ struct tg__runq *tg__runq_park(struct tg__team *team, struct tg__parked *me, dou
     me->next = team->parked_workers;
     team->parked_workers = me;
     atomic_fetch_add(&team->idle, 1);
-    /* A thread that publishes work looks at `idle` next: so look for work once more, now that we are in it. Both are sequentially
-       consistent, so one of the two sees the other. */
+    /* A thread that publishes work looks at `idle` next: so look for work once more, now that we
+       are in it. Both are sequentially consistent, so one of the two sees the other. */
     if (tg__runq_find(team, me->scope, NULL) == NULL) {
         tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
         tg__park(me->parker, team->spins, until);

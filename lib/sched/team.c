@@ -20,8 +20,9 @@ enum { SPINS = 400 };
 #define LOCK_INITIALIZER PTHREAD_MUTEX_INITIALIZER
 #endif
 
-/* libgomp would wait for the threads of the team that it knows of, in a region of two threads or more; in one of one
-   thread, or outside of its regions, it needs none. (libomp begins anew in a child.) */
+/* libgomp would wait for the threads of the team that it knows of, in a region of two threads or
+   more; in one of one thread, or outside of its regions, it needs none. (libomp begins anew in a
+   child.) */
 static bool is_alone(void)
 {
     return tg__process_lost_team() && !tg__libomp_serves();
@@ -72,7 +73,8 @@ static void take_part(struct tg__team *team, struct tg__runq *runq)
         close_team(team);
         return;
     }
-    if (runq->raw) /* to the barrier at the region's end, where helper tasks, and raw tasks, find it */
+    if (runq->raw) /* to the barrier at the region's end, where helper tasks, and raw tasks, find it
+                    */
         return;
     tg__worker_attend(&worker);
 }

@@ -2,15 +2,16 @@
 #ifndef TG_LIB_SCHED_TEAM_H
 #define TG_LIB_SCHED_TEAM_H
 /*
- * The OpenMP team: team.c opens regions, or uses what is there; worker.c is what each of its threads does there. It serves
- * run queues, and knows nothing of groups.
+ * The OpenMP team: team.c opens regions, or uses what is there; worker.c is what each of its
+ * threads does there. It serves run queues, and knows nothing of groups.
  *
- * A team is formed by the threads that serve one outermost run queue and its descendants. In serial code that is a
- * parallel region of ours: all its threads serve at once, and one that finds nothing waits in a condition of ours,
- * *inside* the region, until it is woken (closing and reopening the region costs far more, and in libomp waiting in the
- * runtime burns a core). In a user's region it is the caller, and threads that help by *helper tasks*: deferred tasks that
- * serve. When there is nothing to do, such a thread goes back to the runtime; but where work may come from elsewhere, one
- * thread sleeps there, a few milliseconds at a time, so that a thread can be woken.
+ * A team is formed by the threads that serve one outermost run queue and its descendants. In serial
+ * code that is a parallel region of ours: all its threads serve at once, and one that finds nothing
+ * waits in a condition of ours, *inside* the region, until it is woken (closing and reopening the
+ * region costs far more, and in libomp waiting in the runtime burns a core). In a user's region it
+ * is the caller, and threads that help by *helper tasks*: deferred tasks that serve. When there is
+ * nothing to do, such a thread goes back to the runtime; but where work may come from elsewhere,
+ * one thread sleeps there, a few milliseconds at a time, so that a thread can be woken.
  */
 #include "sched/runq.h"
 
@@ -36,7 +37,8 @@ struct tg__worker {
 /* The worker from which the calling thread serves; NULL: it does not. */
 struct tg__worker *tg__team_worker(void);
 
-/* How many places the team of the next run from here can have; `threads` asked for, 0: the default. */
+/* How many places the team of the next run from here can have; `threads` asked for, 0: the default.
+ */
 int tg__team_places(int threads);
 
 /* The same, if the thread had a new team: see is_alone() in team.c. */
@@ -49,20 +51,22 @@ int tg__team_places_elsewhere(int threads);
 int tg__team_run(struct tg__runq *runq, int threads);
 
 /*
- * Attaches the run queue to a team that its host keeps open: the team's threads serve it beside what they serve already,
- * and the caller's do not. The caller calls tg__team_end() each time that on_quiescent was called, until it returns true.
+ * Attaches the run queue to a team that its host keeps open: the team's threads serve it beside
+ * what they serve already, and the caller's do not. The caller calls tg__team_end() each time that
+ * on_quiescent was called, until it returns true.
  */
 void tg__team_attach(struct tg__team *team, struct tg__runq *runq);
 bool tg__team_end(struct tg__team *team, struct tg__runq *runq);
 
 /*
- * For a worker that waits for the end of a run queue that is attached to `team`: those that wait for the task that it is in
- * may serve that run queue meanwhile, and its descendants. It waits until it has ended. False: it would wait for itself.
+ * For a worker that waits for the end of a run queue that is attached to `team`: those that wait
+ * for the task that it is in may serve that run queue meanwhile, and its descendants. It waits
+ * until it has ended. False: it would wait for itself.
  */
 bool tg__team_await(struct tg__team *team, struct tg__runq *runq);
 
-/* The same worker serves descendants of the run queue in its own team for as long as there is something to do; then it parks
-   until there is more, the parker is notified, or it is time. */
+/* The same worker serves descendants of the run queue in its own team for as long as there is
+   something to do; then it parks until there is more, the parker is notified, or it is time. */
 struct tg__parker;
 void tg__team_help(const struct tg__runq *runq, struct tg__parker *parker, double until);
 
@@ -81,7 +85,8 @@ int tg__team_size(const struct tg__team *team);
 /* Does a worker sleep? To be asked after something was published: sequentially consistent. */
 bool tg__team_sleeps(const struct tg__team *team);
 
-/* What keeps a team open for run queues that are attached to it: a pool, to those that do not know pools. */
+/* What keeps a team open for run queues that are attached to it: a pool, to those that do not know
+ * pools. */
 struct tg__host {
     unsigned process; /* where its threads are, see process.h */
     /* Opens the team, or keeps it open, until leave(); NULL: it is closed for good. */
@@ -92,8 +97,9 @@ struct tg__host {
 };
 
 /*
- * After work was added to a live run queue: wakes a worker that may serve it, if one is parked. The run queue
- * must be pinned, or the caller in one of its tasks. Unpin is the last touch of run queue and team.
+ * After work was added to a live run queue: wakes a worker that may serve it, if one is parked. The
+ * run queue must be pinned, or the caller in one of its tasks. Unpin is the last touch of run queue
+ * and team.
  */
 bool tg__team_notify(struct tg__team *team, struct tg__runq *runq);
 static inline void tg__team_pin(struct tg__runq *runq)
@@ -107,12 +113,13 @@ void tg__team_unpin(struct tg__team *team, struct tg__runq *runq);
 void tg__team_notify_owner(struct tg__team *team, struct tg__runq *runq);
 
 /*
- * In the body of `runq`: serves it and its descendants, a little at a time, and sleeps when there is
- * nothing to do, until `enough(runq)`. A thread that makes that true notifies the owner.
+ * In the body of `runq`: serves it and its descendants, a little at a time, and sleeps when there
+ * is nothing to do, until `enough(runq)`. A thread that makes that true notifies the owner.
  */
 void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq));
 
-/* For a server that leaves work behind in the run queue while it runs a task: the same, or a helper task. */
+/* For a server that leaves work behind in the run queue while it runs a task: the same, or a helper
+ * task. */
 void tg__team_notify_or_spawn(struct tg__worker *worker, struct tg__runq *runq);
 static inline void tg__team_share(struct tg__worker *worker, struct tg__runq *runq)
 {
@@ -127,8 +134,8 @@ static inline const atomic_int *tg__team_wanted(
     return worker->spawns_helpers ? &runq->wanted : worker->idle;
 }
 
-/* For a server that leaves no work behind, but expects some from elsewhere: where help comes by helper tasks, a thread must
-   be there that can be woken. */
+/* For a server that leaves no work behind, but expects some from elsewhere: where help comes by
+   helper tasks, a thread must be there that can be woken. */
 void tg__team_spawn_watcher(struct tg__worker *worker, struct tg__runq *runq);
 static inline void tg__team_watch(struct tg__worker *worker, struct tg__runq *runq)
 {

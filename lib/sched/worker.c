@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a worker does: serves run queues until it is time to leave, spawns helper tasks, parks, wakes others. */
+/* What a worker does: serves run queues until it is time to leave, spawns helper tasks, parks,
+ * wakes others. */
 #include "sched/omp.h"
 #include "sched/team_int.h"
 
@@ -60,9 +61,10 @@ static void serve(void *user)
     service->runq->calls->serve(service->runq, service->worker);
 }
 
-/* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this call. A pool's region stays open: what
-   its tasks have left behind ends with this call. (Not where helper tasks are spawned: the server would wait for them, and
-   other threads are there for what is left.) */
+/* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this call. A
+   pool's region stays open: what its tasks have left behind ends with this call. (Not where helper
+   tasks are spawned: the server would wait for them, and other threads are there for what is left.)
+ */
 static void serve_in_taskgroup(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct service service = {worker, runq};
@@ -79,8 +81,9 @@ static void serve_in_taskgroup(struct tg__worker *worker, struct tg__runq *runq)
 }
 
 /* Under the team's lock, which is given back meanwhile. Where help comes by helper tasks, only a
-   server of a run queue sends its next helper task. So a thread that can send helper tasks for one run queue (its
-   home), and serves another one while the home has something to claim, spawns a helper task first. */
+   server of a run queue sends its next helper task. So a thread that can send helper tasks for one
+   run queue (its home), and serves another one while the home has something to claim, spawns a
+   helper task first. */
 static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct tg__team *team = worker->team;
@@ -95,8 +98,8 @@ static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
     tg__runq_leave(team, runq);
 }
 
-/* Serves what is in scope as long as there is something to do now, first the one for which it was woken.
-   Under the lock. */
+/* Serves what is in scope as long as there is something to do now, first the one for which it was
+   woken. Under the lock. */
 static void serve_all(
     struct tg__worker *worker, const struct tg__runq *scope, struct tg__runq *handoff)
 {
@@ -138,7 +141,8 @@ static void notify_watchers(struct tg__team *team, const struct tg__runq *runq)
             at = &(*at)->next;
 }
 
-/* The thread that runs `runq`: serves it and its descendants (and what is attached) until it has ended. */
+/* The thread that runs `runq`: serves it and its descendants (and what is attached) until it has
+ * ended. */
 static void run_to_end(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct tg__team *team = worker->team;
@@ -188,8 +192,9 @@ static void run_body_and_tasks(void *user)
     run_to_end(service->worker, service->runq);
 }
 
-/* Only the join is left to the runtime, and only after the run queue has ended: what is still in the
-   taskgroup then is helper tasks, and tasks of the user's own that the task functions left behind. */
+/* Only the join is left to the runtime, and only after the run queue has ended: what is still in
+   the taskgroup then is helper tasks, and tasks of the user's own that the task functions left
+   behind. */
 void tg__worker_own(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct service service = {worker, runq};
@@ -200,12 +205,14 @@ void tg__worker_own(struct tg__worker *worker, struct tg__runq *runq)
 
 static void spawn_helper(struct tg__worker *worker, struct tg__runq *runq);
 
-/* For so long a watcher keeps its thread from other tasks that the user's region may have for it. */
+/* For so long a watcher keeps its thread from other tasks that the user's region may have for it.
+ */
 static const double watch_time = 10e-3;
 
-/* Under the lock: sleeps, at the runtime's barrier, for what may come from elsewhere: nobody there could be woken
-   otherwise, since a helper task can only be spawned by the thread that runs the run queue, or by another helper task. False: it is
-   time to give the thread back to the runtime, for a moment. */
+/* Under the lock: sleeps, at the runtime's barrier, for what may come from elsewhere: nobody there
+   could be woken otherwise, since a helper task can only be spawned by the thread that runs the run
+   queue, or by another helper task. False: it is time to give the thread back to the runtime, for a
+   moment. */
 static bool watch(struct tg__team *team, struct tg__runq *runq)
 {
     struct tg__parked me = {.scope = runq};
@@ -216,8 +223,8 @@ static bool watch(struct tg__team *team, struct tg__runq *runq)
     return me.woken || tg_time_now() < until;
 }
 
-/* The body of a helper task. Only touches the run queue if it may still be there: a helper task is spawned
-   inside its run queue's taskgroup, which ends after it. */
+/* The body of a helper task. Only touches the run queue if it may still be there: a helper task is
+   spawned inside its run queue's taskgroup, which ends after it. */
 static void run_helper(void *of_team, void *of_runq)
 {
     struct tg__team *team = of_team;

@@ -13,8 +13,8 @@ bool tg__handler_stand_in(int number, const struct sigaction *ours, struct sigac
     struct sigaction now;
     if (sigaction(number, NULL, &now) != 0)
         return false;
-    if (!is_ours(&now,
-            ours->sa_sigaction)) /* a program that has put us back, long after we had gone, has no handler of its own there */
+    if (!is_ours(&now, ours->sa_sigaction)) /* a program that has put us back, long after we had
+                                               gone, has no handler of its own there */
         *before = now;
     return sigaction(number, ours, NULL) == 0;
 }

@@ -26,7 +26,8 @@ void tg__lock_wait(const struct tg__lock *lock, unsigned char mark)
 
 enum { DEPTH_MOST = 32 };
 
-/* What the thread has, in the order in which it took it. Of the contexts on the way up only their number. */
+/* What the thread has, in the order in which it took it. Of the contexts on the way up only their
+ * number. */
 static _Thread_local struct {
     int depth, contexts;
     enum tg__rank held[DEPTH_MOST];

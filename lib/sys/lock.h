@@ -2,17 +2,19 @@
 #ifndef TG_LIB_SYS_LOCK_H
 #define TG_LIB_SYS_LOCK_H
 /*
- * Locks, and the order in which they are taken. A build with TASKGROUP_CHECK_LOCKS ends the process where a thread
- * takes one out of order.
+ * Locks, and the order in which they are taken. A build with TASKGROUP_CHECK_LOCKS ends the process
+ * where a thread takes one out of order.
  *
- * tg__lock: one byte. Taking it costs one exchange, giving it back a store, which halves what a mutex costs on the path of
- * tg_group_add(). A thread that finds it taken spins shortly, then lets others run, then sleeps for some microseconds at a
- * time: there may be more threads than processors, and the holder may have been preempted by a thread that waits for it. A
- * lock that another thread held when the process was forked is free in the child: that thread is not there.
+ * tg__lock: one byte. Taking it costs one exchange, giving it back a store, which halves what a
+ * mutex costs on the path of tg_group_add(). A thread that finds it taken spins shortly, then lets
+ * others run, then sleeps for some microseconds at a time: there may be more threads than
+ * processors, and the holder may have been preempted by a thread that waits for it. A lock that
+ * another thread held when the process was forked is free in the child: that thread is not there.
  *
- * Most of these are *short*: a few instructions, no memory, no system call, no loop over tasks (which a build with
- * TASKGROUP_CHECK_LOCKS checks, see lock_check.c). Under the others, and under the mutexes, memory may be allocated: the
- * group's, since an add there finds out how much it needs; that of the handlers of signals, which are set under it.
+ * Most of these are *short*: a few instructions, no memory, no system call, no loop over tasks
+ * (which a build with TASKGROUP_CHECK_LOCKS checks, see lock_check.c). Under the others, and under
+ * the mutexes, memory may be allocated: the group's, since an add there finds out how much it
+ * needs; that of the handlers of signals, which are set under it.
  *
  * A mutex of pthread's: where a thread may sleep until something changes.
  */
@@ -22,12 +24,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* Every lock of the library, from outer to inner: a thread that has one takes only those further down. */
+/* Every lock of the library, from outer to inner: a thread that has one takes only those further
+ * down. */
 enum tg__rank {
     TG__LOCK_SHARD, /* mutex, of a team of a pool: its thread, its clients */
     TG__LOCK_TEAM,  /* mutex: the run queues that are active, parked workers */
     TG__LOCK_GROUP, /* of a group, not short: adding, lifecycle, timers, suspended tasks */
-    TG__LOCK_WAIT, /* mutex, of a group: threads that sleep for space, for on_done, for the end of an attached run */
+    TG__LOCK_WAIT,  /* mutex, of a group: threads that sleep for space, for on_done, for the end of
+                       an attached run */
     TG__LOCK_DISPATCH, /* of a group: claims that are made one at a time */
     TG__LOCK_FAILURES, /* mutex, of a group */
     TG__LOCK_HANDLE,   /* mutex, of a handle */
@@ -93,14 +97,16 @@ static inline void tg__lock_give(struct tg__lock *lock, enum tg__rank rank)
     tg__rank_leave(rank);
 }
 
-/* Did a thread of the parent process hold it at the fork? Then what it guards may be half changed. */
+/* Did a thread of the parent process hold it at the fork? Then what it guards may be half changed.
+ */
 static inline bool tg__lock_is_lost(const struct tg__lock *lock)
 {
     unsigned char taken = atomic_load_explicit(&lock->taken, memory_order_relaxed);
     return taken != 0 && taken != tg__process_mark();
 }
 
-/* A thread that sleeps in a condition still counts as one that has the mutex: it takes none meanwhile. */
+/* A thread that sleeps in a condition still counts as one that has the mutex: it takes none
+ * meanwhile. */
 static inline void tg__mutex_lock(pthread_mutex_t *mutex, enum tg__rank rank)
 {
     tg__rank_enter(rank);

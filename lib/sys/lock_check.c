@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Only in a build with TASKGROUP_CHECK_LOCKS, whose linker leads each of these calls from the library to the function
+ * Only in a build with TASKGROUP_CHECK_LOCKS, whose linker leads each of these calls from the
+ * library to the function
  * __wrap_… here (--wrap): the process ends where the thread has a short lock.
  */
 #include "sys/lock.h"

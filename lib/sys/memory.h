@@ -10,8 +10,8 @@
 
 enum { TG__CACHE_LINE = 64 };
 
-/* The first cache line that begins in a block, which needs TG__CACHE_LINE - 1 bytes more for it. (aligned_alloc() costs a
-   small group as much as several of its tasks.) */
+/* The first cache line that begins in a block, which needs TG__CACHE_LINE - 1 bytes more for it.
+   (aligned_alloc() costs a small group as much as several of its tasks.) */
 static inline void *tg__memory_align(void *block)
 {
     uintptr_t line = TG__CACHE_LINE, at = (uintptr_t)block;

@@ -28,8 +28,8 @@ void tg__process_count_thread(void)
     atomic_fetch_add(&own_threads, 1);
 }
 
-/* How many threads the process has; 0: the system does not say. Linux counts them as links of this folder, so no file
-   is opened. */
+/* How many threads the process has; 0: the system does not say. Linux counts them as links of this
+   folder, so no file is opened. */
 static int count_threads(void)
 {
     struct stat folder;
@@ -48,7 +48,8 @@ static bool is_single(void)
 #endif
 }
 
-/* OpenMP does not say whether this thread has had a team. It has none if there are no other threads. */
+/* OpenMP does not say whether this thread has had a team. It has none if there are no other
+ * threads. */
 static void before_fork(void)
 {
     has_company = !is_single() && count_threads() > 1 + atomic_load(&own_threads);

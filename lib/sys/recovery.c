@@ -31,8 +31,9 @@ struct walk {
     _Unwind_Word frame; /* of the function before */
 };
 
-/* A return address lies behind the call, and behind the whole function where that never comes back: the byte before
-   it belongs to the call. Where a signal has interrupted a function the address is exact. */
+/* A return address lies behind the call, and behind the whole function where that never comes back:
+   the byte before it belongs to the call. Where a signal has interrupted a function the address is
+   exact. */
 static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *user)
 {
     struct walk *walk = user;
@@ -79,7 +80,8 @@ void tg__recover(struct tg__recovery *recovery)
 #endif
 }
 
-/* "#3 solve+0x1f4 (libsolver.so)", or the offset in the file where the function has no public name. */
+/* "#3 solve+0x1f4 (libsolver.so)", or the offset in the file where the function has no public name.
+ */
 static int describe(char *to, size_t size, int number, void *address)
 {
     Dl_info where;
@@ -175,7 +177,8 @@ static void handle(int number, siginfo_t *info, void *machine)
     tg__recover(recovery);
 }
 
-/* The first `many` of them are the program's again, but for those that it has put others in place of. */
+/* The first `many` of them are the program's again, but for those that it has put others in place
+ * of. */
 static void restore(int many)
 {
     for (int i = 0; i < many; i++)

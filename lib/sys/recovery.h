@@ -3,8 +3,9 @@
 #define TG_LIB_SYS_RECOVERY_H
 /*
  * Coming back from the middle of a task's function: because it has given up (tg_task_abort), or
- * because a guard has caught a signal that its own code raised. The caller of such functions prepares a
- * *recovery point*; a jump there must come from the same thread, with nothing of ours opened in between.
+ * because a guard has caught a signal that its own code raised. The caller of such functions
+ * prepares a *recovery point*; a jump there must come from the same thread, with nothing of ours
+ * opened in between.
  */
 #include <setjmp.h>
 #include <stdbool.h>
@@ -58,20 +59,21 @@ _Noreturn void tg__recover(struct tg__recovery *recovery);
 /* The recovery point's trace as text, a line a frame; NULL: out of memory, or no frames. */
 char *tg__trace_text(const struct tg__recovery *recovery);
 
-/* Stands in for the handlers of crash signals, while somebody holds it. False: the system refuses. */
+/* Stands in for the handlers of crash signals, while somebody holds it. False: the system refuses.
+ */
 bool tg__guard_take(void);
 void tg__guard_give(void);
 
-/* Crashes of this thread come to the recovery point; NULL: to the program's own handler. Returns what was
- * there before. */
+/* Crashes of this thread come to the recovery point; NULL: to the program's own handler. Returns
+ * what was there before. */
 struct tg__recovery *tg__guard_arm(struct tg__recovery *recovery);
 
 /*
- * Around calls of the user's functions: `TG__MUST_RETURN bool returned = false; call(); returned = true;`. A C++
- * exception that passes here, or the end of the thread by pthread_exit(), would leave OpenMP's region
- * open behind it: a frame that catches it goes on with what is not there any more, and one that does not waits for
- * ever. So it ends the process by abort(). Only in files that are compiled with -fexceptions (see
- * CMakeLists.txt), where it costs nothing.
+ * Around calls of the user's functions: `TG__MUST_RETURN bool returned = false; call(); returned =
+ * true;`. A C++ exception that passes here, or the end of the thread by pthread_exit(), would leave
+ * OpenMP's region open behind it: a frame that catches it goes on with what is not there any more,
+ * and one that does not waits for ever. So it ends the process by abort(). Only in files that are
+ * compiled with -fexceptions (see CMakeLists.txt), where it costs nothing.
  */
 #define TG__MUST_RETURN __attribute__((cleanup(tg__check_returned)))
 _Noreturn void tg__not_returned(void);
@@ -81,8 +83,8 @@ static inline void tg__check_returned(const bool *returned)
         tg__not_returned();
 }
 
-/* An alternate signal stack for this thread, unless it has one: without it nobody can be called when
- * the stack has overflowed. NULL: none was made. */
+/* An alternate signal stack for this thread, unless it has one: without it nobody can be called
+ * when the stack has overflowed. NULL: none was made. */
 void *tg__guard_stack_new(void);
 void tg__guard_stack_free(void *stack);
 

@@ -18,8 +18,8 @@
 
 #ifdef __linux__
 #ifndef __clang__
-/* libgomp has left main with one place before this library is there: the others belong to the process, too. libomp
-   does so later, and would begin its work if it were asked now. */
+/* libgomp has left main with one place before this library is there: the others belong to the
+   process, too. libomp does so later, and would begin its work if it were asked now. */
 static void add_places(cpu_set_t *set)
 {
     static int ids[CPU_SETSIZE];
@@ -149,7 +149,8 @@ bool tg__thread_make(pthread_t *thread, const char *name, const struct tg__proce
 
 /* ---- the runtime ---- */
 
-/* libomp's own answer. It is not there with another runtime, or is not that of the one that serves this library. */
+/* libomp's own answer. It is not there with another runtime, or is not that of the one that serves
+ * this library. */
 extern size_t kmp_get_stacksize_s(void) __attribute__((weak));
 
 typedef void function(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_SYS_THREAD_H
 #define TG_LIB_SYS_THREAD_H
-/* The threads that are not OpenMP's: the event thread, and a host for each pool; and waiting with a time. */
+/* The threads that are not OpenMP's: the event thread, and a host for each pool; and waiting with a
+ * time. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,13 +19,14 @@ struct tg__processors tg__processors_own(void);
 /* The process's: what main had at first, before OMP_PROC_BIND left it with one place. */
 struct tg__processors tg__processors_all(void);
 
-/* Moves the calling thread there, and returns where it was, for moving it back; unknown if it has not moved: it was
-   there already, cannot be moved, or `to` is NULL or unknown. */
+/* Moves the calling thread there, and returns where it was, for moving it back; unknown if it has
+   not moved: it was there already, cannot be moved, or `to` is NULL or unknown. */
 struct tg__processors tg__processors_move(const struct tg__processors *to);
 
 /*
- * Makes a thread on these processors, with all signals blocked but those that it raises itself: they are for the
- * program's threads. `stack` bytes, 0: the default. False: the system has none left.
+ * Makes a thread on these processors, with all signals blocked but those that it raises itself:
+ * they are for the program's threads. `stack` bytes, 0: the default. False: the system has none
+ * left.
  */
 bool tg__thread_make(pthread_t *thread, const char *name, const struct tg__processors *processors,
     size_t stack, void *(*function)(void *), void *user);

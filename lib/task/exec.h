@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_TASK_EXEC_H
 #define TG_LIB_TASK_EXEC_H
-/* What the tasks of a group share: how they are run, their records, and the counts of their ends. */
+/* What the tasks of a group share: how they are run, their records, and the counts of their ends.
+ */
 #include "sys/memory.h"
 #include "cancel/context.h"
 #include "task/failure.h"
@@ -11,15 +12,18 @@
 struct tg__exec;
 
 /*
- * What the group does for a task on the slow path, in the order in which it happens. All are called without a lock but
- * `on_end`, which may come under the lock of the failures (finish.h).
+ * What the group does for a task on the slow path, in the order in which it happens. All are called
+ * without a lock but `on_end`, which may come under the lock of the failures (finish.h).
  */
 struct tg__exec_calls {
-    /* Before its function: makes sure that there is memory for what it keeps while it is suspended. False: there is none. */
+    /* Before its function: makes sure that there is memory for what it keeps while it is suspended.
+     * False: there is none. */
     bool (*reserve)(tg_task *self);
-    /* After its function, which has asked for that: the task is suspended, until it is completed or has slept. */
+    /* After its function, which has asked for that: the task is suspended, until it is completed or
+     * has slept. */
     void (*suspend)(tg_task *self, const struct tg__view *task);
-    /* After an attempt or a period: the task waits `delay` seconds, and starts again. False: it was taken back. */
+    /* After an attempt or a period: the task waits `delay` seconds, and starts again. False: it was
+     * taken back. */
     bool (*again)(struct tg__exec *exec, const struct tg__view *task, size_t index, double delay);
     /* It has its final state. Then, when it has given back what it held: */
     void (*on_end)(struct tg__exec *exec, const struct tg__view *task, size_t index);
@@ -30,22 +34,23 @@ struct tg__exec_calls {
     void (*on_skipped)(struct tg__exec *exec, size_t index);
 };
 
-/* The members that threads write at the same time begin cache lines of their own (group/parts.c). */
+/* The members that threads write at the same time begin cache lines of their own (group/parts.c).
+ */
 struct tg__exec {
     tg_group *group;
     const struct tg__exec_calls *calls;
     void *user;          /* for the group's callbacks */
     tg_context *context; /* stopped: nothing starts any more */
     /* Fixed from the group's creation on … */
-    bool keep_going;   /* a required failure does not stop it */
-    bool shield;       /* tasks do not see that it has stopped */
-    bool forgets;      /* a failure is reported to the task's handle only */
-    bool ranks_later;  /* ranks are given in the order of on_done */
-    bool watches_ends; /* `calls` have something to do at the end of a task */
-    bool joins;        /* raw OpenMP tasks of a task's function end before it does */
-    bool
-        counts_skipped; /* a task that is taken back before its start is counted as cancelled; else the run's end counts it */
-    size_t need;        /* successes that are enough, or 0 */
+    bool keep_going;     /* a required failure does not stop it */
+    bool shield;         /* tasks do not see that it has stopped */
+    bool forgets;        /* a failure is reported to the task's handle only */
+    bool ranks_later;    /* ranks are given in the order of on_done */
+    bool watches_ends;   /* `calls` have something to do at the end of a task */
+    bool joins;          /* raw OpenMP tasks of a task's function end before it does */
+    bool counts_skipped; /* a task that is taken back before its start is counted as cancelled; else
+                            the run's end counts it */
+    size_t need;         /* successes that are enough, or 0 */
     /* … and from the start of a run on. */
     bool slow;      /* every task goes the slow path */
     bool guarded;   /* a crash ends the task only */

@@ -40,7 +40,8 @@ static struct tg__failure *take_spare(struct tg__failures *failures, const tg_er
 /* Fewer are found as fast in the list. */
 enum { LIST_MOST = 16 };
 
-/* Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): indices that share a factor are spread, too. */
+/* Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): indices that share a factor are
+ * spread, too. */
 static struct tg__failure **bucket_of(
     struct tg__failure **buckets, size_t bucket_count, size_t index)
 {
@@ -63,8 +64,8 @@ static size_t wanted_buckets(const struct tg__failures *failures)
     return few || wanted > SIZE_MAX / sizeof *failures->buckets ? 0 : wanted;
 }
 
-/* Under the lock. Replaces the table, and returns what is to be freed: the old one; or the new one, if another thread
-   has been faster. */
+/* Under the lock. Replaces the table, and returns what is to be freed: the old one; or the new one,
+   if another thread has been faster. */
 static struct tg__failure **replace_buckets(
     struct tg__failures *failures, struct tg__failure **buckets, size_t wanted)
 {
@@ -78,8 +79,8 @@ static struct tg__failure **replace_buckets(
     return old;
 }
 
-/* Without the lock, which is not held while memory is allocated. Without memory the old table stays, and its chains
-   grow; the next failure tries again. */
+/* Without the lock, which is not held while memory is allocated. Without memory the old table
+   stays, and its chains grow; the next failure tries again. */
 static void grow(struct tg__failures *failures, size_t wanted)
 {
     struct tg__failure **buckets = calloc(wanted, sizeof(struct tg__failure *));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_TASK_FAILURE_H
 #define TG_LIB_TASK_FAILURE_H
-/* The failures of a group's tasks: the first, all of them in order of completion, and each by its task's index. */
+/* The failures of a group's tasks: the first, all of them in order of completion, and each by its
+ * task's index. */
 #include <taskgroup/status.h>
 
 #include <pthread.h>

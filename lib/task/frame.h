@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_TASK_FRAME_H
 #define TG_LIB_TASK_FRAME_H
-/* The frame of a running task: what a thread knows of the task that it is in, and of those below on its stack. */
+/* The frame of a running task: what a thread knows of the task that it is in, and of those below on
+ * its stack. */
 #include "sched/limit.h"
 #include "sched/queue.h"
 #include "sys/recovery.h"
@@ -10,8 +11,9 @@
 enum tg__kind { TG__SERVER, TG__BODY, TG__CALLBACK, TG__HOLD, TG__HANDLE };
 
 /*
- * A server has one frame for as long as it serves the group: it becomes task after task. A frame also stands for the
- * body of a scope, for on_done, and (on no thread) for a hold, or for a user's handle.
+ * A server has one frame for as long as it serves the group: it becomes task after task. A frame
+ * also stands for the body of a scope, for on_done, and (on no thread) for a hold, or for a user's
+ * handle.
  */
 struct tg_task {
     struct tg__exec *exec;
@@ -56,21 +58,23 @@ void tg__frame_pop(const tg_task *self);
 /* The top one of the calling thread, of whatever kind; NULL: none. */
 tg_task *tg__frame_current(void);
 
-/* While the top frame is in a run of ours it has no recovery point: that would lead over the run. */
+/* While the top frame is in a run of ours it has no recovery point: that would lead over the run.
+ */
 struct tg__pause {
     struct tg__recovery *recovery, *armed;
 };
 struct tg__pause tg__frame_pause(void);
 void tg__frame_resume(struct tg__pause pause);
 
-/* The frame through which the calling thread is inside the group: in a task of it, or of a group that runs in one. NULL: it is not. */
+/* The frame through which the calling thread is inside the group: in a task of it, or of a group
+ * that runs in one. NULL: it is not. */
 tg_task *tg__frame_inside(const struct tg__exec *exec);
 
 /* The context that tells the task to stop, or NULL. */
 tg_context *tg__frame_context(const tg_task *self);
 
-/* Has the group, or a context above, stopped? A task that then returns other than 0 is cancelled, whether it has asked
-   or not. False in a shield. */
+/* Has the group, or a context above, stopped? A task that then returns other than 0 is cancelled,
+   whether it has asked or not. False in a shield. */
 bool tg__frame_has_stopped(const tg_task *self);
 
 /* The message and the trace of a failure are not needed any more. */

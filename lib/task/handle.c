@@ -193,7 +193,7 @@ void tg_task_release(tg_task *task)
         drop(handle);
         return;
     }
-    free(handle
-            ->message); /* the task has no use for it; a condition that is waited at is not destroyed */
+    free(handle->message); /* the task has no use for it; a condition that is waited at is not
+                              destroyed */
     free(handle);
 }

@@ -2,8 +2,8 @@
 #ifndef TG_LIB_TASK_HANDLE_H
 #define TG_LIB_TASK_HANDLE_H
 /*
- * What a user holds of a submitted task: outlives it, and has its outcome. The runner knows only that
- * somebody waits.
+ * What a user holds of a submitted task: outlives it, and has its outcome. The runner knows only
+ * that somebody waits.
  */
 #include "task/frame.h"
 
@@ -15,7 +15,8 @@ struct tg__handle;
 struct tg__handle_calls {
     /* Would a wait keep a thread of the pool from what it waits for? */
     bool (*inside)(struct tg__exec *exec);
-    /* Enter is called while the task has certainly not ended: the run stays until cancel returns. */
+    /* Enter is called while the task has certainly not ended: the run stays until cancel returns.
+     */
     void (*enter)(struct tg__exec *exec);
     tg_status (*cancel)(struct tg__exec *exec, size_t index, const struct tg__handle *handle);
 };
@@ -30,7 +31,8 @@ tg_task *tg__handle_task(struct tg__handle *handle);
 /* The task was not taken: as if there had been none. */
 void tg__handle_free(struct tg__handle *handle);
 
-/* Why the task has failed; later its end, which gives the task's hold back. Once; NULL is harmless. */
+/* Why the task has failed; later its end, which gives the task's hold back. Once; NULL is harmless.
+ */
 void tg__handle_say(struct tg__handle *handle, const tg_error *error);
 void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome);
 

@@ -13,7 +13,8 @@ static int find_free(const struct tg__locals *locals)
     return id;
 }
 
-/* Memory is taken without the lock: another thread may have found some meanwhile, or taken the last place. */
+/* Memory is taken without the lock: another thread may have found some meanwhile, or taken the last
+ * place. */
 int tg__locals_enter(struct tg__locals *locals)
 {
     struct tg__local *more = NULL;

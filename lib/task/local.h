@@ -2,9 +2,10 @@
 #ifndef TG_LIB_TASK_LOCAL_H
 #define TG_LIB_TASK_LOCAL_H
 /*
- * Ids for the threads that run a group's tasks, and what the user keeps for each. An id is taken when a
- * task asks for it, and given back when that thread leaves the group: a task that never asks pays nothing. A server asks
- * here once, and keeps the answer in its tg_task until it leaves: no lock is taken for every task.
+ * Ids for the threads that run a group's tasks, and what the user keeps for each. An id is taken
+ * when a task asks for it, and given back when that thread leaves the group: a task that never asks
+ * pays nothing. A server asks here once, and keeps the answer in its tg_task until it leaves: no
+ * lock is taken for every task.
  */
 #include "sys/lock.h"
 
@@ -25,7 +26,8 @@ struct tg__locals {
 int tg__locals_enter(struct tg__locals *locals);
 void tg__locals_leave(struct tg__locals *locals, int id);
 
-/* The state of a worker that the caller is, made now if it is not there: 0, or the code of the user's init. */
+/* The state of a worker that the caller is, made now if it is not there: 0, or the code of the
+ * user's init. */
 int tg__locals_state(struct tg__locals *locals, int id, void *user, void **state);
 
 /* Nobody is one any more: frees all states. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store that recycles: segments of one size, in a sparse array by their first index. One is used again when all of its
- * tasks are gone.
+ * A store that recycles: segments of one size, in a sparse array by their first index. One is used
+ * again when all of its tasks are gone.
  */
 #include "task/segment.h"
 
@@ -14,7 +14,8 @@ void tg__store_recycle_all(struct tg__store *store)
     store->recycled = (struct tg__sparse){0};
 }
 
-/* The new last segment is one that was recycled. It keeps its arrays of attributes, notes and results. */
+/* The new last segment is one that was recycled. It keeps its arrays of attributes, notes and
+ * results. */
 static bool reuse(struct tg__store *store, size_t count)
 {
     struct tg__segment *segment = store->free;

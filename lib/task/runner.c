@@ -149,7 +149,8 @@ static bool is_plain_range(const struct tg__exec *exec, const struct tg__segment
            (segment->flags & (TG__APART | TG__SLOW)) == 0;
 }
 
-/* Not inlined: what is kept in registers here would not survive the recovery point of its caller. */
+/* Not inlined: what is kept in registers here would not survive the recovery point of its caller.
+ */
 __attribute__((noinline)) static void go_on(tg_task *self)
 {
     while (self->next < self->end && !self->slot_gone && !self->over) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_TASK_SEGMENT_H
 #define TG_LIB_TASK_SEGMENT_H
-/* The segments of a store: for store.c and recycle.c only. All calls are serialised as adding is. */
+/* The segments of a store: for store.c and recycle.c only. All calls are serialised as adding is.
+ */
 #include "task/store.h"
 
 /* Owners of the store change a segment's size under their lock; finders only read it. Relaxed: the
@@ -24,11 +25,12 @@ static inline size_t tg__segment_used(const struct tg__segment *segment, size_t 
     return left < tg__segment_size(segment) ? left : tg__segment_size(segment);
 }
 
-/* An empty segment of records from index `count` on, at the size that is next or at the one that a reset has kept. NULL: out of
-   memory. */
+/* An empty segment of records from index `count` on, at the size that is next or at the one that a
+   reset has kept. NULL: out of memory. */
 struct tg__segment *tg__segment_new(struct tg__store *store, size_t count);
 
-/* Gives a new segment the result slots and notes that it needs. TG_OK, TG_TOO_LARGE or TG_NO_MEMORY. */
+/* Gives a new segment the result slots and notes that it needs. TG_OK, TG_TOO_LARGE or
+ * TG_NO_MEMORY. */
 tg_status tg__segment_furnish(struct tg__store *store, struct tg__segment *segment);
 
 /* Into the side table of the task at place `at`. False: out of memory. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The slow path of a task: timeouts, attempts, periods, guard, times, and an end that somebody waits for. */
+/* The slow path of a task: timeouts, attempts, periods, guard, times, and an end that somebody
+ * waits for. */
 #include "task/slow_path.h"
 
 #include "sched/omp.h"
@@ -57,8 +58,8 @@ static bool start_clock(tg_task *self, const struct tg__view *task)
 
 /* ---- ending ---- */
 
-/* Its group has stopped first: that is why the task has, whether it asked or learned of it otherwise (by a nested group, a
-   hook), and whatever its own clock says. */
+/* Its group has stopped first: that is why the task has, whether it asked or learned of it
+   otherwise (by a nested group, a hook), and whatever its own clock says. */
 static tg_status status_of(const tg_task *self, int code, double now)
 {
     if (self->recovery != NULL && self->recovery->signal != 0)
@@ -120,8 +121,8 @@ bool tg__slow_end(tg_task *self, const struct tg__view *task, int code)
             if (start_again(self, task, status, code))
                 return false;
         } else if (status != TG_OK) {
-            status =
-                TG_CANCELLED; /* it had another attempt: what stopped the group is why it has none */
+            status = TG_CANCELLED; /* it had another attempt: what stopped the group is why it has
+                                      none */
         }
     }
     if (task->note != NULL) {

@@ -391,7 +391,8 @@ struct tg__segment *tg__store_find(const struct tg__store *store, size_t index)
 {
     if (store->recycles)
         return tg__sparse_get(&store->recycled, index / TG__STORE_RECYCLED);
-    /* From the end, by longer and longer steps: segments double, so the last ones have most of the tasks. */
+    /* From the end, by longer and longer steps: segments double, so the last ones have most of the
+     * tasks. */
     /* Pairs with the release in append(): the pages and segments up to there are seen. */
     size_t high = atomic_load_explicit(&store->segments, memory_order_acquire);
     if (high == 0)

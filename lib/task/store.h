@@ -17,8 +17,8 @@
  *
  * Which lock: a look-up without the lock under which tasks are added is right only for a task that
  * was not released yet (tg__store_release()), and that stays so until the caller is done with it: a
- * thread that has claimed the task, ends it, delivers it, or is to let the head index pass by it. Every
- * other look-up, of a task that may have been recycled, belongs under that lock, and so does
+ * thread that has claimed the task, ends it, delivers it, or is to let the head index pass by it.
+ * Every other look-up, of a task that may have been recycled, belongs under that lock, and so does
  * whatever it finds. Where nothing is recycled, any task below the count may be looked up anywhere.
  */
 #include "base/sparse.h"
@@ -28,7 +28,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* What is known of every task. State: 0 is untouched, else TG__STATE(status) or one of those below. */
+/* What is known of every task. State: 0 is untouched, else TG__STATE(status) or one of those below.
+ */
 struct tg__cell {
     atomic_uchar state;
     unsigned char flags;    /* TG_TASK_…, and those below */
@@ -78,8 +79,8 @@ struct tg__attributes {
 struct tg__note {
     double start, end;
     atomic_size_t rank; /* of its end, from 1 on; 0: none yet */
-    size_t
-        next; /* the one that ended before it and waits for on_done too: its index + 1, or 0; or TG__DELIVERED */
+    size_t next; /* the one that ended before it and waits for on_done too: its index + 1, or 0; or
+                    TG__DELIVERED */
 };
 #define TG__DELIVERED SIZE_MAX /* on_done has been called */
 
@@ -171,8 +172,9 @@ void tg__store_recycle_all(struct tg__store *store);
 void tg__store_reset(struct tg__store *store);
 
 /*
- * TG_OK, and `attributes` are the store's; TG_FULL (the caller's array ends); TG_TOO_LARGE; TG_NO_MEMORY.
- * With `live` the count is published sequentially consistently: an add then looks for sleepers.
+ * TG_OK, and `attributes` are the store's; TG_FULL (the caller's array ends); TG_TOO_LARGE;
+ * TG_NO_MEMORY. With `live` the count is published sequentially consistently: an add then looks for
+ * sleepers.
  */
 tg_status tg__store_add(struct tg__store *store, tg_task_fn *function, void *arg, unsigned flags,
     struct tg__attributes *attributes, bool live);
@@ -180,24 +182,24 @@ tg_status tg__store_add_range(struct tg__store *store, tg_task_fn *function, siz
     void *items, size_t stride, unsigned flags, struct tg__attributes *attributes, bool live);
 
 /*
- * The same as records, each with the attributes of its own that `attributes_of` (or NULL) has. All or none: then
- * they are still the caller's.
+ * The same as records, each with the attributes of its own that `attributes_of` (or NULL) has. All
+ * or none: then they are still the caller's.
  */
 tg_status tg__store_add_each(struct tg__store *store, tg_task_fn *function, size_t count,
     void *items, size_t stride, unsigned flags, struct tg__attributes *const *attributes_of,
     bool live);
 
 /*
- * Where tasks are recycled: no thread needs this one any more. To be called twice for one that stands
- * apart: when it has ended, and when the head index has passed it. From any thread; true: it was the last of its
- * segment, which the caller gives back then, serialised as adding is.
+ * Where tasks are recycled: no thread needs this one any more. To be called twice for one that
+ * stands apart: when it has ended, and when the head index has passed it. From any thread; true: it
+ * was the last of its segment, which the caller gives back then, serialised as adding is.
  */
 bool tg__store_release(const struct tg__store *store, size_t index);
 void tg__store_recycle(struct tg__store *store, size_t index);
 
 /*
- * A block (of malloc's) beside a task, until it is taken away; else freed with the store, or by the next. Keeping returns
- * false if there is no memory. Both serialised as adding is.
+ * A block (of malloc's) beside a task, until it is taken away; else freed with the store, or by the
+ * next. Keeping returns false if there is no memory. Both serialised as adding is.
  */
 bool tg__store_keep(struct tg__store *store, size_t index, void *what);
 /* From now on keeping something beside this task does not fail. */
