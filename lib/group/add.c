@@ -368,6 +368,24 @@ static tg_status add(tg_group *group, struct tg__addition *a)
     return tg__add_explain(group, status, a);
 }
 
+static tg_status add_one(tg_group *group, struct tg__addition *a)
+{
+    if (a->o.copy > 0 && a->items == NULL)
+        return tg__add_refuse(
+            group, TG_INVALID, "%s: copy is %zu of a NULL arg", a->call, a->o.copy);
+    return add(group, a);
+}
+
+/* What may be wrong with a call whatever it adds; reads its options. */
+static tg_status check(tg_group *group, struct tg__addition *a, const tg_task_options *options)
+{
+    if (group == NULL)
+        return tg__refuse_null(a->call, "group");
+    if (a->function == NULL)
+        return tg__add_refuse(group, TG_INVALID, "%s: function is NULL", a->call);
+    return tg__add_options(group, a->call, options, &a->o);
+}
+
 tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, const void *arg,
     const tg_task_options *o, struct tg__handle *handle, size_t *index)
 {
@@ -377,9 +395,7 @@ tg_status tg__add_one(tg_group *group, const char *call, tg_task_fn *function, c
         .count = 1,
         .o = *o,
         .handle = handle};
-    if (a.o.copy > 0 && arg == NULL)
-        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", call, a.o.copy);
-    tg_status status = add(group, &a);
+    tg_status status = add_one(group, &a);
     *index = a.first;
     return status;
 }
@@ -429,16 +445,10 @@ tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *a
         .call = "tg_group_add_with", .function = function, .items = without_const(arg), .count = 1};
     if (index != NULL)
         *index = TG_NO_INDEX;
-    if (group == NULL)
-        return tg__refuse_null(a.call, "group");
-    if (function == NULL)
-        return tg__add_refuse(group, TG_INVALID, "%s: function is NULL", a.call);
-    tg_status status = tg__add_options(group, a.call, options, &a.o);
+    tg_status status = check(group, &a, options);
     if (status != TG_OK)
         return status;
-    if (a.o.copy > 0 && arg == NULL)
-        return tg__add_refuse(group, TG_INVALID, "%s: copy is %zu of a NULL arg", a.call, a.o.copy);
-    status = add(group, &a);
+    status = add_one(group, &a);
     if (status == TG_OK && index != NULL)
         *index = a.first;
     return status;
@@ -453,11 +463,7 @@ tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count,
         .stride = stride,
         .count = count,
         .range = true};
-    if (group == NULL)
-        return tg__refuse_null(a.call, "group");
-    if (function == NULL)
-        return tg__add_refuse(group, TG_INVALID, "%s: function is NULL", a.call);
-    tg_status status = tg__add_options(group, a.call, options, &a.o);
+    tg_status status = check(group, &a, options);
     if (status != TG_OK)
         return status;
     if (a.o.id != 0)
