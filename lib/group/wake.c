@@ -41,21 +41,9 @@ void tg__group_unpin(tg_group *group, struct tg__pin pin, size_t many)
         tg__team_unpin(pin.team, &group->runq);
 }
 
-void tg__backpressure_notify(tg_group *group)
-{
-    if (atomic_load(&group->backpressure.body_waits)) {
-        struct tg__team *team = atomic_load(&group->team);
-        if (team != NULL)
-            tg__team_notify_owner(team, &group->runq);
-    }
-    if (atomic_load(&group->backpressure.producers) > 0) {
-        tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
-        tg__wake_all(&group->backpressure.waiters);
-        tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
-    }
-}
-
-void tg__group_notify_owner(tg_group *group)
+/* Wakes the thread that runs the group; false: no run goes on. The team is pinned: else the run
+   could end, and the team go, while we wake. */
+static bool notify_owner(tg_group *group)
 {
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     /* Under the lock, as above. */
@@ -63,13 +51,34 @@ void tg__group_notify_owner(tg_group *group)
     if (team != NULL)
         tg__team_pin(&group->runq);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    if (team != NULL) {
-        tg__team_notify_owner(team, &group->runq);
-        tg__team_unpin(team, &group->runq);
-    } else if (group->owner->on_work != NULL) {
+    if (team == NULL)
+        return false;
+    tg__team_notify_owner(team, &group->runq);
+    tg__team_unpin(team, &group->runq);
+    return true;
+}
+
+static void notify_producers(tg_group *group)
+{
+    if (atomic_load(&group->backpressure.producers) == 0)
+        return;
+    tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
+    tg__wake_all(&group->backpressure.waiters);
+    tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
+}
+
+void tg__backpressure_notify(tg_group *group)
+{
+    if (atomic_load(&group->backpressure.body_waits))
+        notify_owner(group);
+    notify_producers(group);
+}
+
+void tg__group_notify_owner(tg_group *group)
+{
+    if (!notify_owner(group) && group->owner->on_work != NULL)
         group->owner->on_work(group);
-    }
-    tg__backpressure_notify(group);
+    notify_producers(group);
 }
 
 static void on_stop(void *group)

@@ -290,6 +290,48 @@ START_TEST(a_cancel_comes_at_any_moment_of_a_run)
 }
 END_TEST
 
+/* ---- a cancel, and a body that waits for space ---- */
+
+static int spin_shortly(tg_task *self, void *arg, void *result)
+{
+    (void)arg, (void)result;
+    for (int i = 0; i < 20 && tg_task_check(self) == TG_OK; i++)
+        sched_yield();
+    return 0;
+}
+
+static int body_waits(tg_group *g, void *user)
+{
+    (void)user;
+    for (int i = 0; i < 4; i++)
+        (void)tg_group_add(g, spin_shortly, NULL);
+    return 0;
+}
+
+static void begin_wait(void *what)
+{
+    struct halt *halt = what;
+    *halt = (struct halt){.group = tg_group_create(TG_GROUP(.queue = TG_QUEUE_NONE, .threads = 2))};
+}
+
+/* The run ends while the event thread still wakes the body: the team lies on this thread's stack, which is used again at once. */
+static void wait_in_body(void *what)
+{
+    struct halt *halt = what;
+    tg_status answer = tg_group_scope(halt->group, body_waits, NULL);
+    halt->wrong |= answer != TG_OK && answer != TG_CANCELLED;
+}
+
+START_TEST(a_cancel_that_wakes_a_body_touches_no_team_that_is_gone)
+{
+    static struct halt halts[16];
+    struct duel duel = DUEL(halts, begin_wait, wait_in_body, cancel_it, end_halt);
+    run_duel(&duel);
+    for (int i = 0; i < 16; i++)
+        ck_assert(!halts[i].wrong);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("groups");
@@ -302,5 +344,6 @@ int main(void)
     tcase_add_test(tcase, of_failures_at_once_none_is_lost);
     tcase_add_test(tcase, a_pool_serves_several_threads);
     tcase_add_test(tcase, a_cancel_comes_at_any_moment_of_a_run);
+    tcase_add_test(tcase, a_cancel_that_wakes_a_body_touches_no_team_that_is_gone);
     return run_suite(suite);
 }
