@@ -328,9 +328,7 @@ bool tg__resident_is_quiescent(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    bool stopped = tg__context_noticed(&group->context) != TG_OK;
-    bool quiet = resident->clients == 0 && group->suspended.count == 0 &&
-                 (stopped || (!tg__timers_open(group) && !tg__claim_left(group)));
+    bool quiet = resident->clients == 0 && tg__group_is_done(group, has_stopped(group));
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return quiet;
 }
