@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "task/local.h"
 
+#include "sys/recovery.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,8 +77,11 @@ void tg__locals_end(struct tg__locals *locals, void *user)
 {
     for (int i = 0; i < locals->room; i++) {
         struct tg__local *id = &locals->all[i];
-        if (id->made && locals->fini != NULL)
+        if (id->made && locals->fini != NULL) {
+            TG__MUST_RETURN bool returned = false;
             locals->fini(i, id->state, user);
+            returned = true;
+        }
         *id = (struct tg__local){0};
     }
 }

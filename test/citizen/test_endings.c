@@ -254,6 +254,25 @@ static int body_leaves(tg_group *unused, void *user)
     return 0;
 }
 
+static int init_worker(int worker, void **state, void *unused)
+{
+    (void)worker, (void)state, (void)unused;
+    return 0;
+}
+
+static void fini_leaves(int worker, void *state, void *unused)
+{
+    (void)worker, (void)state, (void)unused;
+    leave_thread(how_to_leave);
+}
+
+static int task_has_local(tg_task *self, void *arg, void *result)
+{
+    (void)arg, (void)result;
+    (void)tg_task_local(self);
+    return 0;
+}
+
 static void hook_leaves(void *unused)
 {
     (void)unused;
@@ -266,21 +285,26 @@ enum {
     IN_CAREFUL_TASK,
     IN_DONE,
     IN_BODY,
+    IN_FINI,
     IN_HOOK,
     IN_POOL_TASK,
     INSIDES
 };
 static const char *const insides[INSIDES] = {"a task", "a guarded task", "a task with a timeout",
-    "on_done", "a body", "a hook", "a task of a pool"};
+    "on_done", "a body", "worker_fini", "a hook", "a task of a pool"};
 
 static void leave_group(int where)
 {
     unsigned flags = where == IN_GUARDED_TASK ? TG_GROUP_GUARD : 0;
 
     group =
-        tg_group_create(TG_GROUP(.flags = flags, .on_done = where == IN_DONE ? done_leaves : NULL));
-    tg_group_add_many(group, where == IN_DONE || where == IN_BODY ? task_count : task_leaves, 20,
-        NULL, 0, where == IN_CAREFUL_TASK ? TG_TASK(.timeout = 3600) : NULL);
+        tg_group_create(TG_GROUP(.flags = flags, .on_done = where == IN_DONE ? done_leaves : NULL,
+            .worker_init = init_worker, .worker_fini = where == IN_FINI ? fini_leaves : NULL));
+    tg_task_fn *function = where == IN_DONE || where == IN_BODY ? task_count
+                           : where == IN_FINI                   ? task_has_local
+                                                                : task_leaves;
+    tg_group_add_many(
+        group, function, 20, NULL, 0, where == IN_CAREFUL_TASK ? TG_TASK(.timeout = 3600) : NULL);
     if (where == IN_BODY)
         (void)tg_group_scope(group, body_leaves, NULL);
     else
