@@ -39,6 +39,9 @@ typedef struct tg_context_options {
         timeout; /**< seconds from now until it is timed out; 0: never. A parent's earlier deadline holds too */
     unsigned
         signals; /**< TG_SIGNAL_…, or-ed: the first of these signals cancels it, with the signal's number as code */
+    /** When it is timed out, on tg_time_now()'s clock; what has passed means at once; 0: never. With `timeout` the earlier of
+        the two holds. */
+    double deadline;
 } tg_context_options;
 
 #ifndef __cplusplus
@@ -59,7 +62,7 @@ typedef struct tg_context_options {
  *
  * @param options NULL for a root without deadline.
  * @return the context, to be given back with tg_context_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (a size that cannot be, a timeout that is negative or not a number), TG_UNSUPPORTED (unknown
+ *         TG_INVALID (a size that cannot be, a timeout or deadline that is negative or not a number), TG_UNSUPPORTED (unknown
  *         signals, or the options are of a newer version and use what is new), TG_NO_MEMORY or
  *         TG_NO_SYSTEM (more than 32 contexts are bound to signals).
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.

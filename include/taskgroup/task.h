@@ -88,6 +88,12 @@ typedef struct tg_task_options {
         period; /**< seconds from one start to the next, in step with the first: a start that comes too late, because
                     the one before has not ended or no thread is free, is left out. Until tg_task_stop(),
                     tg_group_cancel(), a failure or the group's stop; not with `attempts`, nor for many at once. 0: once */
+    /**
+     * When the task is timed out, on tg_time_now()'s clock, whether it has started or not: what has not started by then is
+     * not started, and is a failure with TG_TIMED_OUT. No attempt or period begins after it: the last one then says how
+     * the task ended. With `timeout` the earlier of the two holds. 0: never.
+     */
+    double deadline;
 } tg_task_options;
 
 #ifndef __cplusplus

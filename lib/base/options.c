@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <taskgroup/version.h>
 
 /* No struct of ours will ever be longer: a larger size is one that the caller did not set. */
 enum { SIZE_MOST = 4096 };
@@ -57,6 +58,17 @@ bool tg__number_is_wrong(const struct tg__number *numbers, size_t count, char te
             snprintf(text + length, TG__NUMBER_SIZE - (size_t)length, ", at most %g", n->most);
     snprintf(text + length, TG__NUMBER_SIZE - (size_t)length, ")");
     return true;
+}
+
+double tg__time_until_from(double now, double timeout, double deadline)
+{
+    double until = timeout > 0 ? now + timeout : (double)INFINITY;
+    return deadline > 0 && deadline < until ? deadline : until;
+}
+
+double tg__time_until(double timeout, double deadline)
+{
+    return tg__time_until_from(timeout > 0 ? tg_time_now() : 0, timeout, deadline);
 }
 
 bool tg__answer_fits(const void *to)

@@ -25,6 +25,11 @@ enum { TG__NUMBER_SIZE = 96 };
 bool tg__number_is_wrong(
     const struct tg__number *numbers, size_t count, char text[TG__NUMBER_SIZE]);
 
+/* The earlier of `timeout` seconds from now and the time `deadline` on tg_time_now()'s clock, of
+   which 0 is none. The other one is for a caller that has read the clock. */
+double tg__time_until(double timeout, double deadline);
+double tg__time_until_from(double now, double timeout, double deadline);
+
 /* Has the caller's struct a size that can be? Its memory is touched only if so. */
 bool tg__answer_fits(const void *to);
 

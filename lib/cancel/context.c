@@ -237,7 +237,7 @@ static bool hangs_on(tg_context *context, const tg_context *above, unsigned sear
     return found;
 }
 
-void tg__context_start(tg_context *context, tg_context *outer, double timeout)
+void tg__context_start(tg_context *context, tg_context *outer, double until)
 {
     /* A group whose context the outer one hangs on may run inside it: no circle then. Only a
        context with children can be above anything; it has them from before its run, so relaxed. */
@@ -251,11 +251,10 @@ void tg__context_start(tg_context *context, tg_context *outer, double timeout)
     context->outer = outer;
     if (slow)
         tg__lock_give(&circles, TG__LOCK_CIRCLES);
-    atomic_store_explicit(
-        &context->deadline, timeout > 0 ? tg_time_now() + timeout : INFINITY, memory_order_relaxed);
+    atomic_store_explicit(&context->deadline, until, memory_order_relaxed);
     look_again(context);
     tg__lock_give(&context->lock, TG__LOCK_CONTEXT);
-    if (outer != NULL || timeout > 0)
+    if (outer != NULL || until < (double)INFINITY)
         tell_children(context);
 }
 
@@ -329,13 +328,17 @@ tg_context *tg_context_create(const tg_context_options *options)
     tg_status status = tg__options_read(&o, sizeof o, options, why);
     if (status != TG_OK)
         return tg__refuse_create(status, "tg_context_create: options: %s", why);
-    if (!(o.timeout >= 0))
-        return tg__refuse_create(TG_INVALID, "tg_context_create: timeout is %g", o.timeout);
+    const struct tg__number numbers[] = {
+        {"timeout", o.timeout, 0, (double)INFINITY, 0},
+        {"deadline", o.deadline, 0, (double)INFINITY, 0},
+    };
+    char text[TG__NUMBER_SIZE];
+    if (tg__number_is_wrong(numbers, sizeof numbers / sizeof *numbers, text))
+        return tg__refuse_create(TG_INVALID, "tg_context_create: %s", text);
     if ((o.signals & ~known_signals) != 0)
         return tg__refuse_create(TG_UNSUPPORTED, "tg_context_create: signals 0x%x are unknown",
             o.signals & ~known_signals);
-    tg_context *context =
-        tg__context_new(o.parent, o.timeout > 0 ? tg_time_now() + o.timeout : (double)INFINITY);
+    tg_context *context = tg__context_new(o.parent, tg__time_until(o.timeout, o.deadline));
     if (context == NULL)
         return tg__refuse_create(TG_NO_MEMORY, "tg_context_create: out of memory");
     if (o.signals != 0 && !tg__signals_bind(context, o.signals, stop_by_signal)) {

@@ -85,8 +85,8 @@ tg_context *tg__context_new(tg_context *parent, double deadline);
 /* Stops it with this cause, if it is the first; texts are copied, and cut. Async-signal-safe. */
 bool tg__context_stop(tg_context *context, const tg_error *cause);
 
-/* For a run: the group in whose task it happens, or NULL, and seconds until it times out, or 0. */
-void tg__context_start(tg_context *context, tg_context *outer, double timeout);
+/* For a run: the group in whose task it happens, or NULL, and when it times out, or INFINITY. */
+void tg__context_start(tg_context *context, tg_context *outer, double until);
 
 /* The end of that run: nothing looks at `outer` any more when this returns. */
 void tg__context_leave(tg_context *context);

@@ -22,7 +22,7 @@ static void *without_const(const void *arg)
 static bool needs_attributes(const tg_task_options *o)
 {
     return o->id != 0 || o->result != NULL || o->name != NULL || o->weight != 0 || o->timeout > 0 ||
-           o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0;
+           o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0 || o->deadline > 0;
 }
 
 /* When it is to be started at first. */
@@ -52,6 +52,7 @@ static struct tg__attributes *new_attributes(
         .copy = size > 0 ? memcpy(bytes + head, from, size) : NULL,
         .weight = o->weight,
         .timeout = o->timeout,
+        .deadline = o->deadline,
         .backoff = o->backoff,
         .backoff_max = o->backoff_max,
         .period = o->period,
@@ -109,14 +110,15 @@ static void classify(const tg_group *group, struct tg__addition *a)
         a->flags |= TG__MARKED | TG__SLOW;
     if (a->o.attempts != 0)
         a->flags |= TG__TIMED | TG__MARKED;
-    if (a->o.timeout > 0 || a->o.attempts != 0)
+    if (a->o.timeout > 0 || a->o.deadline > 0 || a->o.attempts != 0)
         a->flags |= TG__SLOW;
 }
 
 /* ---- putting it in; under the lock ---- */
 
 /* Before a run it is enough to see a cancel that somebody has noticed: the run looks for others. A
-   pool would take what it then abandons, or not, as its waiter is quick. */
+   pool with a context asks the contexts above, too: else an add after a cancel would succeed, and
+   its task be abandoned. */
 static inline bool has_stopped(tg_group *group)
 {
     bool asks = group->persistent && group->options.context != NULL;
@@ -181,7 +183,8 @@ static tg_status store(tg_group *group, const struct tg__addition *a, unsigned f
     return tg__store_add(to, a->function, a->items, flags, a->attributes, live);
 }
 
-/* While it runs: of what the task around holds, nobody else gives anything back meanwhile. */
+/* In a run that a task with a grant waits for: a task that weighs more than that grant would wait
+   for ever, since the grant is given back after the run. */
 static bool is_too_heavy(const tg_group *group, size_t weight)
 {
     const struct tg__grant *parent_grant =

@@ -86,7 +86,7 @@ static bool numbers_are_zero(const tg_task_options *o)
 {
     return (o->priority | o->attempts | o->when_full) == 0 && o->backoff == 0 &&
            o->backoff_max == 0 && o->timeout == 0 && o->patience == 0 && o->start == 0 &&
-           o->delay == 0 && o->period == 0;
+           o->delay == 0 && o->period == 0 && o->deadline == 0;
 }
 
 static bool numbers_are_wrong(const tg_task_options *o, char text[TG__NUMBER_SIZE])
@@ -105,6 +105,7 @@ static bool numbers_are_wrong(const tg_task_options *o, char text[TG__NUMBER_SIZ
         {"start", o->start, 0, any, 0},
         {"delay", o->delay, 0, any, 0},
         {"period", o->period, 0, any, 0},
+        {"deadline", o->deadline, 0, any, 0},
     };
     return tg__number_is_wrong(numbers, sizeof numbers / sizeof *numbers, text);
 }

@@ -29,6 +29,7 @@ static bool check_options(const tg_group_options *o)
         {"limit", (double)o->limit, 0, any, 0},
         {"grainsize", (double)o->grainsize, 0, any, TG_GRAIN_AUTO},
         {"timeout", o->timeout, 0, any, 0},
+        {"deadline", o->deadline, 0, any, 0},
         {"queue", (double)o->queue, 0, any, TG_QUEUE_NONE},
     };
     bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;

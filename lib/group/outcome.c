@@ -81,7 +81,7 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
     o->message = has_ended && o->status != TG_OK ? tg_status_message(o->status) : "";
     o->attempts = atomic_load_explicit(&task.cell->attempts, memory_order_relaxed);
     if (o->attempts == 0 && task.function != NULL && o->status != TG_SKIPPED &&
-        o->status != TG_NOT_RUN)
+        o->status != TG_TIMED_OUT && o->status != TG_NOT_RUN)
         o->attempts = 1; /* not counted on the fast path */
     bool times = group->reports || (group->options.flags & TG_GROUP_TIMES) != 0;
     if (times && has_ended && o->status != TG_SKIPPED) {

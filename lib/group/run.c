@@ -2,6 +2,7 @@
 /* Running a group: what must be there before, and what the run has come to. */
 #include "group/group.h"
 
+#include "base/options.h"
 #include "base/status.h"
 
 #include <sched.h>
@@ -40,7 +41,8 @@ static struct tg__grant *find_parent_grant(const tg_group *group, tg_task *task)
     return task != NULL ? &task->grant : NULL;
 }
 
-/* Might it sleep with nothing in flight that would notice a cancel? */
+/* Can all its threads sleep while no task runs? Then the group needs a hook, which wakes one after
+ * a cancel. */
 static bool may_sleep(const tg_group *group)
 {
     return group->body != NULL || group->options.pool != NULL || group->suspended.count > 0 ||
@@ -258,8 +260,8 @@ static void settle_users(tg_group *group, size_t from)
     tg__completion_rest(group, from, false);
 }
 
-/* What was suspended, and is just being taken back, or completed, ends first. A hold that came late
-   is still completed by its holder. */
+/* Waits until no thread still completes or cancels a task of the run. A hold that was opened after
+   its end stays open for its user. */
 static bool conclude_users(tg_group *group)
 {
     group->lifecycle.result = conclude(group);
@@ -358,8 +360,8 @@ double tg__run_start(tg_group *group)
 {
     double start = tg_time_now();
     tg_task *above = group->exec.above;
-    tg__context_start(
-        &group->context, above != NULL ? tg__frame_context(above) : NULL, group->options.timeout);
+    tg__context_start(&group->context, above != NULL ? tg__frame_context(above) : NULL,
+        tg__time_until(group->options.timeout, group->options.deadline));
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (may_sleep(group))
         tg__group_watch(group);

@@ -60,6 +60,13 @@ static void store_failed(void *ending)
 
 /* ---- failures ---- */
 
+/* Its deadline had passed before it could start. */
+static bool is_unstarted(const struct tg__ending *ending)
+{
+    const tg_task *self = ending->self;
+    return ending->status == TG_TIMED_OUT && self->until == -(double)INFINITY;
+}
+
 /* The message of a task that has none of its own. */
 static const char *message_of(const struct tg__ending *ending, char text[64])
 {
@@ -68,7 +75,9 @@ static const char *message_of(const struct tg__ending *ending, char text[64])
         return self->message;
     if (self->message_lost)
         return "out of memory: the task's message was lost";
-    if (ending->status == TG_TIMED_OUT)
+    if (is_unstarted(ending))
+        snprintf(text, 64, "task %zu had not started by its deadline", self->index);
+    else if (ending->status == TG_TIMED_OUT)
         snprintf(
             text, 64, "task %zu was not done within %g s", self->index, self->until - self->start);
     else if (ending->status == TG_CRASHED)
@@ -94,7 +103,7 @@ static bool fail(const struct tg__ending *ending)
         .name = task->attributes != NULL ? task->attributes->name : "",
         .message = message_of(ending, text),
         .signal = crashed ? self->recovery->signal : 0,
-        .attempts = self->attempt > 0 ? self->attempt : 1,
+        .attempts = self->attempt > 0 || is_unstarted(ending) ? self->attempt : 1,
         .address = crashed ? self->recovery->address : NULL,
         .backtrace = self->trace != NULL ? self->trace : "",
     };

@@ -45,7 +45,7 @@ struct tg_task {
     struct tg__recovery
         *recovery;       /* where an abort or a crash leads; NULL: nowhere now, or on no thread */
     void *stack;         /* the alternate signal stack that we have made, or NULL */
-    double start, until; /* of this attempt; INFINITY: no timeout */
+    double start, until; /* of this attempt; INFINITY: no timeout; -INFINITY: too late to start */
     tg_context *own;     /* of a task with a timeout, or NULL */
     struct tg__grant grant;      /* of the group's shared limit */
     struct tg__suspended *spare; /* reserved, or NULL */
@@ -58,8 +58,8 @@ void tg__frame_pop(const tg_task *self);
 /* The top one of the calling thread, of whatever kind; NULL: none. */
 tg_task *tg__frame_current(void);
 
-/* While the top frame is in a run of ours it has no recovery point: that would lead over the run.
- */
+/* While the thread is in a nested run or a callback, the top frame has no recovery point: a crash
+   there must not jump over it. */
 struct tg__pause {
     struct tg__recovery *recovery, *armed;
 };

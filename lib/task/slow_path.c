@@ -3,6 +3,7 @@
  * waits for. */
 #include "task/slow_path.h"
 
+#include "base/options.h"
 #include "sched/omp.h"
 #include "task/finish.h"
 
@@ -43,15 +44,23 @@ static int count_attempt(const struct tg__view *task)
     return attempts;
 }
 
-/* The attempt's own deadline, and a context that has it. False: no memory for that. */
+static bool is_timed(const struct tg__view *task)
+{
+    return task->attributes != NULL &&
+           (task->attributes->timeout > 0 || task->attributes->deadline > 0);
+}
+
+/* When the attempt times out, and a context that has that as its deadline. False: no memory for
+ * that. */
 static bool start_clock(tg_task *self, const struct tg__view *task)
 {
-    double timeout = task->attributes != NULL ? task->attributes->timeout : 0;
-    self->start = timeout > 0 || task->note != NULL ? tg_time_now() : 0;
-    self->until = (double)INFINITY;
-    if (timeout <= 0)
+    bool timed = is_timed(task);
+    self->start = timed || task->note != NULL ? tg_time_now() : 0;
+    self->until = timed ? tg__time_until_from(
+                              self->start, task->attributes->timeout, task->attributes->deadline)
+                        : (double)INFINITY;
+    if (!timed)
         return true;
-    self->until = self->start + timeout;
     self->own = tg__context_new(self->exec->shield ? NULL : self->exec->context, self->until);
     return self->own != NULL;
 }
@@ -66,7 +75,7 @@ static tg_status status_of(const tg_task *self, int code, double now)
         return TG_CRASHED;
     if (code != 0 && (self->cancel_seen || tg__frame_has_stopped(self)))
         return TG_CANCELLED;
-    if (now > self->until)
+    if (now >= self->until)
         return TG_TIMED_OUT;
     return code == 0 ? TG_OK : TG_FAILED;
 }
@@ -98,11 +107,14 @@ static bool wants_again(const tg_task *self, const struct tg__view *task, tg_sta
     return has_another_attempt(self, attributes);
 }
 
+/* False: it is not, since it was taken back, or its deadline comes first. */
 static bool start_again(tg_task *self, const struct tg__view *task, tg_status status, int code)
 {
     struct tg__attributes *attributes = task->attributes;
     double delay = status == TG_OK ? rest_of_period(attributes)
                                    : backoff(attributes, self->index, self->attempt);
+    if (attributes->deadline > 0 && tg_time_now() + delay >= attributes->deadline)
+        return false;
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
     return self->exec->calls->again(self->exec, task, self->index, delay);
 }
@@ -158,6 +170,21 @@ static bool take_it(struct tg__exec *exec, const struct tg__view *task)
     return true;
 }
 
+static bool is_too_late(const struct tg__view *task)
+{
+    double deadline = task->attributes != NULL ? task->attributes->deadline : 0;
+    return deadline > 0 && tg_time_now() >= deadline;
+}
+
+/* Its deadline has passed in the queue: it ends without a call. */
+static void expire_unstarted(tg_task *self, const struct tg__view *task)
+{
+    self->attempt = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
+    self->start = tg_time_now();
+    self->until = -(double)INFINITY;
+    end(self, task, 0);
+}
+
 void tg__slow_run(tg_task *self, const struct tg__view *task)
 {
     if ((task->flags & TG__APART) != 0 && !self->apart) {
@@ -170,10 +197,14 @@ void tg__slow_run(tg_task *self, const struct tg__view *task)
             self->exec->calls->on_cancelled_claim(self->exec, task, self->index);
         return;
     }
+    if (is_too_late(task)) {
+        expire_unstarted(self, task);
+        return;
+    }
     self->attempt = count_attempt(task);
     if (task->attributes != NULL && task->attributes->attempts != 0)
         atomic_fetch_add_explicit(&self->exec->attempts, 1, memory_order_relaxed);
-    bool timed = task->attributes != NULL && task->attributes->timeout > 0;
+    bool timed = is_timed(task);
     bool reserved = (timed || self->grant.limit != NULL) && self->exec->calls->reserve(self);
     if (!start_clock(self, task) || (timed && !reserved)) {
         self->message_lost = true;

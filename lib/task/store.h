@@ -68,7 +68,7 @@ struct tg__attributes {
     const char *name; /* "" if none; in the same block, as is … */
     void *copy;       /* … the copied argument, or NULL */
     size_t weight;
-    double timeout, backoff, backoff_max;
+    double timeout, deadline, backoff, backoff_max; /* 0: none */
     double period, next_start;         /* due: of a task with a period, when it was to start */
     atomic_bool last;                  /* and is not to start again */
     struct tg__handle *_Atomic handle; /* whose user waits for its end; or NULL */

@@ -230,7 +230,8 @@ static void run_in_tree(void *what, int number)
     uint32_t random = (uint32_t)number;
     while (tg_time_now() < tree->until) {
         double timeout = draw_from(&random) % 3 == 0 ? 1e-6 : draw_from(&random) % 2 == 0 ? 60 : 0;
-        tg__context_start(inner, tree->outer, timeout);
+        tg__context_start(
+            inner, tree->outer, timeout > 0 ? tg_time_now() + timeout : (double)INFINITY);
         tg_context *child = tg_context_create(TG_CONTEXT(.parent = inner, .timeout = 30));
         if (draw_from(&random) % 4 == 0)
             tg_context_cancel(inner, number, "by its own run");
