@@ -50,12 +50,16 @@ bool tg__park(struct tg__parker *parker, int spins, double until)
     for (int i = 0; i < spins && !is_notified(parker); i++)
         tg__pause();
     if (!is_notified(parker)) {
+        int before; /* a thread that was cancelled here would leave a list with a parker that is
+                       gone */
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
         tg__mutex_lock(&parker->lock, TG__LOCK_PARK);
         parker->asleep = parker->locked = parker->slept = true;
         while (!is_notified(parker) && wait(parker, until))
             ;
         parker->asleep = false;
         tg__mutex_unlock(&parker->lock, TG__LOCK_PARK);
+        pthread_setcancelstate(before, NULL);
     }
     return atomic_exchange(&parker->notified, false);
 }

@@ -3,7 +3,7 @@
 #define TG_LIB_BASE_PARK_H
 /*
  * How a thread sleeps, and how it is woken. Only the event thread, which signal handlers wake, has
- * a way of its own (cancel/events.c).
+ * a way of its own (cancel/events.c); and a thread that waits for a tg__lock (sys/lock.h).
  *
  * A parker is one thread that sleeps until another one notifies it, or until a time. A notification
  * that comes before the thread parks is not lost. A parker lies on its thread's stack. So a

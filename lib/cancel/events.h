@@ -2,8 +2,8 @@
 #ifndef TG_LIB_CANCEL_EVENTS_H
 #define TG_LIB_CANCEL_EVENTS_H
 /*
- * The event thread: the one thread of a process that is not OpenMP's. It sleeps until the earliest
- * timer, or until it is woken to look whether something was cancelled. It runs no task.
+ * The event thread, one for each process that needs it. It sleeps until the earliest timer, or
+ * until another thread wakes it to look whether a context has stopped. It runs no task.
  */
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -85,8 +85,7 @@ static bool take_over(unsigned signals)
     return true;
 }
 
-/* No handler that has seen it goes on with it: one on another thread may; on this one it would have
- * ended. */
+/* Waits until no handler runs on another thread: it may have loaded the object that was unbound. */
 static void wait_for_handlers(void)
 {
     while (atomic_load(&handling) > 0)

@@ -47,8 +47,8 @@ static tg_status take(
     }
 }
 
-/* It is ours alone; what it was, and had. The lock is free. What was in the queue is finished by
-   the worker that claims it. */
+/* Without the lock. No other thread ends this task; `taken` says in which state it was, and what it
+   had. One that was in the queue (state 0) is finished by the worker that claims it. */
 static void settle(
     tg_group *group, const struct tg__view *task, size_t index, struct tg__taken taken)
 {

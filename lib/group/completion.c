@@ -29,7 +29,8 @@ void tg__completion_fini(tg_group *group)
     free(group->completion.order);
 }
 
-/* Until this returns the calling thread is in no task, though it may be in one's middle. */
+/* Calls on_done. Meanwhile the calling thread is in no task for tg_task_current(), even if it is
+   inside a task's function. */
 static void call(tg_group *group, size_t index)
 {
     tg_outcome outcome;
@@ -296,8 +297,9 @@ static void forget_left_over(tg_group *group, const struct tg__view *task, size_
     let_go_locked(group, index);
 }
 
-/* Under the lock. It was not started and ends now, or was taken back and nobody came by it any
-   more. Holds are never left over: completing them delivers them. */
+/* Under the group's lock, after a run. Ends a task that was never started; delivers one that was
+   cancelled in the queue, and that no worker has claimed since. A hold is delivered when it is
+   completed. */
 static void end_left_over(tg_group *group, size_t index)
 {
     struct tg__view task = tg__store_get(&group->exec.store, index);

@@ -69,7 +69,7 @@ static bool let_go(tg_group *group, size_t index, struct batch *batch)
     return true;
 }
 
-/* Under the lock. How many: of those that had been taken out before, too. */
+/* Under the lock: takes those out whose time has come. How many; cancelled ones count. */
 static size_t reap(tg_group *group, uint64_t now, struct batch *batch)
 {
     size_t popped[BATCH], many = 0;

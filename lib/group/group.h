@@ -65,8 +65,8 @@ static inline bool tg__group_is_live(tg_group *group)
     return atomic_load_explicit(&group->team, memory_order_relaxed) != NULL;
 }
 
-/* Under the lock. Does what an add was refused for count, or is there such a reason, or an answer,
- * already? */
+/* Under the lock. Does an add that is refused now make the run fail? Not so in a pool, nor if an
+   earlier refusal or a result is stored, or enough tasks have succeeded. */
 static inline bool tg__group_loses(const tg_group *group)
 {
     return !group->persistent && group->lifecycle.add_error == TG_OK &&

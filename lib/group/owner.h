@@ -14,8 +14,7 @@ struct tg__owner {
     const char *kind; /* "group", "pool": in messages */
     bool persistent;
     bool takes_results;     /* of tasks whose records are recycled: each has a slot of its own */
-    tg_status when_stopped; /* what an add returns that the stop of the group has found waiting for
-                               space */
+    tg_status when_stopped; /* what an add returns if the group stops while it waits for space */
 
     /* ---- a run, in the order in which it happens ---- */
 

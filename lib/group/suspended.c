@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks that are in flight on no thread: they sleep, or wait until somebody completes them. Such a
- * task keeps its slot, and what it holds of a shared limit; the group does not end while there is
- * one.
+ * Tasks that are in flight on no thread: they sleep, or wait until they are completed. Such a task
+ * keeps its slot, and its grant of a shared limit. A run does not end while one waits for its
+ * completion; sleepers are cancelled when the group has stopped.
  */
 #include "group/group.h"
 
@@ -42,7 +42,8 @@ void tg__suspended_fini(tg_group *group)
     }
 }
 
-/* Under the lock. What was kept of an attempt that then did not leave its thread says nothing. */
+/* Under the lock. What is marked `early` was left by an attempt that stayed on its thread: it is
+ * freed, and NULL returned. */
 struct tg__suspended *tg__suspended_take(tg_group *group, size_t index)
 {
     struct tg__suspended *suspended = tg__store_take(&group->exec.store, index);

@@ -2,8 +2,9 @@
 #ifndef TG_LIB_GROUP_SUSPENDED_H
 #define TG_LIB_GROUP_SUSPENDED_H
 /*
- * Tasks that are in flight on no thread: they sleep, or wait until somebody completes them. Such a
- * task keeps its slot, and its grant of a shared limit; the group does not end while there is one.
+ * Tasks that are in flight on no thread: they sleep, or wait until they are completed. Such a task
+ * keeps its slot, and its grant of a shared limit. A run does not end while one waits for its
+ * completion; sleepers are cancelled when the group has stopped.
  *
  * Lock: the group's.
  */

@@ -147,7 +147,8 @@ static void call(void *user)
     tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
 }
 
-/* Whoever runs it, or is to do so now, sees that. */
+/* On the event thread: the group has stopped. Opens a region if none is open, and wakes the thread
+ * that runs the group. */
 static void on_stop(void *user)
 {
     struct tg__shard *shard = user;
@@ -234,8 +235,8 @@ void tg__shard_free(struct tg__shard *shard)
     pthread_mutex_destroy(&shard->lock);
 }
 
-/* Its timer and its hook went with the event thread. A condition that threads of the parent wait at
-   is not destroyed: that would wait for them. */
+/* Its timer and its hook went with the event thread. `lock` is not destroyed: a thread of the
+   parent may have had it at the fork. */
 void tg__shard_free_parents(struct tg__shard *shard)
 {
     tg__resident_free_parents(&shard->resident);

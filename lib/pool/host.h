@@ -59,8 +59,8 @@ void tg__shard_leave(struct tg__shard *shard, tg_group *client);
 
 void tg__shard_resize(struct tg__shard *shard, int threads);
 
-/* Takes no more. Then: has everything ended by that time? If not, stops it: was there anything to
-   stop? At last nothing of it runs. */
+/* shut: takes no task any more. drain: waits until that time; true: everything has ended. stop:
+   cancels what is left, and waits for it; true: there was something. */
 void tg__shard_shut(struct tg__shard *shard);
 bool tg__shard_drain(struct tg__shard *shard, double until);
 bool tg__shard_stop(struct tg__shard *shard);

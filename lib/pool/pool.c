@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pools: choosing a shard, submitting, closing. Each shard is a kept group with a host (host.c). */
+/* Pools: choosing a shard, submitting, closing. Each shard is a persistent group, and a thread that
+   opens its region (host.c). */
 #include "group/addition.h"
 
 #include "task/handle.h"

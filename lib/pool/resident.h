@@ -55,8 +55,8 @@ void tg__resident_run(struct tg__resident *resident, int threads, tg_scope_fn *b
 /* A run is to begin: it stays open, or if it takes no more until everything has ended. */
 void tg__resident_opened(struct tg__resident *resident);
 
-/* When nothing is left to be claimed, unless it is to end anyway; as soon as what runs has ended,
-   to go on in the next run, which is no more so when tg__resident_closed() is called. */
+/* The run ends: when nothing is left to be claimed (idle); as soon as what runs has ended, and
+   nothing starts before the next run (reopen); that run may start (closed). */
 void tg__resident_idle(struct tg__resident *resident);
 void tg__resident_reopen(struct tg__resident *resident);
 void tg__resident_closed(struct tg__resident *resident);

@@ -87,7 +87,7 @@ static struct tg__limit_client *next_to_call(const tg_limit *limit)
     return NULL;
 }
 
-/* Nobody of it came: it bars the budget to nobody until one of its threads asks again. */
+/* No worker of this client was free: clients behind it may pass it until it asks again. */
 static void pass(tg_limit *limit, struct tg__limit_client *limit_client)
 {
     enter(limit);

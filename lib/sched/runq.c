@@ -94,7 +94,7 @@ struct tg__runq *tg__runq_find(
     return runq != NULL ? runq : find_from(team, scope, team->active);
 }
 
-/* It goes as soon as it gets the lock; until then its stack stays as it is. */
+/* The worker's entry stays in `woken` until it gets the lock: it lies on its stack. */
 void tg__runq_wake(struct tg__team *team, struct tg__parked **at, struct tg__runq *handoff)
 {
     struct tg__parked *parked = *at;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_SCHED_SLOTS_H
 #define TG_LIB_SCHED_SLOTS_H
-/* Slots: the right to have one task in flight. Whoever serves a group with `.limit` holds one
-   meanwhile; a task that leaves its thread keeps it. */
+/* Slots: the right to have one task in flight. A server of a group with `.limit` holds one while it
+   serves; a task that is suspended keeps it. */
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>

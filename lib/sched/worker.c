@@ -209,10 +209,10 @@ static void spawn_helper(struct tg__worker *worker, struct tg__runq *runq);
  */
 static const double watch_time = 10e-3;
 
-/* Under the lock: sleeps, at the runtime's barrier, for what may come from elsewhere: nobody there
-   could be woken otherwise, since a helper task can only be spawned by the thread that runs the run
-   queue, or by another helper task. False: it is time to give the thread back to the runtime, for a
-   moment. */
+/* Under the team's lock, which is free meanwhile. We cannot wake a thread that waits at the
+   runtime's barrier, and a helper task can only be spawned by the thread that runs the run queue,
+   or by another helper task; so where work may come from elsewhere one thread parks there. False:
+   it is time to give the thread back to the runtime, for a moment. */
 static bool watch(struct tg__team *team, struct tg__runq *runq)
 {
     struct tg__parked me = {.scope = runq};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_SYS_THREAD_H
 #define TG_LIB_SYS_THREAD_H
-/* The threads that are not OpenMP's: the event thread, and a host for each pool; and waiting with a
- * time. */
+/* The threads that are not OpenMP's: the event thread, and one for each team of a pool. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>

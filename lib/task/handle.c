@@ -193,7 +193,8 @@ void tg_task_release(tg_task *task)
         drop(handle);
         return;
     }
-    free(handle->message); /* the task has no use for it; a condition that is waited at is not
-                              destroyed */
+    /* The task has no use for it. `lock` is not destroyed: a thread of the parent may have had it.
+     */
+    free(handle->message);
     free(handle);
 }

@@ -143,13 +143,14 @@ static struct {
     void (*body)(void *first, void *second);
     void *first, *second;
     int running;
-    bool over; /* the region */
+    bool closed; /* the taskgroup has ended: what is spawned now is of the next run */
+    bool over;   /* the region */
 } helper = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void tg__omp_spawn(void (*body)(void *first, void *second), void *first, void *second)
 {
     pthread_mutex_lock(&helper.lock);
-    helper.body = body;
+    helper.body = helper.closed ? NULL : body;
     helper.first = first;
     helper.second = second;
     pthread_mutex_unlock(&helper.lock);
@@ -180,6 +181,7 @@ static void wait_for_helpers(void)
 {
     pthread_mutex_lock(&helper.lock);
     helper.body = NULL;
+    helper.closed = true;
     while (helper.running > 0) {
         pthread_mutex_unlock(&helper.lock);
         sched_yield();
@@ -206,7 +208,7 @@ void run_with_helpers(struct tg__runq *runq, int threads, void (*late)(struct tg
 {
     runq_of_region = runq;
     call_late = late;
-    helper.over = false;
+    helper.over = helper.closed = false;
     struct member *members = fork_members(threads, help, NULL);
     tg__team_run(runq, 0);
     pthread_mutex_lock(&helper.lock);

@@ -21,6 +21,15 @@ static inline double race_until(void)
     return tg_time_now() + (seconds != NULL ? atof(seconds) : 0.1);
 }
 
+/* Zeroed, for a struct that begins cache lines: its size is a multiple of one. */
+static inline void *new_lines(size_t size)
+{
+    void *block = aligned_alloc(64, size);
+    if (block == NULL)
+        abort();
+    return memset(block, 0, size);
+}
+
 /* A cheap generator for each thread. */
 static inline uint32_t draw_from(uint32_t *state)
 {

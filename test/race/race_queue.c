@@ -70,7 +70,7 @@ static void claim_as_one_of_four(void *what, int number)
 
 static void claim_in_rounds(bool grows, bool passes)
 {
-    struct line *line = calloc(1, sizeof *line);
+    struct line *line = new_lines(sizeof *line);
     double until = race_until();
     do {
         struct tg__queue queue = line->queue;
@@ -146,7 +146,7 @@ static void fill_hands_or_steal(void *what, int number)
 
 START_TEST(what_is_stolen_is_seen_as_its_owner_saw_it)
 {
-    struct line *line = calloc(1, sizeof *line);
+    struct line *line = new_lines(sizeof *line);
     ck_assert(tg__queue_open(&line->queue, RACERS));
     race(fill_hands_or_steal, line);
     assert_blameless(&line->blame, "what was stolen");

@@ -72,9 +72,7 @@ static const struct tg__runq_calls calls = {
 
 static struct work *new_work(long producers)
 {
-    struct work *work = calloc(1, sizeof *work);
-    if (work == NULL)
-        abort();
+    struct work *work = new_lines(sizeof *work);
     work->runq.calls = &calls;
     atomic_store(&work->runq.max_workers, RACERS);
     atomic_store(&work->producers, producers);
