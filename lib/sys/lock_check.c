@@ -6,6 +6,7 @@
  */
 #include "sys/lock.h"
 
+#ifdef TASKGROUP_CHECK_LOCKS
 #include <signal.h>
 #include <stddef.h>
 
@@ -57,3 +58,4 @@ int __wrap_sigaction(int number, const struct sigaction *action, struct sigactio
     tg__rank_check("sigaction");
     return __real_sigaction(number, action, before);
 }
+#endif
