@@ -356,6 +356,15 @@ TG_API tg_status tg_group_wait(tg_group *group, double timeout);
 TG_API tg_context *tg_group_context(tg_group *group);
 
 /**
+ * The `.user` that the group was made with; inside a task: `tg_group_user(tg_task_group(self))`.
+ *
+ * @param group the group.
+ * @return the pointer; NULL for NULL.
+ * Context: anywhere. Thread safety: safe. Since: 0.2.
+ */
+TG_API void *tg_group_user(const tg_group *group);
+
+/**
  * Runs the group with a body that adds tasks meanwhile: they start as soon as a thread and a slot
  * are free, not when somebody waits. When the body has returned, the thread that called it
  * works too. Returns, as tg_group_run() does, when all tasks have ended.

@@ -208,6 +208,21 @@ TG_API tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers);
 TG_API tg_status tg_task_wait(tg_task *task, double timeout);
 
 /**
+ * Waits until one of several submitted tasks has ended; in a loop that sets what has ended to NULL: for each as it ends.
+ *
+ * @param tasks   `count` handles, of one pool or of several; NULL ones are left out.
+ * @param timeout seconds; 0: looks only; TG_FOREVER.
+ * @param which   out: the place in `tasks` of the first of them that has ended; TG_NO_INDEX: none.
+ * @return the status that it has ended with, as tg_task_wait(); TG_RUNNING: none has ended within `timeout`; TG_BUSY: called
+ *         in a task of the pool of one that has not ended, to wait, while none has; TG_INVALID: NULL, all are NULL, one is
+ *         no handle, a timeout that makes no sense; TG_CLOSED: none has ended, and the pool of one belongs to the parent
+ *         process; TG_NO_MEMORY (not with 16 or fewer).
+ * Context: anywhere but signal handlers. Thread safety: safe, while no handle of them is released. Since: 0.2.
+ */
+TG_API tg_status tg_task_wait_any(
+    tg_task *const *tasks, size_t count, double timeout, size_t *which);
+
+/**
  * What became of a submitted task.
  *
  * @param task    the handle; @param outcome out: filled up to `outcome->size` bytes; NOT_RUN while the task has

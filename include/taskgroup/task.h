@@ -155,6 +155,15 @@ TG_API tg_status tg_task_check(tg_task *self);
 TG_API size_t tg_task_index(const tg_task *self);
 
 /**
+ * The id that the task was added with.
+ *
+ * @param self the running task, or a hold.
+ * @return the id; 0: it has none; also for NULL, in the body of a scope, and for a handle of tg_pool_submit().
+ * Context: inside the task. Thread safety: the task's own thread. Since: 0.2.
+ */
+TG_API uint64_t tg_task_id(const tg_task *self);
+
+/**
  * The group that the task belongs to, for instance to add more tasks to it.
  *
  * @param self the running task.

@@ -76,10 +76,10 @@ void tg__park_notify(struct tg__parker *parker)
 
 /* ---- waiters ---- */
 
-void tg__waiter_join(struct tg__link **waiters, struct tg__waiter *me)
+void tg__waiter_join(struct tg__link **waiters, struct tg__waiter *me, struct tg__parker *parker)
 {
-    tg__park_init(&me->parker);
     tg__list_push(waiters, &me->link);
+    me->parker = parker;
     me->listed = true;
 }
 
@@ -87,19 +87,22 @@ void tg__waiter_leave(struct tg__waiter *me)
 {
     if (me->listed)
         tg__list_remove(&me->link);
-    tg__park_fini(&me->parker);
+    me->listed = false;
 }
 
 bool tg__wait(struct tg__link **waiters, pthread_mutex_t *mutex, enum tg__rank rank, double until)
 {
     struct tg__waiter me;
+    struct tg__parker parker;
     if (until < (double)INFINITY && until <= tg_time_now())
         return false;
-    tg__waiter_join(waiters, &me);
+    tg__park_init(&parker);
+    tg__waiter_join(waiters, &me, &parker);
     tg__mutex_unlock(mutex, rank);
-    tg__park(&me.parker, 0, until);
+    tg__park(&parker, 0, until);
     tg__mutex_lock(mutex, rank);
     tg__waiter_leave(&me);
+    tg__park_fini(&parker);
     return true;
 }
 
@@ -109,6 +112,6 @@ void tg__wake_all(struct tg__link **waiters)
         struct tg__waiter *waiter = TG__CONTAINER(struct tg__waiter, link, *waiters);
         tg__list_remove(&waiter->link);
         waiter->listed = false;
-        tg__park_notify(&waiter->parker);
+        tg__park_notify(waiter->parker);
     }
 }

@@ -43,7 +43,7 @@ void tg__park_notify(struct tg__parker *parker);
 
 struct tg__waiter {
     struct tg__link link;
-    struct tg__parker parker;
+    struct tg__parker *parker; /* may be in several lists at once, with a waiter in each */
     bool listed;
 };
 
@@ -53,7 +53,7 @@ bool tg__wait(struct tg__link **waiters, pthread_mutex_t *mutex, enum tg__rank r
 
 /* The two halves of it, for a thread that parks in a way of its own between them, without the
  * mutex. */
-void tg__waiter_join(struct tg__link **waiters, struct tg__waiter *me);
+void tg__waiter_join(struct tg__link **waiters, struct tg__waiter *me, struct tg__parker *parker);
 void tg__waiter_leave(struct tg__waiter *me);
 
 void tg__wake_all(struct tg__link **waiters);

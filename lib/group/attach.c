@@ -128,15 +128,18 @@ static enum waited try_to_end(tg_group *group, bool is_worker)
 static bool wait_for_news(tg_group *group, bool is_worker, double until)
 {
     struct tg__waiter me;
+    struct tg__parker parker;
     if (!is_worker)
         return tg__wait(&group->attachment.waiters, &group->wait_lock, TG__LOCK_WAIT, until);
     if (tg_time_now() >= until)
         return false;
-    tg__waiter_join(&group->attachment.waiters, &me);
+    tg__park_init(&parker);
+    tg__waiter_join(&group->attachment.waiters, &me, &parker);
     tg__mutex_unlock(&group->wait_lock, TG__LOCK_WAIT);
-    tg__team_help(&group->runq, &me.parker, until);
+    tg__team_help(&group->runq, &parker, until);
     tg__mutex_lock(&group->wait_lock, TG__LOCK_WAIT);
     tg__waiter_leave(&me);
+    tg__park_fini(&parker);
     return true;
 }
 

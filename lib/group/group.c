@@ -174,6 +174,11 @@ tg_context *tg_group_context(tg_group *group)
     return group != NULL ? &group->context : NULL;
 }
 
+void *tg_group_user(const tg_group *group)
+{
+    return group != NULL ? group->options.user : NULL;
+}
+
 /* ---- running it ---- */
 
 tg_status tg_group_run(tg_group *group)

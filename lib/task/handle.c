@@ -143,6 +143,115 @@ tg_status tg_task_wait(tg_task *task, double timeout)
     return busy ? tg__refuse(TG_BUSY, "%s: in a task of the same pool", call) : status;
 }
 
+/* ---- one of several ---- */
+
+static size_t find_ended(tg_task *const *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i] != NULL && atomic_load(&handle_of(tasks[i])->over))
+            return i;
+    return TG_NO_INDEX;
+}
+
+/* TG_OK: all are handles, and there is one. */
+static tg_status check_tasks(const char *call, tg_task *const *tasks, size_t count)
+{
+    size_t handles = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (tasks[i] != NULL && handle_of(tasks[i]) == NULL)
+            return tg__refuse(TG_INVALID, "%s: task %zu is not from tg_pool_submit()", call, i);
+        handles += tasks[i] != NULL;
+    }
+    return handles > 0 ? TG_OK : tg__refuse(TG_INVALID, "%s: %zu tasks, all NULL", call, count);
+}
+
+/* None has ended: may the caller ask for them, or wait? */
+static tg_status check_wait(const char *call, tg_task *const *tasks, size_t count, bool waits)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct tg__handle *handle = handle_of(tasks[i]);
+        if (handle == NULL)
+            continue;
+        if (is_parents(handle))
+            return refuse_parents(call);
+        tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
+        bool busy = waits && !handle->over && handle->calls->inside(handle->task.exec);
+        tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
+        if (busy)
+            return tg__refuse(TG_BUSY, "%s: in a task of the pool of task %zu", call, i);
+    }
+    return TG_OK;
+}
+
+/* Joins the waiters of each, or leaves them. */
+static void join_all(tg_task *const *tasks, size_t count, struct tg__waiter *waiters,
+    struct tg__parker *parker, bool joins)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct tg__handle *handle = handle_of(tasks[i]);
+        if (handle == NULL)
+            continue;
+        tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
+        if (joins)
+            tg__waiter_join(&handle->waiters, &waiters[i], parker);
+        else
+            tg__waiter_leave(&waiters[i]);
+        tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
+    }
+}
+
+/* A task that ends stores that, then notifies: so look again when all waiters are in their lists.
+ */
+static size_t wait_for_one(
+    tg_task *const *tasks, size_t count, struct tg__waiter *waiters, double until)
+{
+    struct tg__parker parker;
+    size_t ended;
+    bool waits = true;
+    tg__park_init(&parker);
+    join_all(tasks, count, waiters, &parker, true);
+    while ((ended = find_ended(tasks, count)) == TG_NO_INDEX && waits)
+        waits = tg__park(&parker, 0, until);
+    join_all(tasks, count, waiters, &parker, false);
+    tg__park_fini(&parker);
+    return ended;
+}
+
+static tg_status status_at(tg_task *const *tasks, size_t at)
+{
+    return at != TG_NO_INDEX ? handle_of(tasks[at])->outcome.status : TG_RUNNING;
+}
+
+tg_status tg_task_wait_any(tg_task *const *tasks, size_t count, double timeout, size_t *which)
+{
+    static const char call[] = "tg_task_wait_any";
+    enum { FEW = 16 };
+    struct tg__waiter few[FEW], *waiters = few;
+    if (which == NULL)
+        return tg__refuse(TG_INVALID, "%s: which is NULL", call);
+    *which = TG_NO_INDEX;
+    if (tasks == NULL)
+        return tg__refuse(TG_INVALID, "%s: tasks is NULL", call);
+    if (!(timeout >= 0))
+        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
+    tg_status status = check_tasks(call, tasks, count);
+    if (status != TG_OK)
+        return status;
+    *which = find_ended(tasks, count);
+    if (*which != TG_NO_INDEX)
+        return status_at(tasks, *which);
+    status = check_wait(call, tasks, count, timeout > 0);
+    if (status != TG_OK || timeout == 0)
+        return status != TG_OK ? status : TG_RUNNING;
+    double until = tg_time_now() + timeout;
+    if (count > FEW && (waiters = calloc(count, sizeof *waiters)) == NULL)
+        return tg__refuse(TG_NO_MEMORY, "%s: out of memory", call);
+    *which = wait_for_one(tasks, count, waiters, until);
+    if (waiters != few)
+        free(waiters);
+    return status_at(tasks, *which);
+}
+
 tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome)
 {
     static const char call[] = "tg_task_outcome";

@@ -33,6 +33,14 @@ size_t tg_task_index(const tg_task *self)
     return self != NULL ? self->index : TG_NO_INDEX;
 }
 
+uint64_t tg_task_id(const tg_task *self)
+{
+    if (self == NULL || self->kind == TG__HANDLE || self->index == TG_NO_INDEX)
+        return 0;
+    struct tg__view task = tg__store_get(&self->exec->store, self->index);
+    return task.attributes != NULL ? task.attributes->id : 0;
+}
+
 tg_group *tg_task_group(const tg_task *self)
 {
     return self != NULL ? self->exec->group : NULL;

@@ -85,7 +85,7 @@ def answer_of(function):
         return f'answer_made(w, "{name}", answer != NULL); if (answer != NULL) try_{name}(w, answer);'
     if kind == "void":
         return "answer_nothing(w);"
-    simple = {"tg_status": "status", "int": "int", "size_t": "size", "double": "time", "const char *": "text",
+    simple = {"tg_status": "status", "int": "int", "size_t": "size", "uint64_t": "size", "double": "time", "const char *": "text",
               "const tg_error *": "error"}
     if kind in simple:
         return f"answer_{simple[kind]}(w, answer);"

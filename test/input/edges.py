@@ -129,6 +129,7 @@ PARAMETERS = {
     ("const tg_error *", "previous"): [NULL, Value("the first", "tg_group_error_next(w->group, NULL)")],
 }
 CALLS_COUNT = [number(2), number(0), number(1)]  # more than there are calls is not the library's to know
+TASKS_COUNT = [number(1), number(0), number(2)]
 
 # Where a function without a `self` behaves differently inside of tasks.
 PLACES = [
@@ -271,6 +272,13 @@ def parameter_values(function, kind, name, headers):
         return list(calls_values(struct, name, headers))
     if name == "count" and any(k == "tg_call *" for k, _ in function.parameters):
         return CALLS_COUNT
+    if kind == "tg_task *const *":  # one handle, then NULL
+        made = copy.deepcopy(states("tg_task * handle")[:-1])
+        for value in made:
+            value.code = f"((tg_task *const[]){{{value.code}, NULL}})"
+        return made + [NULL, Value("two NULLs", "((tg_task *const[]){NULL, NULL})")]
+    if name == "count" and any(k == "tg_task *const *" for k, _ in function.parameters):
+        return TASKS_COUNT
     if (kind, name) in PARAMETERS:
         return PARAMETERS[kind, name]
     if kind in ("size_t *", "tg_task **"):

@@ -47,6 +47,39 @@ START_TEST(a_task_knows_itself_its_place_its_group_and_its_context)
 }
 END_TEST
 
+static int ask_id(tg_task *self, void *arg, void *result)
+{
+    struct asked *asked = tg_group_user(tg_task_group(self));
+
+    (void)result;
+    expect(asked->blame, tg_task_id(self) == *(const uint64_t *)arg);
+    return 0;
+}
+
+/* Most have none: others of the group have. */
+static void ask_for_ids(struct blame *blame)
+{
+    static const uint64_t ids[] = {0, 7, 0, UINT64_MAX};
+    struct asked asked = {.blame = blame};
+    tg_group *g = tg_group_create(TG_GROUP(.user = &asked));
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        tg_group_add_with(g, ask_id, &ids[i], TG_TASK(.id = ids[i]), NULL);
+    tg_group_add_many(g, ask_id, 100, &ids[0], 0, NULL);
+    tg_task *hold = tg_group_hold(g, TG_TASK(.id = 9));
+    expect(blame, tg_task_id(hold) == 9);
+    expect(blame, tg_task_complete(hold, 0, NULL) == TG_OK);
+    expect(blame, tg_group_run(g) == TG_OK);
+    expect(blame, tg_group_user(g) == &asked);
+    tg_group_destroy(g);
+}
+
+START_TEST(a_task_knows_its_id_and_the_groups_user)
+{
+    at_place(_i, ask_for_ids);
+}
+END_TEST
+
 START_TEST(outside_of_a_task_there_is_no_current_one)
 {
     struct blame blame = {0};
@@ -90,7 +123,9 @@ START_TEST(no_task_is_answered_by_what_means_nothing)
 {
     assert_status(tg_task_check(NULL), TG_INVALID);
     ck_assert_uint_eq(tg_task_index(NULL), TG_NO_INDEX);
+    ck_assert_uint_eq(tg_task_id(NULL), 0);
     ck_assert_ptr_null(tg_task_group(NULL));
+    ck_assert_ptr_null(tg_group_user(NULL));
     ck_assert_ptr_null(tg_task_context(NULL));
     ck_assert_int_eq(tg_task_fail(NULL, 5, "nobody %s", "listens"), 5);
     ck_assert_int_eq(tg_task_fail(NULL, 0, NULL), -1);
@@ -350,6 +385,7 @@ int main(void)
     TCase *told = add_case(suite, "being told");
 
     tcase_add_loop_test(asking, a_task_knows_itself_its_place_its_group_and_its_context, 0, PLACES);
+    tcase_add_loop_test(asking, a_task_knows_its_id_and_the_groups_user, 0, PLACES);
     tcase_add_test(asking, outside_of_a_task_there_is_no_current_one);
     tcase_add_test(asking, the_current_task_is_the_innermost_and_the_outer_one_again_afterwards);
     tcase_add_test(asking, no_task_is_answered_by_what_means_nothing);
