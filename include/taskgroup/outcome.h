@@ -9,7 +9,7 @@
 
 TG_BEGIN_DECLS
 
-/** How a group stands, in numbers. Set `size` first: `tg_report r = {.size = sizeof r};` */
+/** How a group stands, in numbers: `tg_report r; tg_group_report(group, &r);` */
 typedef struct tg_report {
     size_t size; /**< bytes of this struct, as the caller's headers have it */
     size_t
@@ -85,12 +85,21 @@ TG_API void *tg_group_result(tg_group *group, size_t index);
  *
  * @param group   the group.
  * @param index   the task's index.
- * @param outcome out: filled up to `outcome->size` bytes; on failure its status is TG_NOT_RUN, its index
+ * @param outcome out: filled in; on failure its status is TG_NOT_RUN, its index
  *                TG_NO_INDEX, and all else empty.
- * @return TG_OK; TG_INVALID (NULL, a size of 0, index out of range, or a record that was recycled).
+ * @return TG_OK; TG_INVALID (NULL, index out of range, or a record that was recycled).
  * Context: anywhere but signal handlers, also while it runs. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome);
+
+/* Sets the struct's size, which the caller's compiler knows, and calls the function. */
+static inline tg_status tg_group_outcome_sized(tg_group *group, size_t index, tg_outcome *outcome)
+{
+    if (outcome != NULL)
+        outcome->size = sizeof *outcome;
+    return tg_group_outcome(group, index, outcome);
+}
+#define tg_group_outcome(group, index, outcome) tg_group_outcome_sized(group, index, outcome)
 
 /**
  * The index of the task with the caller's id.
@@ -135,13 +144,22 @@ TG_API const tg_error *tg_group_error_next(tg_group *group, const tg_error *prev
  * With TASKGROUP_REPORT=1 in the environment when a group is made, it keeps times, and prints its
  * report as one line to stderr at the end of each run.
  *
- * @param report out: filled up to `report->size` bytes. While the group runs each number is right for a moment, but not
+ * @param report out: filled in. While the group runs each number is right for a moment, but not
  *               all for the same one: `not_run` is what the others leave of `added`. It costs a few loads for each
  *               thread, however many tasks there are. Times are then those of the runs before.
- * @return TG_OK; TG_INVALID (NULL, a size of 0).
+ * @return TG_OK; TG_INVALID: NULL.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_group_report(tg_group *group, tg_report *report);
+
+/* Sets the struct's size, which the caller's compiler knows, and calls the function. */
+static inline tg_status tg_group_report_sized(tg_group *group, tg_report *report)
+{
+    if (report != NULL)
+        report->size = sizeof *report;
+    return tg_group_report(group, report);
+}
+#define tg_group_report(group, report) tg_group_report_sized(group, report)
 
 TG_END_DECLS
 

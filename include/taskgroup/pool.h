@@ -74,7 +74,7 @@ typedef struct tg_pool_options {
 #define TG_POOL(...) (&(const tg_pool_options){.size = sizeof(tg_pool_options), __VA_ARGS__})
 #endif
 
-/** How a pool stands, all shards together. Set `size` first: `tg_pool_numbers n = {.size = sizeof n};` */
+/** How a pool stands, all shards together: `tg_pool_numbers n; tg_pool_report(pool, &n);` */
 typedef struct tg_pool_numbers {
     size_t size;   /**< bytes of this struct, as the caller's headers have it */
     int threads;   /**< the capacity: threads that may run tasks at once */
@@ -187,11 +187,20 @@ TG_API tg_status tg_pool_reopen(tg_pool *pool);
 /**
  * How the pool stands. Each number is right for a moment; while tasks run not all for the same one.
  *
- * @param pool the pool; @param numbers out: filled up to `numbers->size` bytes.
- * @return TG_OK; TG_INVALID (NULL, a size of 0); TG_CLOSED: it belongs to the parent process, and all are zero.
+ * @param pool the pool; @param numbers out: filled in.
+ * @return TG_OK; TG_INVALID: NULL; TG_CLOSED: it belongs to the parent process, and all are zero.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers);
+
+/* Sets the struct's size, which the caller's compiler knows, and calls the function. */
+static inline tg_status tg_pool_report_sized(tg_pool *pool, tg_pool_numbers *numbers)
+{
+    if (numbers != NULL)
+        numbers->size = sizeof *numbers;
+    return tg_pool_report(pool, numbers);
+}
+#define tg_pool_report(pool, numbers) tg_pool_report_sized(pool, numbers)
 
 /* ---- handles ---- */
 
@@ -225,12 +234,21 @@ TG_API tg_status tg_task_wait_any(
 /**
  * What became of a submitted task.
  *
- * @param task    the handle; @param outcome out: filled up to `outcome->size` bytes; NOT_RUN while the task has
+ * @param task    the handle; @param outcome out: filled in; NOT_RUN while the task has
  *                not ended; its texts are valid until the handle is released.
- * @return TG_OK; TG_INVALID (NULL, no handle, a size of 0); TG_CLOSED: as tg_task_wait().
+ * @return TG_OK; TG_INVALID (NULL, no handle); TG_CLOSED: as tg_task_wait().
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome);
+
+/* Sets the struct's size, which the caller's compiler knows, and calls the function. */
+static inline tg_status tg_task_outcome_sized(tg_task *task, tg_outcome *outcome)
+{
+    if (outcome != NULL)
+        outcome->size = sizeof *outcome;
+    return tg_task_outcome(task, outcome);
+}
+#define tg_task_outcome(task, outcome) tg_task_outcome_sized(task, outcome)
 
 /**
  * Takes a submitted task back, as tg_group_cancel() does.

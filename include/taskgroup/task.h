@@ -101,7 +101,7 @@ typedef struct tg_task_options {
 #define TG_TASK(...) (&(const tg_task_options){.size = sizeof(tg_task_options), __VA_ARGS__})
 #endif
 
-/** What became of a task. Set `size` first: `tg_outcome o = {.size = sizeof o};` */
+/** What became of a task: `tg_outcome o; tg_group_outcome(group, index, &o);` */
 typedef struct tg_outcome {
     size_t size; /**< bytes of this struct, as the caller's headers have it */
     tg_status

@@ -31,7 +31,7 @@ TG_API int tg_version_number(void);
  */
 TG_API const char *tg_version_string(void);
 
-/** What tg_info_read() tells. Set `size` to `sizeof(tg_info)` first: `tg_info i = {.size = sizeof i};` */
+/** What tg_info_read() tells: `tg_info i; tg_info_read(&i);` */
 typedef struct tg_info {
     size_t size;         /**< bytes of this struct, as the caller's headers have it */
     int version;         /**< as tg_version_number() */
@@ -50,12 +50,21 @@ typedef struct tg_info {
  * Tells on what the library runs here: for a line in a job's log, and to see at once whether two
  * OpenMP runtimes have met in one process (`runtimes` above 1, or `runtime` differs from `compiled_for`).
  *
- * @param info out: filled up to `info->size` bytes; strings are static.
+ * @param info out: filled in; strings are static.
  * @return TG_OK; TG_INVALID if `info` is NULL or its size is 0.
  * Context: anywhere but signal handlers; starts the OpenMP runtime if nothing has yet.
  * Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_info_read(tg_info *info);
+
+/* Sets the struct's size, which the caller's compiler knows, and calls the function. */
+static inline tg_status tg_info_read_sized(tg_info *info)
+{
+    if (info != NULL)
+        info->size = sizeof *info;
+    return tg_info_read(info);
+}
+#define tg_info_read(info) tg_info_read_sized(info)
 
 /**
  * The clock of every time in this library: seconds, monotonic, from an arbitrary origin.

@@ -79,7 +79,7 @@ static int count_runtimes(void)
 }
 #endif
 
-tg_status tg_info_read(tg_info *info)
+tg_status(tg_info_read)(tg_info *info)
 {
     if (info == NULL)
         return tg__refuse(TG_INVALID, "tg_info_read: info is NULL");

@@ -98,7 +98,7 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
     }
 }
 
-tg_status tg_group_outcome(tg_group *group, size_t index, tg_outcome *outcome)
+tg_status(tg_group_outcome)(tg_group *group, size_t index, tg_outcome *outcome)
 {
     if (outcome == NULL)
         return tg__refuse(TG_INVALID, "tg_group_outcome: outcome is NULL");

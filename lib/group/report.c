@@ -48,7 +48,7 @@ static void fill(tg_group *group, bool running, tg_report *r)
         r->efficiency = r->busy / (r->wall * r->threads);
 }
 
-tg_status tg_group_report(tg_group *group, tg_report *report)
+tg_status(tg_group_report)(tg_group *group, tg_report *report)
 {
     if (report == NULL)
         return tg__refuse(TG_INVALID, "tg_group_report: report is NULL");

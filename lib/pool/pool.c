@@ -447,7 +447,7 @@ static void count(struct tg__shard *shard, tg_pool_numbers *n)
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
 }
 
-tg_status tg_pool_report(tg_pool *pool, tg_pool_numbers *numbers)
+tg_status(tg_pool_report)(tg_pool *pool, tg_pool_numbers *numbers)
 {
     static const char call[] = "tg_pool_report";
     if (numbers == NULL)

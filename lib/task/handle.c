@@ -252,7 +252,7 @@ tg_status tg_task_wait_any(tg_task *const *tasks, size_t count, double timeout, 
     return status_at(tasks, *which);
 }
 
-tg_status tg_task_outcome(tg_task *task, tg_outcome *outcome)
+tg_status(tg_task_outcome)(tg_task *task, tg_outcome *outcome)
 {
     static const char call[] = "tg_task_outcome";
     struct tg__handle *handle = handle_of(task);

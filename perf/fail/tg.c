@@ -23,7 +23,7 @@ void bench_run(const bench_args *args)
     if (status != TG_FAILED || tg_group_error(group)->index != 0 ||
         tg_group_error(group)->code != 1)
         bench_wrong("%s: %s", tg_status_name(status), tg_error_last()->message);
-    tg_report report = {.size = sizeof report};
+    tg_report report;
     bench_must_be_ok(tg_group_report(group, &report));
     if (report.failed != 1 || report.ok + report.failed + report.skipped != n)
         bench_wrong("of %zu tasks %zu are ok, %zu failed, %zu skipped", n, report.ok, report.failed,

@@ -104,7 +104,7 @@ static void run_group(const struct copy *copy, tg_task_fn *function, size_t task
 
     expect(copy->tg_group_add_many(g, function, tasks, copy, 0, NULL) == TG_OK);
     expect(copy->tg_group_run(g) == TG_OK);
-    expect(copy->tg_group_report(g, &report) == TG_OK);
+    expect((copy->tg_group_report)(g, &report) == TG_OK);
     expect(report.ok == tasks && report.added == tasks);
     copy->tg_group_destroy(g);
 }

@@ -254,7 +254,7 @@ static bool output_finish(void)
 static void print_outcomes(const struct job *job, tg_group *group)
 {
     for (size_t i = 0; i < tg_group_count(group); i++) {
-        tg_outcome outcome = {.size = sizeof outcome};
+        tg_outcome outcome;
         tg_group_outcome(group, i, &outcome);
         if (outcome.status == TG_OK)
             print_digest(tg_group_result(group, i), job->digest_size, job->files.paths[i]);
@@ -271,7 +271,7 @@ static void print_left(const struct job *job, const tg_report *report)
 
 static void print_summary(struct job *job, tg_group *group, double seconds)
 {
-    tg_report report = {.size = sizeof report};
+    tg_report report;
     tg_group_report(group, &report);
     unsigned long long bytes = atomic_load(&job->bytes);
     double rate = seconds > 0 ? (double)bytes / seconds / 1e6 : 0;
@@ -282,7 +282,7 @@ static void print_summary(struct job *job, tg_group *group, double seconds)
 /* The end of the program: its exit status. */
 static int finish(const struct job *job, tg_group *group, tg_status status)
 {
-    tg_report report = {.size = sizeof report};
+    tg_report report;
     tg_group_report(group, &report);
     switch (status) {
     case TG_OK: /* which is about required tasks: optional ones may have failed */

@@ -121,7 +121,7 @@ static tg_status assemble(struct answer *answer, int id, double timeout)
         &optional);
     tg_status status = tg_group_run(group);
     if (status == TG_OK) {
-        tg_outcome outcome = {.size = sizeof outcome};
+        tg_outcome outcome;
         tg_group_outcome(group, optional, &outcome);
         answer->has_recommendations = outcome.status == TG_OK;
         if (!answer->has_recommendations)

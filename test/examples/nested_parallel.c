@@ -44,7 +44,7 @@ static int sum_up(tg_task *self, void *arg, void *result)
 
 static int print_info(void)
 {
-    tg_info info = {.size = sizeof info};
+    tg_info info;
     if (tg_info_read(&info) != TG_OK)
         return EXIT_FAILURE;
     printf("taskgroup %s on %s (built for %s)\n", tg_version_string(), info.runtime,

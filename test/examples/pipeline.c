@@ -114,7 +114,7 @@ int main(int argc, char *argv[])
     tg_group *group = tg_group_create(TG_GROUP(.flags = TG_GROUP_IN_ORDER | TG_GROUP_RECYCLE,
         .queue = QUEUE, .ahead = AHEAD, .result_size = sizeof(long), .on_done = print_count));
     tg_status status = tg_group_scope(group, walk, argv[1]);
-    tg_report report = {.size = sizeof report};
+    tg_report report;
     tg_group_report(group, &report);
     tg_group_destroy(group);
     bool written = fflush(stdout) == 0 && !ferror(stdout);

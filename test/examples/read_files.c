@@ -212,7 +212,7 @@ static bool read_all(char *root, int in_flight)
         TG_GROUP(.flags = TG_GROUP_IN_ORDER | TG_GROUP_RECYCLE, .limit = in_flight, .queue = QUEUE,
             .ahead = AHEAD, .result_size = sizeof(struct sum), .on_done = print_sum));
     tg_status status = tg_group_scope(group, walk, root);
-    tg_report report = {.size = sizeof report};
+    tg_report report;
     tg_group_report(group, &report);
     tg_group_destroy(group);
     bool written = fflush(stdout) == 0 && !ferror(stdout);

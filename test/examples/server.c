@@ -74,7 +74,7 @@ static int hang(tg_task *self, void *arg, void *result)
 
 static tg_pool_numbers numbers_of(tg_pool *pool)
 {
-    tg_pool_numbers numbers = {.size = sizeof numbers};
+    tg_pool_numbers numbers;
     tg_pool_report(pool, &numbers);
     return numbers;
 }

@@ -98,7 +98,7 @@ static void print_table(tg_group *group, const struct point *points, size_t coun
     puts("degrees    period  followed  iterations   steps");
     for (size_t i = 0; i < count; i++) {
         const struct point *point = &points[i];
-        tg_outcome motion = {.size = sizeof motion};
+        tg_outcome motion;
         printf("%7.1f  %8.5f  ", point->degrees, point->period.value);
         if (tg_group_outcome(group, point->motion_task, &motion) == TG_OK && motion.status == TG_OK)
             printf("%8.5f  %10d  %6ld\n", point->motion.period, point->period.iterations,

@@ -16,8 +16,8 @@ differ() {
     [ -z "$extra" ] || { printf '%s:\n%s\n' "$1" "$extra"; status=1; }
 }
 
-# The headers' declarations, without preprocessor lines, comments and typedefs.
-code=$(cat "$include"/*.h "$include"/*/*.h | sed -e ':join' -e '/\\$/ { N; s/\\\n/ /; b join' -e '}' -e '/^#/d' |
+# The headers' declarations, without preprocessor lines, comments, typedefs, and inline functions.
+code=$(cat "$include"/*.h "$include"/*/*.h | sed -e '/^static inline /,/^}/d' | sed -e ':join' -e '/\\$/ { N; s/\\\n/ /; b join' -e '}' -e '/^#/d' |
     tr '\n' ' ' | sed -e 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/: :g' -e 's/typedef [^;]*;//g')
 functions=$(grep -o '\btg_[a-z0-9_]*(' <<<"$code" | tr -d '(' | sort)
 marked=$(grep -o 'TG_API[^(;]*(' <<<"$code" | grep -o 'tg_[a-z0-9_]*($' | tr -d '(' | sort)

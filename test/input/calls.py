@@ -109,7 +109,7 @@ def write_call(call, number):
     given = [call.arguments[name].code for _, name in function.parameters]
     if function.variadic:
         given.append("4711")
-    text = f"{function.name}({', '.join(given)})"
+    text = f"({function.name})({', '.join(given)})"  # not a macro of this name, which sets a size
     if function.result == "void":
         lines.append(text + ";")
     else:

@@ -25,7 +25,7 @@ NEW = (
     ("extern int tg_new;", None, "tg_new"),
 )
 KNOWN = (  # made without a word
-    ("TG_API tg_status tg_new(tg_pool *pool, size_t number, const char *text);", None, "tg_new(w->pool, SIZE_MAX, "),
+    ("TG_API tg_status tg_new(tg_pool *pool, size_t number, const char *text);", None, "(tg_new)(w->pool, SIZE_MAX, "),
     ("double new_member;", OPTIONS, ".new_member = (double)NAN;"),
 )
 

@@ -305,7 +305,7 @@ START_TEST(an_outcome_of_nothing_is_refused_and_says_nothing)
     }
     outcome.size = 0;
     outcome.code = 77;
-    assert_status(tg_group_outcome(g, 0, &outcome), TG_INVALID);
+    assert_status((tg_group_outcome)(g, 0, &outcome), TG_INVALID);
     ck_assert_int_eq(outcome.code, 77);
     assert_status(tg_group_outcome(g, 0, NULL), TG_INVALID);
     tg_group_destroy(g);
@@ -326,7 +326,7 @@ START_TEST(a_report_or_outcome_of_another_size_is_filled_up_to_it)
     for (size_t size = sizeof(size_t); size <= sizeof(tg_report); size++) {
         memset(&part, 0xA5, sizeof part);
         part.report.size = size;
-        assert_status(tg_group_report(g, &part.report), TG_OK);
+        assert_status((tg_group_report)(g, &part.report), TG_OK);
         ck_assert_uint_eq(part.report.size, size);
         for (size_t i = size; i < sizeof part; i++)
             ck_assert_msg(part.bytes[i] == 0xA5, "size %zu: byte %zu was written", size, i);
@@ -336,7 +336,7 @@ START_TEST(a_report_or_outcome_of_another_size_is_filled_up_to_it)
     for (size_t size = sizeof(size_t); size <= sizeof(tg_outcome); size++) {
         memset(&part, 0xA5, sizeof part);
         part.outcome.size = size;
-        assert_status(tg_group_outcome(g, 0, &part.outcome), TG_OK);
+        assert_status((tg_group_outcome)(g, 0, &part.outcome), TG_OK);
         ck_assert_uint_eq(part.outcome.size, size);
         for (size_t i = size; i < sizeof part; i++)
             ck_assert_msg(part.bytes[i] == 0xA5, "size %zu: byte %zu was written", size, i);
@@ -345,13 +345,44 @@ START_TEST(a_report_or_outcome_of_another_size_is_filled_up_to_it)
     }
     memset(&part, 0, sizeof part);
     part.report.size = sizeof part; /* longer than the library knows */
-    assert_status(tg_group_report(g, &part.report), TG_OK);
+    assert_status((tg_group_report)(g, &part.report), TG_OK);
     ck_assert_uint_eq(part.report.failed, 1);
     ck_assert_uint_eq(part.report.size, sizeof part);
     memset(&part, 0, sizeof part);
     part.outcome.size = sizeof part;
-    assert_status(tg_group_outcome(g, 0, &part.outcome), TG_OK);
+    assert_status((tg_group_outcome)(g, 0, &part.outcome), TG_OK);
     ck_assert_int_eq(part.outcome.code, 7);
+    tg_group_destroy(g);
+}
+END_TEST
+
+START_TEST(no_member_of_a_report_or_outcome_need_be_set_before)
+{
+    tg_group *g = tg_group_create(NULL);
+    tg_pool *p = tg_pool_create(NULL);
+    tg_task *task;
+    tg_report report;
+    tg_outcome outcome;
+    tg_pool_numbers numbers;
+
+    memset(&report, 0xA5, sizeof report);
+    memset(&numbers, 0xA5, sizeof numbers);
+    tg_group_add_with(g, task_fail_7, NULL, TG_TASK(.flags = TG_TASK_OPTIONAL), NULL);
+    assert_status(tg_group_run(g), TG_OK);
+    assert_status(tg_group_report(g, &report), TG_OK);
+    ck_assert(report.size == sizeof report && report.failed == 1 && report.ok == 0);
+    memset(&outcome, 0xA5, sizeof outcome);
+    assert_status(tg_group_outcome(g, 0, &outcome), TG_OK);
+    ck_assert(outcome.size == sizeof outcome && outcome.code == 7);
+    assert_status(tg_pool_submit(p, task_fail_7, NULL, NULL, &task), TG_OK);
+    assert_status(tg_task_wait(task, TG_FOREVER), TG_FAILED);
+    memset(&outcome, 0xA5, sizeof outcome);
+    assert_status(tg_task_outcome(task, &outcome), TG_OK);
+    ck_assert(outcome.size == sizeof outcome && outcome.code == 7);
+    assert_status(tg_pool_report(p, &numbers), TG_OK);
+    ck_assert(numbers.size == sizeof numbers && numbers.submitted == 1);
+    tg_task_release(task);
+    tg_pool_destroy(p);
     tg_group_destroy(g);
 }
 END_TEST
@@ -362,7 +393,7 @@ START_TEST(a_report_to_nowhere_and_a_find_of_nothing_are_refused)
     tg_report report = {.size = 0, .added = 99};
     size_t index = 5;
 
-    assert_status(tg_group_report(g, &report), TG_INVALID);
+    assert_status((tg_group_report)(g, &report), TG_INVALID);
     ck_assert_uint_eq(report.added, 99);
     assert_status(tg_group_report(g, NULL), TG_INVALID);
     assert_status(tg_group_find(g, 0, &index), TG_INVALID);
@@ -425,6 +456,7 @@ int main(void)
     tcase_add_test(adding, a_result_size_that_no_memory_has_room_for_is_refused_by_the_run);
     tcase_add_test(reading, an_outcome_of_nothing_is_refused_and_says_nothing);
     tcase_add_test(reading, a_report_or_outcome_of_another_size_is_filled_up_to_it);
+    tcase_add_test(reading, no_member_of_a_report_or_outcome_need_be_set_before);
     tcase_add_test(reading, a_report_to_nowhere_and_a_find_of_nothing_are_refused);
     tcase_add_test(reading, after_a_creator_failed_a_null_that_is_no_handle_is_still_named);
     return run_suite(suite);
