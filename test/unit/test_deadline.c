@@ -93,7 +93,8 @@ static void pass_in_queue(struct blame *blame)
 {
     for (int i = 0; i < 4; i++) {
         atomic_int ran = 0;
-        tg_group *g = tg_group_create(TG_GROUP(.limit = i % 2, .flags = i / 2 ? TG_GROUP_TIMES : 0));
+        tg_group *g =
+            tg_group_create(TG_GROUP(.limit = i % 2, .flags = i / 2 ? TG_GROUP_TIMES : 0));
         tg_group_add_with(g, task_count, &ran,
             TG_TASK(.deadline = tg_time_now() - 1, .flags = TG_TASK_OPTIONAL), NULL);
         tg_group_add_with(g, task_count, &ran, TG_TASK(.deadline = tg_time_now() + 60), NULL);
