@@ -32,15 +32,6 @@ static tg_status refuse_run(tg_group *group, tg_status status, const char *text)
     return answer_with(group, status, 0, group->lifecycle.error_text);
 }
 
-/* What the task around the run holds of the shared limit. */
-static struct tg__grant *find_parent_grant(const tg_group *group, tg_task *task)
-{
-    while (
-        task != NULL && !(task->grant.limit != NULL && task->grant.limit == group->options.shared))
-        task = task->exec->above;
-    return task != NULL ? &task->grant : NULL;
-}
-
 /* Can all its threads sleep while no task runs? Then the group needs a hook, which wakes one after
  * a cancel. */
 static bool may_sleep(const tg_group *group)
@@ -57,7 +48,7 @@ static tg_status set_surroundings(tg_group *group)
     struct tg__exec *exec = &group->exec;
     exec->above = group->attachment.detached ? NULL : tg__frame_current();
     group->dispatch.limit_client.parent_grant =
-        o->shared != NULL ? find_parent_grant(group, exec->above) : NULL;
+        o->shared != NULL ? tg__frame_grant(exec->above, o->shared) : NULL;
     if (group->dispatch.limit_client.parent_grant != NULL &&
         group->dispatch.heaviest > group->dispatch.limit_client.parent_grant->weight)
         return refuse_run(

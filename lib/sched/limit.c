@@ -10,6 +10,7 @@ struct tg_limit {
     struct tg__lock lock; /* guards what follows, and the clients' places; a leaf */
     unsigned process;     /* of those that hold something of it, or wait for it */
     size_t budget, used;
+    size_t acquired; /* of `used`: by tg_limit_acquire() */
     struct tg__limit_client *wait_queue;
     atomic_size_t refs; /* the owner's, and each group's */
 };
@@ -22,7 +23,7 @@ static void enter(tg_limit *limit)
     if (limit->process == tg__process_number())
         return;
     limit->process = tg__process_number();
-    limit->used = 0;
+    limit->used = limit->acquired = 0;
     limit->wait_queue = NULL;
 }
 
@@ -179,6 +180,33 @@ bool tg__limit_too_heavy(tg_limit *limit, size_t weight)
 void tg__limit_ref(tg_limit *limit)
 {
     atomic_fetch_add(&limit->refs, 1);
+}
+
+void tg__limit_keep(tg_limit *limit, size_t weight)
+{
+    enter(limit);
+    limit->acquired += weight;
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
+}
+
+tg_status tg_limit_release(tg_limit *limit, size_t weight)
+{
+    static const char call[] = "tg_limit_release";
+    if (limit == NULL)
+        return tg__refuse_null(call, "limit");
+    enter(limit);
+    size_t acquired = limit->acquired;
+    bool fits = weight > 0 && weight <= acquired;
+    if (fits) {
+        limit->acquired -= weight;
+        limit->used -= weight;
+    }
+    tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
+    if (!fits)
+        return tg__refuse(
+            TG_INVALID, "%s: weight is %zu, and %zu are acquired", call, weight, acquired);
+    tg__limit_notify(limit);
+    return TG_OK;
 }
 
 tg_limit *tg_limit_create(size_t budget)

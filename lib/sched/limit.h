@@ -64,4 +64,8 @@ bool tg__limit_too_heavy(tg_limit *limit, size_t weight);
 
 void tg__limit_ref(tg_limit *limit);
 
+/* `weight` was taken for tg_limit_acquire(): it is given back by tg_limit_release(), not as a
+ * grant. */
+void tg__limit_keep(tg_limit *limit, size_t weight);
+
 #endif

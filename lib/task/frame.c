@@ -67,3 +67,10 @@ void tg__frame_forget_message(tg_task *self)
     self->message = self->trace = NULL;
     self->message_lost = false;
 }
+
+struct tg__grant *tg__frame_grant(tg_task *task, const tg_limit *limit)
+{
+    while (task != NULL && !(task->grant.limit != NULL && task->grant.limit == limit))
+        task = task->exec->above;
+    return task != NULL ? &task->grant : NULL;
+}

@@ -58,6 +58,9 @@ void tg__frame_pop(const tg_task *self);
 /* The top one of the calling thread, of whatever kind; NULL: none. */
 tg_task *tg__frame_current(void);
 
+/* What this task, or the innermost one above it that has, holds of the limit; NULL: none does. */
+struct tg__grant *tg__frame_grant(tg_task *task, const tg_limit *limit);
+
 /* While the thread is in a nested run or a callback, the top frame has no recovery point: a crash
    there must not jump over it. */
 struct tg__pause {

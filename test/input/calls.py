@@ -21,7 +21,7 @@ AFTER = {
     "tg_task_sleep": "if (answer == 0) tg_context_cancel(tg_group_context(tg_task_group(self)), 0, NULL);",
 }
 RETURNED = ("tg_task_fail", "tg_task_fail_text", "tg_task_defer", "tg_task_sleep")  # by the task's function
-ENDS = re.compile(r".*_(destroy|remove|release)")  # the handle is gone then
+ENDS = re.compile(r".*_(destroy|remove)|tg_task_release")  # the handle is gone then
 
 
 class Call:

@@ -122,7 +122,7 @@ MANY = [number(1), number(0), number(2)] + [
 PARAMETERS = {
     ("size_t", "index"): INDEX, ("size_t", "rank"): INDEX, ("const char *", "format"): FORMAT,
     ("size_t", "count"): [SIZE[2]] + SIZE[:2] + SIZE[3:], ("size_t", "stride"): [number(8)] + SIZE,
-    ("size_t", "budget"): SIZE[1:] + SIZE[:1], ("size_t", "result_size"): [number(8)] + SIZE,
+    ("size_t", "budget"): SIZE[1:] + SIZE[:1], ("size_t", "weight"): SIZE[1:] + SIZE[:1], ("size_t", "result_size"): [number(8)] + SIZE,
     ("size_t", "need"): MANY, ("size_t", "many"): MANY,
     ("int", "code"): [number(5)] + INT, ("int", "threads"): INT[1:] + INT[:1] + [number(8193)],
     ("const void *", "items"): [Value("two", "w->items"), NULL],

@@ -405,7 +405,7 @@ START_TEST(calls_without_sense_are_refused)
     assert_refused(tg_task_cancel(NULL), TG_INVALID, "NULL");
     assert_refused(tg_task_outcome(NULL, &outcome), TG_INVALID, "NULL");
     assert_refused(tg_task_outcome(busy.standing, NULL), TG_INVALID, "NULL");
-    assert_refused(tg_task_outcome(busy.standing, &none), TG_INVALID, "size");
+    assert_refused((tg_task_outcome)(busy.standing, &none), TG_INVALID, "size");
     assert_refused(tg_task_wait(busy.standing, NAN), TG_INVALID, "nan");
     assert_refused(tg_task_wait(busy.standing, -0.5), TG_INVALID, "-0.5");
     gate_open(&busy.gate);

@@ -197,7 +197,7 @@ START_TEST(a_size_a_pause_and_a_report_without_sense_are_refused)
     assert_refused(tg_pool_pause(NULL, 1), TG_INVALID, "NULL");
     assert_refused(tg_pool_report(NULL, &n), TG_INVALID, "NULL");
     assert_refused(tg_pool_report(p, NULL), TG_INVALID, "NULL");
-    assert_refused(tg_pool_report(p, &none), TG_INVALID, "size");
+    assert_refused((tg_pool_report)(p, &none), TG_INVALID, "size");
     ck_assert_int_eq(numbers_of(p).threads, 2);
     ck_assert_int_eq(numbers_of(p).free, 2);
     tg_pool_destroy(p);
