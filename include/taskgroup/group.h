@@ -18,7 +18,7 @@
  *  an optional task fails             FAILED       go on             go on      as the others say
  *  one fails, KEEP_GOING              FAILED       go on             go on      FAILED, the first's error
  *  one that may be tried again fails  (PENDING)    go on             go on      as its last attempt says
- *  a task is past its own timeout     TIMED_OUT    as for FAILED     as for …   TIMED_OUT, its error
+ *  a task is past its own time        TIMED_OUT    as for FAILED     as for …   TIMED_OUT, its error
  *  a task calls tg_task_abort()       FAILED       as for FAILED     as for …   FAILED, with a backtrace
  *  a task crashes, GUARD              CRASHED      as for FAILED     as for …   CRASHED, with a backtrace
  *  a task crashes, no guard           the program's own handler, by default its end

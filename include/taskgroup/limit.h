@@ -30,7 +30,8 @@ typedef struct tg_limit tg_limit;
 TG_API TG_NODISCARD tg_limit *tg_limit_create(size_t budget);
 
 /**
- * Gives the caller's hold on a limit back. Groups that use it keep it as long as they live.
+ * Gives the caller's hold on a limit back. Groups that use it keep it as long as they live; so does what is acquired until it
+ * is released.
  *
  * @param limit NULL is harmless.
  * Context: anywhere but signal handlers. Thread safety: safe, once per limit. Since: 0.1.
@@ -54,7 +55,7 @@ TG_API tg_status tg_limit_resize(tg_limit *limit, size_t budget);
  * The calling thread runs no task while it waits. In a task that has taken of the limit itself, or is below one, it would
  * wait for what it holds: that is refused.
  *
- * @param limit   the limit; it may be destroyed meanwhile.
+ * @param limit   the limit; it may be destroyed while the call waits.
  * @param weight  how much, at least 1.
  * @param timeout seconds to wait for it; 0: tries only; TG_FOREVER.
  * @return TG_OK; TG_FULL: there was not so much left within `timeout`; TG_TOO_LARGE: it is more than the whole budget;

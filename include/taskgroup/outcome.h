@@ -99,7 +99,7 @@ static inline tg_status tg_group_outcome_sized(tg_group *group, size_t index, tg
         outcome->size = sizeof *outcome;
     return tg_group_outcome(group, index, outcome);
 }
-#define tg_group_outcome(group, index, outcome) tg_group_outcome_sized(group, index, outcome)
+#define tg_group_outcome(...) tg_group_outcome_sized(__VA_ARGS__)
 
 /**
  * The index of the task with the caller's id.
@@ -159,7 +159,7 @@ static inline tg_status tg_group_report_sized(tg_group *group, tg_report *report
         report->size = sizeof *report;
     return tg_group_report(group, report);
 }
-#define tg_group_report(group, report) tg_group_report_sized(group, report)
+#define tg_group_report(...) tg_group_report_sized(__VA_ARGS__)
 
 TG_END_DECLS
 

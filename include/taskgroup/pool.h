@@ -18,7 +18,7 @@
  * zeros, but tg_pool_destroy(), which frees it. Its handles know the ends that came before the fork; for other tasks
  * they answer TG_CLOSED; they are released as always. The child may make pools of its own.
  *
- * A task is submitted with the options that tasks of a group have: priority, timeout, attempts, start, delay,
+ * A task is submitted with the options that tasks of a group have: priority, timeout, deadline, attempts, start, delay,
  * period, copy, result, and what to do when the queue is full. Who wants to know what became of it asks
  * for a handle, which can be waited for, looked at, and taken back while the task is queued. A failure stops
  * nothing but its task.
@@ -200,7 +200,7 @@ static inline tg_status tg_pool_report_sized(tg_pool *pool, tg_pool_numbers *num
         numbers->size = sizeof *numbers;
     return tg_pool_report(pool, numbers);
 }
-#define tg_pool_report(pool, numbers) tg_pool_report_sized(pool, numbers)
+#define tg_pool_report(...) tg_pool_report_sized(__VA_ARGS__)
 
 /* ---- handles ---- */
 
@@ -248,7 +248,7 @@ static inline tg_status tg_task_outcome_sized(tg_task *task, tg_outcome *outcome
         outcome->size = sizeof *outcome;
     return tg_task_outcome(task, outcome);
 }
-#define tg_task_outcome(task, outcome) tg_task_outcome_sized(task, outcome)
+#define tg_task_outcome(...) tg_task_outcome_sized(__VA_ARGS__)
 
 /**
  * Takes a submitted task back, as tg_group_cancel() does.

@@ -80,10 +80,10 @@ typedef struct tg_error {
     size_t index;     /**< the task's index in its group, or TG_NO_INDEX */
     uint64_t id;      /**< the task's id as the caller gave it, or 0 */
     const char *name; /**< the task's name as the caller gave it, or "" */
-    const char *message;   /**< a sentence without a full stop: what, and which value */
-    int signal;            /**< the signal that a crashed task was caught with, or 0 */
-    int attempts;          /**< how often the task was started; 0 if the error is not a task's */
-    const void *address;   /**< what a crashed task touched (si_addr), or NULL */
+    const char *message; /**< a sentence without a full stop: what, and which value */
+    int signal;          /**< the signal that a crashed task was caught with, or 0 */
+    int attempts;        /**< how often the task was started; 0 also if the error is not a task's */
+    const void *address; /**< what a crashed task touched (si_addr), or NULL */
     const char *backtrace; /**< of tg_task_abort() and of crashes: a line a frame; else "" */
 } tg_error;
 

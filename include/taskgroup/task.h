@@ -91,7 +91,8 @@ typedef struct tg_task_options {
     /**
      * When the task is timed out, on tg_time_now()'s clock, whether it has started or not: what has not started by then is
      * not started, and is a failure with TG_TIMED_OUT. No attempt or period begins after it: the last one then says how
-     * the task ended. With `timeout` the earlier of the two holds. 0: never.
+     * the task ended. A task in the queue ends when a thread comes to it, not at that moment. With `timeout` the earlier
+     * of the two holds. 0: never.
      */
     double deadline;
 } tg_task_options;
@@ -175,11 +176,11 @@ TG_API tg_group *tg_task_group(const tg_task *self);
 /**
  * The context that tells the task to stop: a parent for contexts of its own, a place for a hook, or a
  * handle for code that only wants to ask tg_context_check(). It is the group's; a task with a
- * timeout has one of its own, below that, for each attempt.
+ * timeout or deadline has one of its own, below that, for each attempt.
  *
  * @param self the running task.
  * @return the context, valid until the task has ended; NULL for NULL, and in a group with TG_GROUP_SHIELD
- *         for a task without timeout.
+ *         for a task without timeout and deadline.
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
  */
 TG_API tg_context *tg_task_context(const tg_task *self);
@@ -267,7 +268,8 @@ TG_API int tg_task_defer(tg_task *self);
 
 /**
  * The same, and the task is completed with success after `seconds`: `return tg_task_sleep(self, 0.01);`.
- * It holds no thread meanwhile, costs 16 bytes, and when the group stops is cancelled at once.
+ * It holds no thread meanwhile, costs 16 bytes, and when the group stops is cancelled at once. At the end of its own time
+ * (timeout, deadline) the sleep ends, too, and the task is TG_TIMED_OUT.
  *
  * @param self    the running task.
  * @param seconds how long, from now; 0: until a thread comes by next.

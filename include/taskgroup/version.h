@@ -51,7 +51,7 @@ typedef struct tg_info {
  * OpenMP runtimes have met in one process (`runtimes` above 1, or `runtime` differs from `compiled_for`).
  *
  * @param info out: filled in; strings are static.
- * @return TG_OK; TG_INVALID if `info` is NULL or its size is 0.
+ * @return TG_OK; TG_INVALID if `info` is NULL.
  * Context: anywhere but signal handlers; starts the OpenMP runtime if nothing has yet.
  * Thread safety: safe. Since: 0.1.
  */
@@ -64,7 +64,7 @@ static inline tg_status tg_info_read_sized(tg_info *info)
         info->size = sizeof *info;
     return tg_info_read(info);
 }
-#define tg_info_read(info) tg_info_read_sized(info)
+#define tg_info_read(...) tg_info_read_sized(__VA_ARGS__)
 
 /**
  * The clock of every time in this library: seconds, monotonic, from an arbitrary origin.

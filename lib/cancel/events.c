@@ -261,7 +261,7 @@ __attribute__((destructor)) static void end_thread(void)
     tg__mutex_unlock(&lock, TG__LOCK_EVENTS);
     if (join) {
         tg__events_wake();
-        pthread_join(thread, NULL);
+        tg__thread_join(thread);
         sem_destroy(&calls);
     }
 }

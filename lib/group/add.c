@@ -224,6 +224,8 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
 static void let_wait(tg_group *group, const struct tg__addition *a)
 {
     double time = start_of(&a->o);
+    if (a->o.deadline > 0 && a->o.deadline < time)
+        time = a->o.deadline + 1e-6; /* it is too late then, and ends */
     for (size_t i = a->first; i < a->first + a->count; i++) {
         struct tg__view task = tg__store_get(&group->exec.store, i);
         tg__timers_push(group, &task, i, TG__START_TIME, time);

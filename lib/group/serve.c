@@ -179,7 +179,9 @@ static void serve_with_slot(tg_group *group, struct tg__worker *worker)
             break;
     } while (!self.over && !must_leave(group) && !(helps && tg__backpressure_low(group)));
     tg__runner_leave(&self);
-    if (self.over && group->options.shared != NULL) { /* others need not wait for it */
+    if (group->options.shared != NULL &&
+        (self.over ||
+            tg__context_noticed(&group->context) != TG_OK)) { /* others need not wait for it */
         tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
         tg__limit_notify(group->options.shared);
     }

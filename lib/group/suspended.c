@@ -119,10 +119,13 @@ static void stay(tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
     const struct timespec moment = {.tv_nsec = 1000000};
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     while (atomic_load(task->state) != TG__ENDING &&
            !(sleeps &&
                (tg_time_now() >= self->wake || tg__context_status(self->exec->context) != TG_OK)))
         nanosleep(&moment, NULL);
+    pthread_setcancelstate(before, NULL);
 }
 
 /* Under the lock. What it has goes with it. Without memory for that (a task with a timeout has it
@@ -202,7 +205,10 @@ bool tg__suspended_reserve(tg_task *self)
 void tg__suspended_put(tg_task *self, const struct tg__view *task)
 {
     tg_group *group = self->exec->group;
+    static const double moment = 1e-6; /* beyond doubt after its time; the heap's times are cut */
     bool timed = tg__events_start(), left = false;
+    if (self->way == TG__SLEEPS && self->until + moment < self->wake)
+        self->wake = self->until + moment; /* the end of its own time ends its sleep */
     note_busy(self, task->note);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (timed || self->way == TG__DEFERS)

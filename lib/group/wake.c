@@ -81,8 +81,15 @@ void tg__group_notify_owner(tg_group *group)
     notify_producers(group);
 }
 
-static void on_stop(void *group)
+/* A group that has stopped starts nothing: it must not keep others from a shared limit while it
+ * waits for what is in flight. */
+static void on_stop(void *user)
 {
+    tg_group *group = user;
+    if (group->options.shared != NULL) {
+        tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
+        tg__limit_notify(group->options.shared);
+    }
     tg__group_notify_owner(group);
 }
 

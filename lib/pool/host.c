@@ -113,7 +113,7 @@ static void join(struct tg__shard *shard)
         if (pthread_equal(thread, pthread_self())) /* of a pool that was destroyed in a task */
             pthread_detach(thread);
         else
-            pthread_join(thread, NULL);
+            tg__thread_join(thread);
         tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     }
 }

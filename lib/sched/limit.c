@@ -22,6 +22,9 @@ static void enter(tg_limit *limit)
     tg__lock_take(&limit->lock, TG__LOCK_LIMIT);
     if (limit->process == tg__process_number())
         return;
+    if (limit->acquired > 0)
+        atomic_fetch_sub(
+            &limit->refs, 1); /* nobody gives back in here what the parent has acquired */
     limit->process = tg__process_number();
     limit->used = limit->acquired = 0;
     limit->wait_queue = NULL;
@@ -185,6 +188,8 @@ void tg__limit_ref(tg_limit *limit)
 void tg__limit_keep(tg_limit *limit, size_t weight)
 {
     enter(limit);
+    if (limit->acquired == 0)
+        tg__limit_ref(limit); /* until all is released */
     limit->acquired += weight;
     tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
 }
@@ -200,12 +205,16 @@ tg_status tg_limit_release(tg_limit *limit, size_t weight)
     if (fits) {
         limit->acquired -= weight;
         limit->used -= weight;
+        if (limit->acquired > 0)
+            tg__limit_ref(
+                limit); /* for this call; else what was acquired has one, which goes below */
     }
     tg__lock_give(&limit->lock, TG__LOCK_LIMIT);
     if (!fits)
         return tg__refuse(
             TG_INVALID, "%s: weight is %zu, and %zu are acquired", call, weight, acquired);
     tg__limit_notify(limit);
+    tg_limit_destroy(limit);
     return TG_OK;
 }
 

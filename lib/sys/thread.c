@@ -147,6 +147,14 @@ bool tg__thread_make(pthread_t *thread, const char *name, const struct tg__proce
     return made;
 }
 
+void tg__thread_join(pthread_t thread)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    pthread_join(thread, NULL);
+    pthread_setcancelstate(before, NULL);
+}
+
 /* ---- the runtime ---- */
 
 /* libomp's own answer. It is not there with another runtime, or is not that of the one that serves

@@ -30,6 +30,9 @@ struct tg__processors tg__processors_move(const struct tg__processors *to);
 bool tg__thread_make(pthread_t *thread, const char *name, const struct tg__processors *processors,
     size_t stack, void *(*function)(void *), void *user);
 
+/* Waits for its end; not a cancellation point of the calling thread's. */
+void tg__thread_join(pthread_t thread);
+
 /* The calling thread is woken as soon as it is time, not with others some 50 µs later. */
 void tg__thread_be_exact(void);
 

@@ -76,7 +76,8 @@ static const char *message_of(const struct tg__ending *ending, char text[64])
     if (self->message_lost)
         return "out of memory: the task's message was lost";
     if (is_unstarted(ending))
-        snprintf(text, 64, "task %zu had not started by its deadline", self->index);
+        snprintf(text, 64, "task %zu %s by its deadline", self->index,
+            self->attempt > 0 ? "was not done" : "had not started");
     else if (ending->status == TG_TIMED_OUT)
         snprintf(
             text, 64, "task %zu was not done within %g s", self->index, self->until - self->start);

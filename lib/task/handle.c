@@ -241,8 +241,10 @@ tg_status tg_task_wait_any(tg_task *const *tasks, size_t count, double timeout, 
     if (*which != TG_NO_INDEX)
         return status_at(tasks, *which);
     status = check_wait(call, tasks, count, timeout > 0);
-    if (status != TG_OK || timeout == 0)
-        return status != TG_OK ? status : TG_RUNNING;
+    if (status != TG_OK || timeout == 0) {
+        *which = find_ended(tasks, count); /* one may have ended meanwhile */
+        return status == TG_OK || *which != TG_NO_INDEX ? status_at(tasks, *which) : status;
+    }
     double until = tg_time_now() + timeout;
     if (count > FEW && (waiters = calloc(count, sizeof *waiters)) == NULL)
         return tg__refuse(TG_NO_MEMORY, "%s: out of memory", call);

@@ -52,6 +52,7 @@ __attribute__((noinline)) static void run_slow(tg_task *self)
     struct tg__view task;
     tg__store_view(&self->exec->store, self->segment, self->index, &task);
     tg__slow_run(self, &task);
+    self->attempt = 0; /* the next task may take the fast path, which counts none */
 }
 
 /* It goes on elsewhere, or has failed. */
@@ -180,6 +181,7 @@ static void come_back(tg_task *self)
         end_badly(self, &task, self->code);
     tg__frame_forget_message(self);
     self->recovery->signal = 0;
+    self->attempt = 0;
 }
 
 bool tg__runner_run(tg_task *self, size_t first, size_t many)

@@ -176,13 +176,22 @@ static bool is_too_late(const struct tg__view *task)
     return deadline > 0 && tg_time_now() >= deadline;
 }
 
-/* Its deadline has passed in the queue: it ends without a call. */
+/* Its deadline has passed in the queue: it ends without a call. What it has done before says how,
+ * if there is something. */
 static void expire_unstarted(tg_task *self, const struct tg__view *task)
 {
-    self->attempt = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
-    self->start = tg_time_now();
+    struct tg__exec *exec = self->exec;
+    int attempts = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
+    int code = attempts > 0 ? atomic_load_explicit(&task->cell->code, memory_order_relaxed) : 0;
+    bool repeats = attempts > 0 && task->attributes->period > 0;
+    tg_status status = code != 0 ? TG_FAILED : repeats ? TG_OK : TG_TIMED_OUT;
+    self->attempt = attempts;
     self->until = -(double)INFINITY;
-    end(self, task, 0);
+    if (task->note != NULL)
+        task->note->end = tg_time_now();
+    self->stops |= tg__finish(&(struct tg__ending){self, task, status, code, .by_worker = false});
+    if (exec->watches_ends)
+        exec->calls->after_end(exec);
 }
 
 void tg__slow_run(tg_task *self, const struct tg__view *task)

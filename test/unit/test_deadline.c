@@ -173,22 +173,86 @@ START_TEST(no_attempt_begins_after_it)
 }
 END_TEST
 
-static void repeat_until_then(struct blame *blame)
+static int wait_for_time(tg_task *self, void *arg, void *result)
 {
-    atomic_int starts = 0;
-    tg_group *g = tg_group_create(NULL);
-
-    tg_group_add_with(
-        g, task_count, &starts, TG_TASK(.deadline = tg_time_now() + 0.02, .period = 1e-3), NULL);
-    expect(blame, tg_group_run(g) == TG_OK || status_of(g, 0) == TG_TIMED_OUT);
-    expect(blame, atomic_load(&starts) >= 1 || status_of(g, 0) == TG_TIMED_OUT);
-    expect_exact_accounting(blame, g);
-    tg_group_destroy(g);
+    (void)self, (void)result;
+    wait_until(tg_time_now() > *(const double *)arg);
+    return 0;
 }
 
-START_TEST(a_task_with_a_period_repeats_until_then)
+struct repeated {
+    int starts, code;
+    double end; /* of the last one */
+};
+
+static int repeat(tg_task *self, void *arg, void *result)
+{
+    struct repeated *repeated = arg;
+    (void)self, (void)result;
+    repeated->starts++;
+    repeated->end = tg_time_now();
+    return repeated->code;
+}
+
+/* One at a time: the next attempt, or period, comes when the other task has ended, which is too late. */
+static void repeat_until_then(struct blame *blame)
+{
+    for (int fails = 0; fails < 2; fails++) {
+        struct repeated repeated = {.code = fails ? 7 : 0};
+        double deadline = tg_time_now() + 0.03, later = deadline + 0.005;
+        tg_group *g = tg_group_create(TG_GROUP(.limit = 1, .flags = TG_GROUP_KEEP_GOING));
+        tg_group_add_with(g, repeat, &repeated,
+            fails ? TG_TASK(.deadline = deadline, .attempts = TG_ENDLESS, .backoff = 1e-3)
+                  : TG_TASK(.deadline = deadline, .period = 1e-3),
+            NULL);
+        tg_group_add(g, wait_for_time, &later);
+        tg_status status = tg_group_run(g);
+        bool on_the_way =
+            repeated.starts == 0 || repeated.end > deadline - 1e-3; /* a slow machine */
+        tg_status expected = fails ? TG_FAILED : TG_OK;
+        expect(blame, status == expected || (on_the_way && status == TG_TIMED_OUT));
+        expect(blame, status_of(g, 0) == status);
+        expect(blame, outcome_of(g, 0).attempts == repeated.starts);
+        expect(blame, outcome_of(g, 0).code == (repeated.starts > 0 ? repeated.code : 0));
+        expect(blame, status_of(g, 1) == TG_OK);
+        expect_exact_accounting(blame, g);
+        tg_group_destroy(g);
+    }
+}
+
+START_TEST(the_last_attempt_or_period_says_how_it_ended)
 {
     at_place(_i, repeat_until_then);
+}
+END_TEST
+
+static int sleep_long(tg_task *self, void *arg, void *result)
+{
+    (void)arg, (void)result;
+    return tg_task_sleep(self, 3600);
+}
+
+/* It ends neither an hour too late nor too early. */
+static void wait_no_longer(struct blame *blame)
+{
+    for (int i = 0; i < 3; i++) {
+        double deadline = tg_time_now() + 0.01;
+        const tg_task_options *options = i == 0   ? TG_TASK(.deadline = deadline)
+                                         : i == 1 ? TG_TASK(.timeout = 0.01)
+                                                  : TG_TASK(.deadline = deadline, .delay = 3600);
+        tg_group *g = tg_group_create(NULL);
+        tg_group_add_with(g, sleep_long, NULL, options, NULL);
+        expect(blame, tg_group_run(g) == TG_TIMED_OUT && status_of(g, 0) == TG_TIMED_OUT);
+        expect(blame, tg_time_now() >= deadline);
+        expect(blame, i < 2 || outcome_of(g, 0).attempts == 0);
+        expect_exact_accounting(blame, g);
+        tg_group_destroy(g);
+    }
+}
+
+START_TEST(a_sleep_and_a_delay_end_at_its_own_time)
+{
+    at_place(_i, wait_no_longer);
 }
 END_TEST
 
@@ -260,7 +324,8 @@ int main(void)
         tcase, a_task_that_has_not_started_by_then_is_timed_out_without_a_call, 0, PLACES);
     tcase_add_loop_test(tcase, it_stops_the_group_as_any_failure, 0, PLACES);
     tcase_add_loop_test(tcase, no_attempt_begins_after_it, 0, PLACES);
-    tcase_add_loop_test(tcase, a_task_with_a_period_repeats_until_then, 0, PLACES);
+    tcase_add_loop_test(tcase, the_last_attempt_or_period_says_how_it_ended, 0, PLACES);
+    tcase_add_loop_test(tcase, a_sleep_and_a_delay_end_at_its_own_time, 0, PLACES);
     tcase_add_loop_test(tcase, a_pools_task_has_one_too, 0, PLACES);
     tcase_add_test(tcase, deadlines_that_make_no_sense_are_refused);
     tcase_add_test(tcase, a_hold_has_none);

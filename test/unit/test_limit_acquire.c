@@ -185,7 +185,97 @@ static void destroy_meanwhile(struct blame *blame)
     tg_limit_destroy(limit);
     pthread_join(taker.thread, NULL);
     expect(blame, taker.status == TG_FULL);
+    expect(blame, tg_limit_release(limit, 1) == TG_OK); /* what is acquired has kept it */
 }
+
+/* The last release, and a destroy by the thread that it lets go on. */
+static void *release_late(void *arg)
+{
+    struct taker *taker = arg;
+    expect(taker->blame, tg_limit_release(taker->limit, 1) == TG_OK);
+    return NULL;
+}
+
+static void destroy_after_all(struct blame *blame)
+{
+    for (int round = 0; round < 200; round++) {
+        struct taker taker = {.blame = blame, .limit = tg_limit_create(1)};
+        expect(blame, tg_limit_acquire(taker.limit, 1, 0) == TG_OK);
+        expect(blame, pthread_create(&taker.thread, NULL, release_late, &taker) == 0);
+        expect(blame, tg_limit_acquire(taker.limit, 1, TG_FOREVER) == TG_OK);
+        expect(blame, tg_limit_release(taker.limit, 1) == TG_OK);
+        tg_limit_destroy(taker.limit);
+        pthread_join(taker.thread, NULL);
+    }
+}
+
+START_TEST(a_thread_that_has_waited_for_the_last_release_may_destroy_the_limit)
+{
+    at_place(_i, destroy_after_all);
+}
+END_TEST
+
+/* ---- Beside a group that has stopped ---- */
+
+struct stopped {
+    struct blame *blame;
+    tg_limit *limit;
+    tg_group *group;
+    atomic_int deferred;
+};
+
+static int task_defers(tg_task *self, void *arg, void *result)
+{
+    (void)result;
+    int code = tg_task_defer(self);
+    atomic_store(&((struct stopped *)arg)->deferred, 1);
+    return code;
+}
+
+/* Takes what is left, though the stopped group waited for more; then completes what that waits for. */
+static void *stop_and_take(void *arg)
+{
+    struct stopped *stopped = arg;
+    wait_until(atomic_load(&stopped->deferred));
+    nap_for(0.005); /* most likely the next task waits for the limit by now */
+    tg_context_cancel(tg_group_context(stopped->group), 1, NULL);
+    expect(stopped->blame, tg_limit_acquire(stopped->limit, 1, TG_FOREVER) == TG_OK);
+    expect(stopped->blame, tg_limit_release(stopped->limit, 1) == TG_OK);
+    expect(stopped->blame, tg_group_complete(stopped->group, 0, 0, NULL) == TG_OK);
+    return NULL;
+}
+
+static void take_beside(struct blame *blame)
+{
+    struct stopped stopped = {.blame = blame, .limit = tg_limit_create(4)};
+    pthread_t thread;
+    tg_group *g = stopped.group = tg_group_create(TG_GROUP(.shared = stopped.limit));
+
+    tg_group_add_with(g, task_defers, &stopped, TG_TASK(.weight = 2), NULL);
+    tg_group_add_with(g, task_count, NULL, TG_TASK(.weight = 3), NULL);
+    expect(blame, pthread_create(&thread, NULL, stop_and_take, &stopped) == 0);
+    expect(blame, tg_group_run(g) == TG_CANCELLED);
+    pthread_join(thread, NULL);
+    expect(blame, tg_limit_used(stopped.limit) == 0);
+    tg_group_destroy(g);
+    tg_limit_destroy(stopped.limit);
+}
+
+START_TEST(a_group_that_has_stopped_keeps_nobody_from_what_is_left)
+{
+    at_place(_i, take_beside);
+}
+END_TEST
+
+START_TEST(a_limit_may_be_destroyed_while_something_is_acquired)
+{
+    tg_limit *limit = tg_limit_create(2);
+    assert_status(tg_limit_acquire(limit, 2, 0), TG_OK);
+    tg_limit_destroy(limit);
+    assert_status(tg_limit_release(limit, 1), TG_OK);
+    assert_status(tg_limit_release(limit, 1), TG_OK);
+}
+END_TEST
 
 START_TEST(a_limit_may_be_destroyed_while_a_thread_waits_for_it)
 {
@@ -283,12 +373,16 @@ int main(void)
     tcase_add_test(tcase, what_is_acquired_is_in_use_until_it_is_released);
     tcase_add_test(tcase, calls_without_sense_are_refused_and_change_nothing);
     tcase_add_test(tcase, in_a_child_of_fork_nothing_is_acquired);
+    tcase_add_test(tcase, a_limit_may_be_destroyed_while_something_is_acquired);
     tcase = add_case(suite, "beside others");
     tcase_add_loop_test(tcase,
         groups_and_plain_threads_never_use_more_than_the_budget_and_all_come_to_their_turn, 0,
         PLACES);
     tcase_add_loop_test(tcase, a_thread_that_gives_up_lets_the_next_one_go_on, 0, PLACES);
     tcase_add_loop_test(tcase, a_limit_may_be_destroyed_while_a_thread_waits_for_it, 0, PLACES);
+    tcase_add_loop_test(
+        tcase, a_thread_that_has_waited_for_the_last_release_may_destroy_the_limit, 0, PLACES);
+    tcase_add_loop_test(tcase, a_group_that_has_stopped_keeps_nobody_from_what_is_left, 0, PLACES);
     tcase_add_loop_test(
         tcase, a_task_that_has_taken_of_the_limit_is_refused_and_waits_for_others, 0, PLACES);
     return run_suite(suite);

@@ -283,6 +283,42 @@ START_TEST(attempts_and_backoffs_that_make_no_sense_are_refused_and_remembered)
 }
 END_TEST
 
+struct once {
+    struct blame *blame;
+    int code;
+};
+
+static int run_once(tg_task *self, void *arg, void *result)
+{
+    const struct once *once = arg;
+    (void)result;
+    expect(once->blame, tg_task_attempt(self) == 1);
+    return once->code;
+}
+
+/* On the same thread, one after another. */
+static void run_behind(struct blame *blame)
+{
+    struct effort effort = {.blame = blame, .good = 3};
+    struct once ok = {blame, 0}, fails = {blame, 9};
+    tg_group *g = tg_group_create(TG_GROUP(.limit = 1, .flags = TG_GROUP_KEEP_GOING));
+
+    tg_group_add_with(g, strive, &effort, TG_TASK(.attempts = 3, .priority = 1), NULL);
+    for (int i = 0; i < 5; i++)
+        tg_group_add(g, run_once, &ok);
+    tg_group_add(g, run_once, &fails);
+    expect(blame, tg_group_run(g) == TG_FAILED);
+    expect(blame, tg_group_error(g)->index == 6 && tg_group_error(g)->attempts == 1);
+    expect(blame, outcome_of(g, 0).attempts == 3 && outcome_of(g, 1).attempts == 1);
+    tg_group_destroy(g);
+}
+
+START_TEST(a_task_behind_one_that_was_tried_again_is_in_its_first_attempt)
+{
+    at_place(_i, run_behind);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("retry");
@@ -291,6 +327,8 @@ int main(void)
 
     tcase_add_loop_test(often, a_task_is_tried_until_it_succeeds, 0, PLACES);
     tcase_add_loop_test(often, a_task_that_fails_each_time_fails_with_its_last_attempt, 0, PLACES);
+    tcase_add_loop_test(
+        often, a_task_behind_one_that_was_tried_again_is_in_its_first_attempt, 0, PLACES);
     tcase_add_test(often, as_many_attempts_are_made_as_can_be_counted_and_without_end_more);
     tcase_add_test(often, a_message_is_of_the_attempt_that_said_it);
     tcase_add_loop_test(often,
