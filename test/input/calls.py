@@ -17,6 +17,7 @@ NOT_ASKED = (
 # What a call has begun is ended: C after it, which names the call's first parameter.
 AFTER = {
     "tg_group_open": "if (answer == 0) tg_group_close(group);",
+    "tg_limit_acquire": "if (answer == 0) (void)tg_limit_release(limit, tg_limit_used(limit));",
     "tg_task_defer": "if (answer == 0) tg_group_complete(tg_task_group(self), tg_task_index(self), 0, NULL);",
     "tg_task_sleep": "if (answer == 0) tg_context_cancel(tg_group_context(tg_task_group(self)), 0, NULL);",
 }
