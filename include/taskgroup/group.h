@@ -72,6 +72,7 @@
  * it can be looked at and destroyed. Shared limits are free there.
  */
 #include <taskgroup/limit.h>
+#include <taskgroup/outcome.h>
 #include <taskgroup/task.h>
 
 TG_BEGIN_DECLS
@@ -449,6 +450,4 @@ TG_API tg_status tg_group_complete(tg_group *group, size_t index, int code, cons
 TG_API tg_status tg_group_cancel(tg_group *group, size_t index);
 
 TG_END_DECLS
-#include <taskgroup/outcome.h> /* what became of its tasks: it was part of this header in 0.1 */
-
 #endif

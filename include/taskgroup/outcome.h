@@ -5,7 +5,7 @@
  * @file outcome.h
  * What has become of the tasks of a group: results, outcomes, errors, numbers.
  */
-#include <taskgroup/group.h>
+#include <taskgroup/task.h>
 
 TG_BEGIN_DECLS
 

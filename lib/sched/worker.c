@@ -322,7 +322,7 @@ void tg__team_notify_owner(struct tg__team *team, struct tg__runq *runq)
 
 void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq))
 {
-    struct tg__worker *worker = tg__team_worker();
+    struct tg__worker *worker = own_worker; /* the caller is one */
     struct tg__team *team = worker->team;
     struct tg__parked me = {.scope = runq, .owns = runq};
     struct tg__runq *handoff = NULL;
@@ -344,7 +344,7 @@ void tg__team_wait(struct tg__runq *runq, bool (*enough)(struct tg__runq *runq))
 
 bool tg__team_await(struct tg__team *team, struct tg__runq *runq)
 {
-    struct tg__runq *around = tg__team_worker()->serving;
+    struct tg__runq *around = own_worker->serving; /* the caller is a worker */
     bool itself = false;
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     if (runq->live && around != NULL) {
@@ -361,7 +361,7 @@ bool tg__team_await(struct tg__team *team, struct tg__runq *runq)
 
 void tg__team_help(const struct tg__runq *runq, struct tg__parker *parker, double until)
 {
-    struct tg__worker *worker = tg__team_worker();
+    struct tg__worker *worker = own_worker; /* the caller is one */
     struct tg__team *team = worker->team;
     struct tg__parked me = {.scope = runq, .parker = parker};
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);

@@ -25,7 +25,7 @@ int tg__locals_enter(struct tg__locals *locals)
         tg__lock_take(&locals->lock, TG__LOCK_LOCALS);
         int id = find_free(locals);
         struct tg__local *before = more;
-        if (id == locals->room && room > id) { /* moves there */
+        if (more != NULL && id == locals->room && room > id) { /* moves there */
             if (id > 0)
                 memcpy(more, locals->all, (size_t)id * sizeof *more);
             before = locals->all;
