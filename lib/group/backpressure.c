@@ -79,13 +79,13 @@ static bool is_idle(tg_group *group)
 }
 
 struct deadline {
-    struct tg__timer timer; /* first */
+    struct tg__timer timer;
     tg_group *group;
 };
 
 static void on_deadline(struct tg__timer *timer)
 {
-    tg__group_notify_owner(((struct deadline *)(void *)timer)->group);
+    tg__group_notify_owner(TG__CONTAINER(struct deadline, timer, timer)->group);
 }
 
 static bool has_room(struct tg__runq *runq)

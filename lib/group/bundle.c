@@ -18,11 +18,10 @@ static bool run_bundle(void *frame)
 void tg__group_run_bundle(struct tg__worker *worker, tg_task *self, size_t first, size_t many)
 {
     struct bundle bundle = {self, first, many};
-    bool spawned = false; /* by nobody: the thread is of no team of ours */
     TG__MUST_RETURN bool returned = false;
     if (worker != NULL)
         worker->spawned = false; /* outside of this task: its parent is another one */
     tg__omp_call(run_bundle, &bundle, worker != NULL && worker->cancellation,
-        worker != NULL ? &worker->spawned : &spawned);
+        worker != NULL ? &worker->spawned : NULL);
     returned = true;
 }

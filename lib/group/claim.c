@@ -53,6 +53,14 @@ bool tg__claim_is_apart(const tg_group *group, int priority, bool optional)
     return tg__claim_key(group, priority, optional) != key_of_head;
 }
 
+void tg__claim_leave_limit(tg_group *group)
+{
+    if (group->options.shared == NULL)
+        return;
+    tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
+    tg__limit_notify(group->options.shared);
+}
+
 bool tg__claim_reserve(tg_group *group, size_t many)
 {
     struct tg__heap_block block;

@@ -35,6 +35,10 @@ void tg__claim_init(tg_group *group);
 void tg__claim_reset(tg_group *group);
 void tg__claim_fini(tg_group *group);
 
+/* Without a lock: the group starts nothing any more, so others need not wait for it at the shared
+   limit, if it has one. */
+void tg__claim_leave_limit(tg_group *group);
+
 size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want, size_t *first);
 
 /* Must claims be made one at a time, so that the order is exact? */

@@ -58,8 +58,8 @@ static bool end(struct tg__runq *runq)
     return ended;
 }
 
-/* How many tasks a bundle should carry, after one of which `ran` have run: some 20 µs of work, so
-   that a clock read is lost in it. */
+/* How many tasks the next bundle carries: about 20 µs of work, beside which reading the clock costs
+   nothing. Of the last one, with `grain` tasks, `ran` have run since `*since`. */
 static long next_grain(long grain, long ran, double *since)
 {
     enum { GRAIN_MOST = 4096 };
@@ -179,12 +179,8 @@ static void serve_with_slot(tg_group *group, struct tg__worker *worker)
             break;
     } while (!self.over && !must_leave(group) && !(helps && tg__backpressure_low(group)));
     tg__runner_leave(&self);
-    if (group->options.shared != NULL &&
-        (self.over ||
-            tg__context_noticed(&group->context) != TG_OK)) { /* others need not wait for it */
-        tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
-        tg__limit_notify(group->options.shared);
-    }
+    if (self.over || tg__context_noticed(&group->context) != TG_OK)
+        tg__claim_leave_limit(group);
     if (measured)
         atomic_store_explicit(&group->dispatch.grain, grain, memory_order_relaxed);
     if (has_slot)

@@ -86,10 +86,7 @@ void tg__group_notify_owner(tg_group *group)
 static void on_stop(void *user)
 {
     tg_group *group = user;
-    if (group->options.shared != NULL) {
-        tg__limit_leave(group->options.shared, &group->dispatch.limit_client);
-        tg__limit_notify(group->options.shared);
-    }
+    tg__claim_leave_limit(group);
     tg__group_notify_owner(group);
 }
 

@@ -2,6 +2,7 @@
 #include "sched/omp.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 void tg__omp_parallel(int threads, void (*body)(void *user), void *user)
 {
@@ -43,7 +44,7 @@ void tg__omp_call(bool (*body)(void *frame), void *frame, bool cancels, const bo
        ends at this moment still reads there, with the lock held for tasks, though the task has
        returned (gomp_task_run_post_remove_parent(), libgomp 12). Another task takes that lock, from
        the same frame, before anything else uses the stack. */
-    if (*spawned) {
+    if (spawned != NULL && *spawned) {
 #pragma omp task default(none)
         atomic_signal_fence(memory_order_seq_cst); /* nothing; an empty task may be left out */
     }

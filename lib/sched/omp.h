@@ -20,8 +20,8 @@ void tg__omp_spawn(void (*body)(void *first, void *second), void *first, void *s
 
 /*
  * An undeferred task: calls body(frame). `cancels`: if it returns true, the taskgroup around is
- * cancelled, and deferred tasks in it that have not started go away. The body sets *spawned if it
- * creates deferred tasks.
+ * cancelled, and deferred tasks in it that have not started go away. The body sets *spawned (NULL:
+ * it never does) if it creates deferred tasks.
  */
 void tg__omp_call(bool (*body)(void *frame), void *frame, bool cancels, const bool *spawned);
 
