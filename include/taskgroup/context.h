@@ -39,8 +39,10 @@ typedef struct tg_context_options {
         timeout; /**< seconds from now until it is timed out; 0: never. A parent's earlier deadline holds too */
     unsigned
         signals; /**< TG_SIGNAL_…, or-ed: the first of these signals cancels it, with the signal's number as code */
-    /** When it is timed out, on tg_time_now()'s clock; what has passed means at once; 0: never. With `timeout` the earlier of
-        the two holds. */
+    /**
+     * When it is timed out, on tg_time_now()'s clock; what has passed means at once; 0: never.
+     * With `timeout` the earlier of the two holds.
+     */
     double deadline;
 } tg_context_options;
 
@@ -53,18 +55,19 @@ typedef struct tg_context_options {
 /**
  * Makes a context.
  *
- * With `.signals` it takes over these signals until it is destroyed, process-wide; then the handlers
- * that were there are back. A signal cancels every live context bound to it; one that finds none
- * live any more (a second Ctrl-C, say) goes to the handler that was there before, which by default
- * ends the program. Some senders send twice (timeout(1), launchers of parallel jobs): a job that
- * must end in order ignores the signal before it makes the context (`signal(SIGTERM, SIG_IGN)`). Signals that
- * were ignored are taken over too. System calls that a signal interrupts are restarted (SA_RESTART).
+ * With `.signals` it takes over these signals until it is destroyed, process-wide; then the
+ * handlers that were there are back. A signal cancels every live context bound to it; one that
+ * finds none live any more (a second Ctrl-C, say) goes to the handler that was there before, which
+ * by default ends the program. Some senders send twice (timeout(1), launchers of parallel jobs): a
+ * job that must end in order ignores the signal before it makes the context (`signal(SIGTERM,
+ * SIG_IGN)`). Signals that were ignored are taken over too. System calls that a signal interrupts
+ * are restarted (SA_RESTART).
  *
  * @param options NULL for a root without deadline.
  * @return the context, to be given back with tg_context_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (a size that cannot be, a timeout or deadline that is negative or not a number), TG_UNSUPPORTED (unknown
- *         signals, or the options are of a newer version and use what is new), TG_NO_MEMORY or
- *         TG_NO_SYSTEM (more than 32 contexts are bound to signals).
+ *         TG_INVALID (a size that cannot be, a timeout or deadline that is negative or not a
+ *         number), TG_UNSUPPORTED (unknown signals, or the options are of a newer version and use
+ *         what is new), TG_NO_MEMORY or TG_NO_SYSTEM (more than 32 contexts are bound to signals).
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API TG_NODISCARD tg_context *tg_context_create(const tg_context_options *options);

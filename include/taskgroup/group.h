@@ -184,8 +184,10 @@ typedef struct tg_group_options {
     tg_pool *
         pool; /**< whose threads run the group; it must outlive the runs. In a task the group is below that task all the
                  same. NULL: the threads of who runs it */
-    /** When a run stops, on tg_time_now()'s clock, as by `timeout`; what has passed means at once; 0: never. With `timeout` the
-        earlier of the two holds. */
+    /**
+     * When a run stops, on tg_time_now()'s clock, as by `timeout`; what has passed means at once; 0:
+     * never. With `timeout` the earlier of the two holds.
+     */
     double deadline;
 } tg_group_options;
 

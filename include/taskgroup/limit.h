@@ -30,8 +30,8 @@ typedef struct tg_limit tg_limit;
 TG_API TG_NODISCARD tg_limit *tg_limit_create(size_t budget);
 
 /**
- * Gives the caller's hold on a limit back. Groups that use it keep it as long as they live; so does what is acquired until it
- * is released.
+ * Gives the caller's hold on a limit back. Groups that use it keep it as long as they live; so does
+ * what is acquired until it is released.
  *
  * @param limit NULL is harmless.
  * Context: anywhere but signal handlers. Thread safety: safe, once per limit. Since: 0.1.
@@ -49,17 +49,18 @@ TG_API void tg_limit_destroy(tg_limit *limit);
 TG_API tg_status tg_limit_resize(tg_limit *limit, size_t budget);
 
 /**
- * Takes of the budget for plain code, which is no task: it waits in the same line as groups do, first come, first served.
- * What is taken stays in use until tg_limit_release().
+ * Takes of the budget for plain code, which is no task: it waits in the same line as groups do,
+ * first come, first served. What is taken stays in use until tg_limit_release().
  *
- * The calling thread runs no task while it waits. In a task that has taken of the limit itself, or is below one, it would
- * wait for what it holds: that is refused.
+ * The calling thread runs no task while it waits. In a task that has taken of the limit itself, or
+ * is below one, it would wait for what it holds: that is refused.
  *
  * @param limit   the limit; it may be destroyed while the call waits.
  * @param weight  how much, at least 1.
  * @param timeout seconds to wait for it; 0: tries only; TG_FOREVER.
- * @return TG_OK; TG_FULL: there was not so much left within `timeout`; TG_TOO_LARGE: it is more than the whole budget;
- *         TG_BUSY: in a task that has taken of the limit; TG_INVALID: NULL, a weight of 0, a timeout that makes no sense.
+ * @return TG_OK; TG_FULL: there was not so much left within `timeout`; TG_TOO_LARGE: it is more
+ *         than the whole budget; TG_BUSY: in a task that has taken of the limit; TG_INVALID: NULL,
+ *         a weight of 0, a timeout that makes no sense.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.2.
  */
 TG_API tg_status tg_limit_acquire(tg_limit *limit, size_t weight, double timeout);
@@ -68,8 +69,8 @@ TG_API tg_status tg_limit_acquire(tg_limit *limit, size_t weight, double timeout
  * Gives back what tg_limit_acquire() took, in one piece or in several, on any thread.
  *
  * @param limit the limit; @param weight how much, at least 1.
- * @return TG_OK; TG_INVALID: NULL, 0, or more than was acquired and not given back (nothing changed). In a child of fork()
- *         nothing is acquired.
+ * @return TG_OK; TG_INVALID: NULL, 0, or more than was acquired and not given back (nothing
+ *         changed). In a child of fork() nothing is acquired.
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.2.
  */
 TG_API tg_status tg_limit_release(tg_limit *limit, size_t weight);

@@ -64,7 +64,7 @@ TG_API size_t tg_group_count(const tg_group *group);
  * @return the array (the caller's own, if one was given), valid until the next run, reset or destroy; NULL
  *         (see tg_error_last()) with TG_BUSY while it runs, TG_NO_MEMORY, TG_INVALID (no results, NULL, or
  *         no run yet unless the array is the caller's).
- * Context: anywhere but signal handlers. Thread safety: not beside itself. Since: 0.1.
+ * Context: anywhere but signal handlers. Thread safety: one thread at a time. Since: 0.1.
  */
 TG_API void *tg_group_results(tg_group *group);
 

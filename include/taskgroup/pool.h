@@ -3,38 +3,42 @@
 #define TASKGROUP_POOL_H
 /**
  * @file pool.h
- * A pool: an OpenMP team of its own that lives as long as it is wanted, and takes tasks from any thread.
+ * A pool: an OpenMP team of its own that lives as long as it is wanted, and takes tasks from any
+ * thread.
  *
- * The team belongs to a host thread that the pool makes when the first task comes; the tasks are `omp task`s
- * in that team's region, as a group's are. Threads that have nothing to do sleep. After `.idle` seconds
- * without work the region is closed: libgomp then gets its threads back (the host ends, too), libomp lets them
- * sleep. The next task opens it again, which takes some 50 to 500 µs.
+ * The team belongs to a host thread that the pool makes when the first task comes; the tasks are
+ * `omp task`s in that team's region, as a group's are. Threads that have nothing to do sleep. After
+ * `.idle` seconds without work the region is closed: libgomp then gets its threads back (the host
+ * ends, too), libomp lets them sleep. The next task opens it again, which takes some 50 to 500 µs.
  *
- * Its threads run on the processors that the thread that makes the pool may run on (its affinity mask), whoever submits
- * to it later. Where OMP_PROC_BIND binds threads they have the places that OpenMP gives them. Each of them has the
- * stack of an OpenMP thread (OMP_STACKSIZE, GOMP_STACKSIZE, KMP_STACKSIZE).
+ * Its threads run on the processors that the thread that makes the pool may run on (its affinity
+ * mask), whoever submits to it later. Where OMP_PROC_BIND binds threads they have the places that
+ * OpenMP gives them. Each of them has the stack of an OpenMP thread (OMP_STACKSIZE, GOMP_STACKSIZE,
+ * KMP_STACKSIZE).
  *
- * In a child of fork() a pool of the parent's has no threads: every call on it answers TG_CLOSED, tg_pool_report() with
- * zeros, but tg_pool_destroy(), which frees it. Its handles know the ends that came before the fork; for other tasks
- * they answer TG_CLOSED; they are released as always. The child may make pools of its own.
+ * In a child of fork() a pool of the parent's has no threads: every call on it answers TG_CLOSED,
+ * tg_pool_report() with zeros, but tg_pool_destroy(), which frees it. Its handles know the ends
+ * that came before the fork; for other tasks they answer TG_CLOSED; they are released as always.
+ * The child may make pools of its own.
  *
- * A task is submitted with the options that tasks of a group have: priority, timeout, deadline, attempts, start, delay,
- * period, copy, result, and what to do when the queue is full. Who wants to know what became of it asks
- * for a handle, which can be waited for, looked at, and taken back while the task is queued. A failure stops
- * nothing but its task.
+ * A task is submitted with the options that tasks of a group have: priority, timeout, deadline,
+ * attempts, start, delay, period, copy, result, and what to do when the queue is full. Who wants to
+ * know what became of it asks for a handle, which can be waited for, looked at, and taken back
+ * while the task is queued. A failure stops nothing but its task.
  *
- * A group may run over a pool (tg_group_options.pool): from any thread, several at a time, each with its own limit,
- * results and errors; tg_group_start() and tg_group_wait() are for those that do not want to wait at once.
+ * A group may run over a pool (tg_group_options.pool): from any thread, several at a time, each
+ * with its own limit, results and errors; tg_group_start() and tg_group_wait() are for those that
+ * do not want to wait at once.
  *
- * A pool for one function is a pool to which one function is submitted. Several pools behind one handle
- * are `.shards`: each has its own host, team and queue.
+ * A pool for one function is a pool to which one function is submitted. Several pools behind one
+ * handle are `.shards`: each has its own host, team and queue.
  *
- * tg_task_group() in a task of the pool answers a group of the pool's own: tg_group_complete(), tg_group_cancel(), and
- * tg_group_add() go through it, nothing else does: running, waiting for it and reset are refused, and destroying it
- * does nothing.
+ * tg_task_group() in a task of the pool answers a group of the pool's own: tg_group_complete(),
+ * tg_group_cancel(), and tg_group_add() go through it, nothing else does: running, waiting for it
+ * and reset are refused, and destroying it does nothing.
  *
- * Submitting from a task of the pool never waits for room. Waiting for a handle there is refused, since it
- * would keep a thread from what it waits for: make a group in the task, or defer the task.
+ * Submitting from a task of the pool never waits for room. Waiting for a handle there is refused,
+ * since it would keep a thread from what it waits for: make a group in the task, or defer the task.
  */
 #include <taskgroup/group.h>
 
@@ -217,16 +221,19 @@ static inline tg_status tg_pool_report_sized(tg_pool *pool, tg_pool_numbers *num
 TG_API tg_status tg_task_wait(tg_task *task, double timeout);
 
 /**
- * Waits until one of several submitted tasks has ended; in a loop that sets what has ended to NULL: for each as it ends.
+ * Waits until one of several submitted tasks has ended; in a loop that sets what has ended to NULL:
+ * for each as it ends.
  *
  * @param tasks   `count` handles, of one pool or of several; NULL ones are left out.
  * @param timeout seconds; 0: looks only; TG_FOREVER.
  * @param which   out: the place in `tasks` of the first of them that has ended; TG_NO_INDEX: none.
- * @return the status that it has ended with, as tg_task_wait(); TG_RUNNING: none has ended within `timeout`; TG_BUSY: called
- *         in a task of the pool of one that has not ended, to wait, while none has; TG_INVALID: NULL, all are NULL, one is
- *         no handle, a timeout that makes no sense; TG_CLOSED: none has ended, and the pool of one belongs to the parent
- *         process; TG_NO_MEMORY (not with 16 or fewer).
- * Context: anywhere but signal handlers. Thread safety: safe, while no handle of them is released. Since: 0.2.
+ * @return the status that it has ended with, as tg_task_wait(); TG_RUNNING: none has ended within
+ *         `timeout`; TG_BUSY: called in a task of the pool of one that has not ended, to wait,
+ *         while none has; TG_INVALID: NULL, all are NULL, one is no handle, a timeout that makes no
+ *         sense; TG_CLOSED: none has ended, and the pool of one belongs to the parent process;
+ *         TG_NO_MEMORY (not with 16 or fewer).
+ * Context: anywhere but signal handlers. Thread safety: safe, while no handle of them is released.
+ * Since: 0.2.
  */
 TG_API tg_status tg_task_wait_any(
     tg_task *const *tasks, size_t count, double timeout, size_t *which);

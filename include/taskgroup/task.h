@@ -89,10 +89,10 @@ typedef struct tg_task_options {
                     the one before has not ended or no thread is free, is left out. Until tg_task_stop(),
                     tg_group_cancel(), a failure or the group's stop; not with `attempts`, nor for many at once. 0: once */
     /**
-     * When the task is timed out, on tg_time_now()'s clock, whether it has started or not: what has not started by then is
-     * not started, and is a failure with TG_TIMED_OUT. No attempt or period begins after it: the last one then says how
-     * the task ended. A task in the queue ends when a thread comes to it, not at that moment. With `timeout` the earlier
-     * of the two holds. 0: never.
+     * When the task is timed out, on tg_time_now()'s clock, whether it has started or not: what has
+     * not started by then is not started, and is a failure with TG_TIMED_OUT. No attempt or period
+     * begins after it: the last one then says how the task ended. A task in the queue ends when a
+     * thread comes to it, not at that moment. With `timeout` the earlier of the two holds. 0: never.
      */
     double deadline;
 } tg_task_options;
@@ -159,7 +159,8 @@ TG_API size_t tg_task_index(const tg_task *self);
  * The id that the task was added with.
  *
  * @param self the running task, or a hold.
- * @return the id; 0: it has none; also for NULL, in the body of a scope, and for a handle of tg_pool_submit().
+ * @return the id; 0: it has none; also for NULL, in the body of a scope, and for a handle of
+ *         tg_pool_submit().
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.2.
  */
 TG_API uint64_t tg_task_id(const tg_task *self);
@@ -268,8 +269,8 @@ TG_API int tg_task_defer(tg_task *self);
 
 /**
  * The same, and the task is completed with success after `seconds`: `return tg_task_sleep(self, 0.01);`.
- * It holds no thread meanwhile, costs 16 bytes, and when the group stops is cancelled at once. At the end of its own time
- * (timeout, deadline) the sleep ends, too, and the task is TG_TIMED_OUT.
+ * It holds no thread meanwhile, costs 16 bytes, and when the group stops is cancelled at once. At
+ * the end of its own time (timeout, deadline) the sleep ends, too, and the task is TG_TIMED_OUT.
  *
  * @param self    the running task.
  * @param seconds how long, from now; 0: until a thread comes by next.

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <taskgroup/version.h>
 
-/* No struct of ours will ever be longer: a larger size is one that the caller did not set. */
+/* The library's structs are shorter: a larger size is one that the caller has not set. */
 enum { SIZE_MOST = 4096 };
 
 static bool can_be(size_t size)

@@ -251,8 +251,8 @@ bool tg__events_start(void)
     return there;
 }
 
-/* At exit nothing of ours is left. A hook that has not returned yet, or that calls exit(), is not
- * waited for. */
+/* The event thread ends at exit(). This does not wait for a hook that has not returned yet, or that
+ * has called exit(). */
 __attribute__((destructor)) static void end_thread(void)
 {
     tg__mutex_lock(&lock, TG__LOCK_EVENTS);

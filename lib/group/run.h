@@ -2,8 +2,8 @@
 #ifndef TG_LIB_GROUP_RUN_H
 #define TG_LIB_GROUP_RUN_H
 /*
- * A run of a group, in a region of ours, in the user's, or attached to a pool: begin, start, the
- * team's part, end.
+ * A run of a group: begin, start, the team's part, end. The team is in a region that the library
+ * opens, in the user's, or a pool's.
  */
 #include <stdbool.h>
 #include <taskgroup/group.h>

@@ -38,11 +38,11 @@ struct tg__runq {
     /* Of one that is attached: somebody may be able to end it. Under the team's lock. NULL: it is
      * not attached. */
     void (*on_quiescent)(struct tg__runq *runq);
-    /* Where the threads of a region of ours run; NULL: where OpenMP has them. */
+    /* Where the threads of a region that we open run; NULL: where OpenMP has them. */
     const struct tg__processors *processors;
     bool hosts; /* the thread that runs it serves what is attached to its team, too */
-    /* Its tasks spawn raw OpenMP tasks: threads of a region of ours wait in the runtime, which runs
-     * those. */
+    /* Its tasks spawn raw OpenMP tasks: threads of a region that we open wait in the runtime, which
+     * runs those. */
     bool raw;
     atomic_int max_workers; /* that may serve it at once */
     /* The rest is the scheduler's: the tree, under the lock of the team, but read anywhere once the

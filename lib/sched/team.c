@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a run queue is run: a region of ours, the user's, a task's team, a pool's. */
+/* Where a run queue runs: in a region that is opened here, in the user's, in a task's team, in a
+ * pool's. */
 #define _GNU_SOURCE /* PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP */
 #include "sched/omp.h"
 #include "sched/team_int.h"
@@ -61,7 +62,7 @@ static void close_team(struct tg__team *team)
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 
-/* In the region of ours, on each of its threads. The first is the one that opened it. */
+/* On each thread of a region that was opened here. The first is the one that opened it. */
 static void take_part(struct tg__team *team, struct tg__runq *runq)
 {
     struct tg__worker worker = {

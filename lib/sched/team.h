@@ -6,12 +6,13 @@
  * threads does there. It serves run queues, and knows nothing of groups.
  *
  * A team is formed by the threads that serve one outermost run queue and its descendants. In serial
- * code that is a parallel region of ours: all its threads serve at once, and one that finds nothing
- * waits in a condition of ours, *inside* the region, until it is woken (closing and reopening the
- * region costs far more, and in libomp waiting in the runtime burns a core). In a user's region it
- * is the caller, and threads that help by *helper tasks*: deferred tasks that serve. When there is
- * nothing to do, such a thread goes back to the runtime; but where work may come from elsewhere,
- * one thread sleeps there, a few milliseconds at a time, so that a thread can be woken.
+ * code that is a parallel region that we open: all its threads serve at once, and one that finds
+ * nothing waits in a condition of ours, *inside* the region, until it is woken (closing and
+ * reopening the region costs far more, and in libomp waiting in the runtime burns a core). In a
+ * user's region it is the caller, and threads that help by *helper tasks*: deferred tasks that
+ * serve. When there is nothing to do, such a thread goes back to the runtime; but where work may
+ * come from elsewhere, one thread sleeps there, a few milliseconds at a time, so that a thread can
+ * be woken.
  */
 #include "sched/runq.h"
 
@@ -46,7 +47,7 @@ int tg__team_places_elsewhere(int threads);
 
 /*
  * Runs the run queue on the team until it has ended, and returns the number of threads of the team.
- * `threads` is for a region of ours.
+ * `threads` is for a region that is opened for it.
  */
 int tg__team_run(struct tg__runq *runq, int threads);
 

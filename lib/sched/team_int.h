@@ -88,7 +88,7 @@ struct tg__runq *tg__runq_park(struct tg__team *team, struct tg__parked *me, dou
  * ended. */
 void tg__worker_own(struct tg__worker *worker, struct tg__runq *runq);
 
-/* Another thread in a region of ours: serves all run queues until the region closes. */
+/* Another thread in a region that we open: serves all run queues until the region closes. */
 void tg__worker_attend(struct tg__worker *worker);
 
 #endif

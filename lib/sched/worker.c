@@ -61,9 +61,10 @@ static void serve(void *user)
     service->runq->calls->serve(service->runq, service->worker);
 }
 
-/* A server stands in a taskgroup of ours, for the cancel: its home's, or one around this call. A
-   pool's region stays open: what its tasks have left behind ends with this call. (Not where helper
-   tasks are spawned: the server would wait for them, and other threads are there for what is left.)
+/* A server stands in a taskgroup that we made, for the cancel: its home's, or one around this call.
+   A pool's region stays open: what its tasks have left behind ends with this call. (Not where
+   helper tasks are spawned: the server would wait for them, and other threads are there for what is
+   left.)
  */
 static void serve_in_taskgroup(struct tg__worker *worker, struct tg__runq *runq)
 {
@@ -113,7 +114,7 @@ static void serve_all(
     }
 }
 
-/* A helper in a region of ours: serves everything until the region closes. */
+/* A helper in a region that we open: serves everything until the region closes. */
 void tg__worker_attend(struct tg__worker *worker)
 {
     struct tg__team *team = worker->team;

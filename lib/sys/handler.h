@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TG_LIB_SYS_HANDLER_H
 #define TG_LIB_SYS_HANDLER_H
-/* Signal handlers of ours that stand in for the program's for a while. Under a lock of the
+/* The library's signal handlers, which stand in for the program's for a while. Under a lock of the
  * caller's. */
 #include <signal.h>
 #include <stdbool.h>
