@@ -437,19 +437,39 @@ TG_API TG_NODISCARD tg_task *tg_group_hold(tg_group *group, const tg_task_option
 TG_API tg_status tg_group_complete(tg_group *group, size_t index, int code, const char *message);
 
 /**
- * Takes a task back that waits for its time: it is not started (any more). One that has not been started
- * is TG_SKIPPED, one that sleeps or was to be tried again TG_CANCELLED, one with a period TG_OK if it has run.
- * To stop all of them cancel the group's context.
+ * Cancels the group: nothing of it starts any more, its tasks and everything below them are told to
+ * stop. It ends when what is in flight has ended.
+ *
+ * The first cause wins: a later one changes nothing. Before a run it is that run which is cancelled.
+ *
+ * @param group  the group.
+ * @param code   the caller's code, to be read in tg_group_error().
+ * @param reason a sentence without a full stop, copied up to 127 bytes; NULL: "cancelled".
+ * @return TG_OK; TG_INVALID: NULL; TG_BUSY: it is a pool's own group (see tg_pool_close()).
+ *         tg_error_last() does not change.
+ * Context: anywhere, also in a signal handler: it takes no lock and allocates nothing.
+ * Thread safety: safe. Since: 0.2.
+ */
+TG_API tg_status tg_group_cancel(tg_group *group, int code, const char *reason);
+
+/**
+ * Cancels one task. One that has not started, or that sleeps or waits for its next attempt, is taken
+ * back: it ends as TG_CANCELLED, and its function is not called any more. One that runs, or waits to
+ * be completed, is told to stop if it has a context of its own (TG_TASK_CANCELLABLE, a timeout or a
+ * deadline): tg_task_check() returns TG_CANCELLED, and its hooks are called. The other tasks of the
+ * group go on, and the group can still end TG_OK.
+ *
+ * A task with a period is not started again. It ends as TG_OK if it has run.
  *
  * @param group the group; @param index the task's index.
- * @return TG_OK: its function will not be called from now on (a running one with a period: not again);
- *         TG_DONE: it has ended; TG_BUSY: it runs, or waits to be completed; TG_INVALID: NULL, no such task,
- *         or one that is claimed in order of adding, with many at a time: it has none of `start`, `delay`, `period`,
- *         `attempts` and `priority`. (With TG_GROUP_RECYCLE and TG_GROUP_IN_ORDER: any that waits for no time.)
- *         TG_CLOSED: the group runs in the parent process.
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ * @return TG_OK: it was taken back, or is told; TG_DONE: it has ended; TG_BUSY: it runs, or is about to
+ *         start (with a grainsize above 1: as part of a grain that has started), or waits to be
+ *         completed, and has no context of its own; a hold, too; TG_INVALID: NULL, no such task, or a
+ *         queued one of a group with TG_GROUP_RECYCLE and TG_GROUP_IN_ORDER; TG_CLOSED: the group runs
+ *         in the parent process.
+ * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.2 (0.1: tg_group_cancel()).
  */
-TG_API tg_status tg_group_cancel(tg_group *group, size_t index);
+TG_API tg_status tg_group_cancel_task(tg_group *group, size_t index);
 
 TG_END_DECLS
 #endif

@@ -34,7 +34,7 @@
  * handle are `.shards`: each has its own host, team and queue.
  *
  * tg_task_group() in a task of the pool answers a group of the pool's own: tg_group_complete(),
- * tg_group_cancel(), and tg_group_add() go through it, nothing else does: running, waiting for it
+ * tg_group_cancel_task(), and tg_group_add() go through it, nothing else does: running, waiting for it
  * and reset are refused, and destroying it does nothing.
  *
  * Submitting from a task of the pool never waits for room. Waiting for a handle there is refused,
@@ -258,11 +258,12 @@ static inline tg_status tg_task_outcome_sized(tg_task *task, tg_outcome *outcome
 #define tg_task_outcome(...) tg_task_outcome_sized(__VA_ARGS__)
 
 /**
- * Takes a submitted task back, as tg_group_cancel() does.
+ * Cancels a submitted task, as tg_group_cancel_task() does: takes it back, or tells it to stop.
  *
  * @param task the handle.
- * @return TG_OK: its function will not be called (a running one with a period: not again); TG_DONE: it has ended;
- *         TG_BUSY: it runs, or waits to be completed; TG_INVALID: NULL, or no handle; TG_CLOSED: as tg_task_wait().
+ * @return TG_OK: it was taken back, or is told; TG_DONE: it has ended; TG_BUSY: it runs, or waits to be
+ *         completed, and has no context of its own; TG_INVALID: NULL, or no handle; TG_CLOSED: as
+ *         tg_task_wait().
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_task_cancel(tg_task *task);

@@ -40,7 +40,11 @@ enum {
     TG_TASK_OPTIONAL = 1u << 0,
     /** While this task waits for its time (`start`, `delay`, `period`) it does not keep the group open: when
         nothing else is left it is not started any more. For monitors. */
-    TG_TASK_BACKGROUND = 1u << 1
+    TG_TASK_BACKGROUND = 1u << 1,
+    /** tg_group_cancel_task() and tg_task_cancel() tell this task to stop while it runs: it has a
+        context of its own, and tg_task_check() returns TG_CANCELLED. A task with a timeout or a
+        deadline has that without this flag, but for one of tg_group_add_many(). */
+    TG_TASK_CANCELLABLE = 1u << 2
 };
 
 /** What an add does that finds a group's bounded queue full (tg_group_options.queue). */
@@ -87,7 +91,7 @@ typedef struct tg_task_options {
     double
         period; /**< seconds from one start to the next, in step with the first: a start that comes too late, because
                     the one before has not ended or no thread is free, is left out. Until tg_task_stop(),
-                    tg_group_cancel(), a failure or the group's stop; not with `attempts`, nor for many at once. 0: once */
+                    tg_group_cancel_task(), a failure or the group's stop; not with `attempts`, nor for many at once. 0: once */
     /**
      * When the task is timed out, on tg_time_now()'s clock, whether it has started or not: what has
      * not started by then is not started, and is a failure with TG_TIMED_OUT. No attempt or period
@@ -136,12 +140,14 @@ TG_API tg_task *tg_task_current(void);
  * the latter. Cheap enough for an inner loop: a few loads, and a clock read
  * (25 ns) if there is a deadline.
  *
- * A task that returns other than 0 after its group has stopped ends as TG_CANCELLED, not as TG_FAILED, whether
- * it has asked or not; one that returns 0 has finished its work all the same and is TG_OK.
+ * A task that returns other than 0 after its group has stopped, or after it was cancelled itself,
+ * ends as TG_CANCELLED, not as TG_FAILED, whether it has asked or not; one that returns 0 has
+ * finished its work all the same and is TG_OK.
  *
  * @param self the running task.
  * @return TG_OK: go on; TG_FAILED, TG_CRASHED, TG_CANCELLED, TG_TIMED_OUT: what stopped the group (TG_CANCELLED
- *         also when `.need` was reached), or TG_TIMED_OUT: its own time is up; TG_INVALID: NULL.
+ *         also when `.need` was reached, and when the task itself was cancelled), or TG_TIMED_OUT: its
+ *         own time is up; TG_INVALID: NULL.
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
  */
 TG_API tg_status tg_task_check(tg_task *self);
@@ -177,11 +183,11 @@ TG_API tg_group *tg_task_group(const tg_task *self);
 /**
  * The context that tells the task to stop: a parent for contexts of its own, a place for a hook, or a
  * handle for code that only wants to ask tg_context_check(). It is the group's; a task with a
- * timeout or deadline has one of its own, below that, for each attempt.
+ * timeout or deadline, or with TG_TASK_CANCELLABLE, has one of its own, below that, for each attempt.
  *
  * @param self the running task.
  * @return the context, valid until the task has ended; NULL for NULL, and in a group with TG_GROUP_SHIELD
- *         for a task without timeout and deadline.
+ *         for a task that has none of its own.
  * Context: inside the task. Thread safety: the task's own thread. Since: 0.1.
  */
 TG_API tg_context *tg_task_context(const tg_task *self);

@@ -22,7 +22,8 @@ static void *without_const(const void *arg)
 static bool needs_attributes(const tg_task_options *o)
 {
     return o->id != 0 || o->result != NULL || o->name != NULL || o->weight != 0 || o->timeout > 0 ||
-           o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0 || o->deadline > 0;
+           o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0 ||
+           o->deadline > 0 || (o->flags & TG_TASK_CANCELLABLE) != 0;
 }
 
 /* When it is to be started at first. */
@@ -34,7 +35,7 @@ static double start_of(const tg_task_options *o)
 /* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of
  * memory. */
 static struct tg__attributes *new_attributes(
-    const tg_task_options *o, const void *from, size_t size)
+    const tg_task_options *o, const void *from, size_t size, bool single)
 {
     const char *name = o->name != NULL ? o->name : "";
     size_t length = strlen(name) + 1, unit = _Alignof(max_align_t);
@@ -59,6 +60,7 @@ static struct tg__attributes *new_attributes(
         .next_start = start_of(o),
         .attempts = o->attempts,
         .priority = o->priority,
+        .single = single,
     };
     return attributes;
 }
@@ -77,7 +79,8 @@ bool tg__add_attributes(struct tg__addition *a, bool each)
     if (!needs_attributes(&a->o) && a->handle == NULL)
         return true;
     if (!each) {
-        a->attributes = new_attributes(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0);
+        a->attributes =
+            new_attributes(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0, !a->range);
         if (a->attributes != NULL && a->attributes->copy != NULL)
             a->items = a->attributes->copy;
         if (a->attributes != NULL)
@@ -88,7 +91,7 @@ bool tg__add_attributes(struct tg__addition *a, bool each)
     if (a->attributes_of == NULL)
         return false;
     for (size_t i = 0; i < a->count; i++, item += item != NULL ? a->stride : 0)
-        if ((a->attributes_of[i] = new_attributes(&a->o, item, a->o.copy)) == NULL) {
+        if ((a->attributes_of[i] = new_attributes(&a->o, item, a->o.copy, true)) == NULL) {
             tg__add_free_attributes(a, i);
             a->attributes_of = NULL;
             return false;
@@ -110,6 +113,8 @@ static void classify(const tg_group *group, struct tg__addition *a)
         a->flags |= TG__MARKED | TG__SLOW;
     if (a->o.attempts != 0)
         a->flags |= TG__TIMED | TG__MARKED;
+    if ((a->o.flags & TG_TASK_CANCELLABLE) != 0)
+        a->flags |= TG__MARKED | TG__SLOW;
     if (a->o.timeout > 0 || a->o.deadline > 0 || a->o.attempts != 0)
         a->flags |= TG__SLOW;
 }
@@ -170,11 +175,18 @@ static void unreserve(tg_group *group, const struct tg__addition *a)
         tg__heap_unreserve(&group->timers.heap, a->count);
 }
 
+/* Each of a loop's tasks has a record, and attributes of its own: where it goes alone, or can be
+ * told alone. */
+static bool are_records(const tg_group *group, const struct tg__addition *a)
+{
+    return a->range && (group->exec.store.recycles || (a->o.flags & TG_TASK_CANCELLABLE) != 0);
+}
+
 static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)
 {
     struct tg__store *to = &group->exec.store;
     bool live = tg__group_is_live(group);
-    if (a->range && !to->recycles)
+    if (a->range && !are_records(group, a))
         return tg__store_add_range(
             to, a->function, a->count, a->items, a->stride, flags, a->attributes, live);
     if (a->range)
@@ -358,8 +370,7 @@ static tg_status try_to_add(tg_group *group, struct tg__addition *a)
 static tg_status add(tg_group *group, struct tg__addition *a)
 {
     tg_status status;
-    bool each = a->range && group->exec.store.recycles;
-    if (!tg__add_attributes(a, each))
+    if (!tg__add_attributes(a, are_records(group, a)))
         return tg__add_explain(group, TG_NO_MEMORY, a);
     classify(group, a);
     do

@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking one task back that waits for its time, or in the queue where it can be found. */
+/* Stopping a group, or one task of it: one that has not started is taken back, one that runs is
+ * told. */
 #include "group/group.h"
 
 #include "base/status.h"
+#include "task/slow_path.h"
 
 #include <stdlib.h>
+
+/*
+ * May it be taken out of the queue by a compare-and-swap of its state? A worker that claims a task
+ * that is not marked does not compare. From now on it does: the flag is stored before the look at
+ * the queue, and whatever is claimed after that look sees it (tg__queue_has()).
+ */
+static bool can_be_taken(tg_group *group, const struct tg__view *task, size_t index)
+{
+    enum { LOOKS = 8 }; /* at an index that goes from chunk to chunk */
+    struct tg__exec *exec = &group->exec;
+    bool found = (task->flags & (TG__APART | TG__MARKED)) != 0;
+    if (found)
+        return true;
+    atomic_store(&exec->takes_back, true);
+    atomic_store(&exec->slow, true);
+    for (int i = 0; i < LOOKS && !found; i++)
+        found = tg__queue_has(&group->dispatch.queue, index);
+    return found;
+}
 
 /* It may be claimed at this moment: the worker that does so finds it taken, and calls
    on_cancelled_claim. Its record stays at least until the lock is free. */
@@ -12,8 +33,10 @@ static tg_status take_from_queue(
     tg_group *group, const struct tg__view *task, size_t index, unsigned char state)
 {
     bool in_order = (group->options.flags & TG_GROUP_IN_ORDER) != 0;
-    if ((task->flags & (TG__APART | TG__MARKED)) == 0 || (in_order && group->exec.store.recycles))
+    if (in_order && group->exec.store.recycles)
         return TG_INVALID;
+    if (!can_be_taken(group, task, index))
+        return TG_BUSY;
     if (!tg__suspended_cancel(group, task, state))
         return TG_RUNNING;
     if (group->owner->on_end != NULL) /* its handle need not wait for the claim */
@@ -24,10 +47,13 @@ static tg_status take_from_queue(
 /* It runs, or is to be completed. */
 static tg_status tell(const struct tg__view *task)
 {
-    if (task->attributes == NULL || !(task->attributes->period > 0))
+    struct tg__attributes *attributes = task->attributes;
+    if (attributes == NULL)
         return TG_BUSY;
-    atomic_store(&task->attributes->last, true);
-    return TG_OK;
+    bool periodic = attributes->period > 0, told = tg__slow_tell(task);
+    if (periodic)
+        atomic_store(&attributes->last, true);
+    return periodic || told ? TG_OK : TG_BUSY;
 }
 
 /* Under the lock. TG_RUNNING: it was not as it seemed. */
@@ -70,14 +96,16 @@ static tg_status explain(tg_status status, const char *call, size_t index)
     if (status == TG_DONE)
         return tg__refuse(status, "%s: task %zu has ended", call, index);
     if (status == TG_BUSY)
-        return tg__refuse(status, "%s: task %zu is in flight", call, index);
-    return tg__refuse(status, "%s: task %zu waits for no time: it may be claimed", call, index);
+        return tg__refuse(
+            status, "%s: task %zu is in flight, without TG_TASK_CANCELLABLE", call, index);
+    return tg__refuse(
+        status, "%s: task %zu is queued with TG_GROUP_RECYCLE and TG_GROUP_IN_ORDER", call, index);
 }
 
 /* With a handle: of the task that has it, which may have gone with a close. */
 tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle *handle)
 {
-    const char *call = handle != NULL ? "tg_task_cancel" : "tg_group_cancel";
+    const char *call = handle != NULL ? "tg_task_cancel" : "tg_group_cancel_task";
     struct tg__view task;
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (tg__group_is_parents(group)) {
@@ -121,8 +149,16 @@ tg_status tg__cancel_task(tg_group *group, size_t index, const struct tg__handle
     return TG_OK;
 }
 
-tg_status tg_group_cancel(tg_group *group, size_t index)
+tg_status tg_group_cancel_task(tg_group *group, size_t index)
 {
     return group != NULL ? tg__cancel_task(group, index, NULL)
-                         : tg__refuse_null("tg_group_cancel", "group");
+                         : tg__refuse_null("tg_group_cancel_task", "group");
+}
+
+/* For signal handlers, too: no message. */
+tg_status tg_group_cancel(tg_group *group, int code, const char *reason)
+{
+    if (group == NULL)
+        return TG_INVALID;
+    return group->persistent ? TG_BUSY : tg_context_cancel(&group->context, code, reason);
 }

@@ -147,7 +147,8 @@ static tg_status check_weight(tg_group *group, const char *call, const tg_task_o
 tg_status tg__add_check_options(tg_group *group, const char *call, const tg_task_options *o)
 {
     bool recycles = (group->options.flags & TG_GROUP_RECYCLE) != 0;
-    unsigned unknown = o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND);
+    unsigned unknown =
+        o->flags & ~(unsigned)(TG_TASK_OPTIONAL | TG_TASK_BACKGROUND | TG_TASK_CANCELLABLE);
     char text[TG__NUMBER_SIZE];
     if (unknown != 0)
         return tg__add_refuse(group, TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);

@@ -16,7 +16,8 @@ static bool has_more(tg_group *group, const char *call, const tg_task_options *o
     } more[] = {{"priority", o->priority}, {"attempts", o->attempts}, {"backoff", o->backoff},
         {"backoff_max", o->backoff_max}, {"timeout", o->timeout}, {"weight", (double)o->weight},
         {"copy", (double)o->copy}, {"when_full", o->when_full}, {"patience", o->patience},
-        {"start", o->start}, {"delay", o->delay}, {"period", o->period}, {"deadline", o->deadline}};
+        {"TG_TASK_CANCELLABLE", o->flags & TG_TASK_CANCELLABLE}, {"start", o->start},
+        {"delay", o->delay}, {"period", o->period}, {"deadline", o->deadline}};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (more[i].value < 0 || more[i].value > 0) {
             tg__add_refuse(

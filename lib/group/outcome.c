@@ -66,6 +66,15 @@ static tg_status status_of(const struct tg__view *task, bool settled)
     return settled && status == TG_NOT_RUN ? TG_SKIPPED : status;
 }
 
+/* The slow path counts what it starts. */
+static bool was_started(const struct tg__view *task, tg_status status)
+{
+    bool slow = (task->flags & (TG__APART | TG__SLOW)) != 0;
+    unsigned char state = atomic_load_explicit(task->state, memory_order_relaxed);
+    return task->function != NULL && !slow && state != TG__TAKEN_BACK && status != TG_SKIPPED &&
+           status != TG_NOT_RUN;
+}
+
 void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
 {
     struct tg__exec *exec = &group->exec;
@@ -80,9 +89,10 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
     o->name = task.attributes != NULL ? task.attributes->name : "";
     o->message = has_ended && o->status != TG_OK ? tg_status_message(o->status) : "";
     o->attempts = atomic_load_explicit(&task.cell->attempts, memory_order_relaxed);
-    if (o->attempts == 0 && task.function != NULL && o->status != TG_SKIPPED &&
-        o->status != TG_TIMED_OUT && o->status != TG_NOT_RUN)
+    if (o->attempts == 0 && was_started(&task, o->status))
         o->attempts = 1; /* not counted on the fast path */
+    if (o->attempts == 0 && o->status == TG_CANCELLED && task.function != NULL)
+        o->message = "was cancelled before it started";
     bool times = group->reports || (group->options.flags & TG_GROUP_TIMES) != 0;
     if (times && has_ended && o->status != TG_SKIPPED) {
         o->rank = task.note->rank;

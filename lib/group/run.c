@@ -57,8 +57,9 @@ static tg_status set_surroundings(tg_group *group)
         (o->flags & TG_GROUP_GUARD) != 0 || (exec->above != NULL && exec->above->exec->guarded);
     if (exec->guarded && !tg__guard_take())
         return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
-    exec->slow = exec->guarded || exec->joins || exec->watches_ends || o->shared != NULL ||
-                 exec->need > 0 || exec->store.noted;
+    atomic_store(&exec->slow, exec->guarded || exec->joins || exec->watches_ends ||
+                                  o->shared != NULL || exec->need > 0 || exec->store.noted ||
+                                  atomic_load(&exec->takes_back));
     return TG_OK;
 }
 
@@ -124,7 +125,7 @@ static void settle_waiting(tg_group *group, size_t index)
         return;
     tg__suspended_give_back(group, &task, taken);
     tg__suspended_cancel(group, &task, taken.state);
-    group->lifecycle.ended += tg__status_of(atomic_load(task.state)) != TG_SKIPPED;
+    group->lifecycle.ended++;
     if (exec->watches_ends)
         exec->calls->on_end(exec, &task, index);
     if (taken.state != TG__SLEEP_TIME) /* it has kept its place in the queue; a sleeper has not */

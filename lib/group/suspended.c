@@ -266,9 +266,8 @@ void tg__suspended_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_
 /* What has a period has done its work, if it has run. */
 static tg_status status_of(const struct tg__view *task, unsigned char state)
 {
-    if (tg__status_of(state) == TG_NOT_RUN)
-        return TG_SKIPPED;
-    bool periodic = task->attributes != NULL && task->attributes->period > 0;
+    bool periodic = task->attributes != NULL && task->attributes->period > 0 &&
+                    tg__status_of(state) != TG_NOT_RUN;
     return periodic && state != TG__SLEEP_TIME && atomic_load(&task->cell->code) == 0
                ? TG_OK
                : TG_CANCELLED;
@@ -300,8 +299,7 @@ void tg__suspended_give_back(tg_group *group, const struct tg__view *task, struc
     struct tg__grant grant = {0};
     if (taken.suspended != NULL) {
         grant = taken.suspended->grant;
-        if (taken.suspended->own != NULL)
-            tg__context_unref(taken.suspended->own);
+        tg__slow_disown(task, taken.suspended->own);
         free(taken.suspended);
     }
     if (grant.limit != NULL)

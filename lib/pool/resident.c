@@ -149,11 +149,10 @@ bool tg__resident_init(struct tg__resident *resident, tg_group *group, int waiti
     group->backpressure.producers_most = waiting_most;
     group->lifecycle.watched = true; /* the pool has a hook of its own */
     group->exec.forgets = true;
-    group->exec.counts_skipped = true;
     group->runq.hosts = true;
     atomic_store(&group->runq.max_workers, group->options.threads);
     /* Also for tasks that callers run before there is a region. */
-    group->exec.slow = true;
+    atomic_store(&group->exec.slow, true);
     group->exec.joins = true;
     group->exec.guarded = guarded;
     return true;

@@ -173,6 +173,20 @@ bool tg__queue_pass(struct tg__queue *queue, size_t first, size_t end)
     return atomic_compare_exchange_strong(&queue->head, &first, end);
 }
 
+/* Read by adding nothing: a claim that comes later reads what this has written, or what has
+   followed it, and so is after it. */
+bool tg__queue_has(struct tg__queue *queue, size_t index)
+{
+    if (atomic_fetch_add(&queue->head, 0) <= index)
+        return true;
+    for (int p = 0; p < queue->places; p++) {
+        uint64_t has = atomic_fetch_add(&queue->chunks[p].indices, 0);
+        if (index - first_of(has) < many_of(has))
+            return true;
+    }
+    return false;
+}
+
 bool tg__queue_any(const struct tg__queue *queue, size_t end)
 {
     if (atomic_load(&queue->head) < end)

@@ -82,6 +82,13 @@ static inline size_t tg__queue_next(const struct tg__queue *queue)
     return atomic_load_explicit(&queue->head, memory_order_acquire);
 }
 
+/*
+ * May the index still be claimed? True: a claim of it that comes after this sees all that the
+ * caller has stored before this. False: it has been claimed, or is just going from one chunk to
+ * another.
+ */
+bool tg__queue_has(struct tg__queue *queue, size_t index);
+
 /* Is there anything to claim? */
 bool tg__queue_any(const struct tg__queue *queue, size_t end);
 

@@ -37,6 +37,7 @@ enum tg__rank {
     TG__LOCK_HANDLE,   /* mutex, of a handle */
     TG__LOCK_LIMIT,    /* of a shared limit */
     TG__LOCK_POOL,     /* of a pool: threads that close it */
+    TG__LOCK_TOLD,     /* of a task: the context by which it is told to stop */
     TG__LOCK_HOOKS,    /* mutex, one for all */
     TG__LOCK_CIRCLES,  /* one for all: a context gets its outer one */
     TG__LOCK_CONTEXT,  /* of a context; a child's before its parents' */

@@ -19,6 +19,7 @@ void tg__exec_reset(struct tg__exec *exec)
     atomic_store_explicit(&exec->stopped_itself, false, any);
     atomic_store_explicit(&exec->enough, false, any);
     atomic_store_explicit(&exec->called_off, false, any);
+    atomic_store_explicit(&exec->takes_back, false, any);
     exec->times.busy = exec->times.longest = 0;
     exec->times.longest_index = TG_NO_INDEX;
     tg__store_reset(&exec->store);

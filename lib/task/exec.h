@@ -42,19 +42,18 @@ struct tg__exec {
     void *user;          /* for the group's callbacks */
     tg_context *context; /* stopped: nothing starts any more */
     /* Fixed from the group's creation on … */
-    bool keep_going;     /* a required failure does not stop it */
-    bool shield;         /* tasks do not see that it has stopped */
-    bool forgets;        /* a failure is reported to the task's handle only */
-    bool ranks_later;    /* ranks are given in the order of on_done */
-    bool watches_ends;   /* `calls` have something to do at the end of a task */
-    bool joins;          /* raw OpenMP tasks of a task's function end before it does */
-    bool counts_skipped; /* a task that is taken back before its start is counted as cancelled; else
-                            the run's end counts it */
-    size_t need;         /* successes that are enough, or 0 */
+    bool keep_going;   /* a required failure does not stop it */
+    bool shield;       /* tasks do not see that it has stopped */
+    bool forgets;      /* a failure is reported to the task's handle only */
+    bool ranks_later;  /* ranks are given in the order of on_done */
+    bool watches_ends; /* `calls` have something to do at the end of a task */
+    bool joins;        /* raw OpenMP tasks of a task's function end before it does */
+    size_t need;       /* successes that are enough, or 0 */
     /* … and from the start of a run on. */
-    bool slow;      /* every task goes the slow path */
-    bool guarded;   /* a crash ends the task only */
-    tg_task *above; /* the task in which the run happens, or NULL */
+    atomic_bool slow;       /* every task goes the slow path … */
+    atomic_bool takes_back; /* … since any of them may be taken out of the queue; until a reset */
+    bool guarded;           /* a crash ends the task only */
+    tg_task *above;         /* the task in which the run happens, or NULL */
     /* Which was the first to stop it: a failure, the success that was enough, a body or on_done. */
     atomic_bool stopped_itself, enough, called_off;
     _Alignas(TG__CACHE_LINE) struct tg__store store;

@@ -162,16 +162,16 @@ bool tg__finish_unstarted(
     unsigned char now = from;
     if (from != 0 && from != TG__AGAIN) /* no other thread can claim it */
         atomic_store(task->state, TG__STATE(status));
-    else if (!atomic_compare_exchange_strong(task->state, &now, TG__STATE(status)))
+    else if (!atomic_compare_exchange_strong(
+                 task->state, &now, status == TG_CANCELLED ? TG__TAKEN_BACK : TG__STATE(status)))
         return false;
     if (from == TG__AGAIN)
         atomic_fetch_sub(&exec->ready_again, 1);
-    if (status != TG_SKIPPED)
-        rank(exec, task);
+    rank(exec, task);
     if (status == TG_OK) {
         atomic_fetch_add(&exec->ok, 1);
         succeed(exec);
-    } else if (status == TG_CANCELLED || exec->counts_skipped) {
+    } else {
         atomic_fetch_add(&exec->cancelled, 1);
     }
     return true;

@@ -27,8 +27,8 @@ struct tg__ending {
 /* True: this end has stopped the group. */
 bool tg__finish(const struct tg__ending *ending);
 
-/* A task that no thread runs, and that was in the state `from`: TG_CANCELLED, TG_SKIPPED, or TG_OK
-   (of one with a period). Its rank is stored after its state, so that a claim meanwhile finds it
+/* A task that no thread runs, and that was in the state `from`: TG_CANCELLED, or TG_OK (of one with
+   a period). Its rank is stored after its state, so that a claim meanwhile finds it
    ended. The caller calls on_end. False: it has just been claimed. */
 bool tg__finish_unstarted(
     struct tg__exec *exec, const struct tg__view *task, unsigned char from, tg_status status);

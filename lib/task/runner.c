@@ -42,9 +42,15 @@ static void end_badly(tg_task *self, const struct tg__view *task, int code)
     self->stops |= tg__finish(&(struct tg__ending){self, task, status, code, .by_worker = true});
 }
 
+/* Relaxed: it changes in a run only for tasks that are claimed after that (cancel.c). */
+static inline bool all_are_slow(const struct tg__exec *exec)
+{
+    return atomic_load_explicit(&exec->slow, memory_order_relaxed);
+}
+
 static inline bool is_slow(const struct tg__exec *exec, const struct tg__view *task)
 {
-    return exec->slow || (task->flags & (TG__APART | TG__SLOW)) != 0;
+    return all_are_slow(exec) || (task->flags & (TG__APART | TG__SLOW)) != 0;
 }
 
 __attribute__((noinline)) static void run_slow(tg_task *self)
@@ -146,7 +152,7 @@ static void run_records(tg_task *self, const struct tg__segment *segment, size_t
 
 static bool is_plain_range(const struct tg__exec *exec, const struct tg__segment *segment)
 {
-    return segment->records == NULL && !exec->slow &&
+    return segment->records == NULL && !all_are_slow(exec) &&
            (segment->flags & (TG__APART | TG__SLOW)) == 0;
 }
 

@@ -34,6 +34,8 @@ static double backoff(const struct tg__attributes *attributes, size_t index, int
 
 /* ---- starting ---- */
 
+static const char told_reason[] = "the task was cancelled";
+
 static int count_attempt(const struct tg__view *task)
 {
     /* Relaxed: the next attempt starts after a lock, and the final state publishes it. */
@@ -50,8 +52,63 @@ static bool is_timed(const struct tg__view *task)
            (task->attributes->timeout > 0 || task->attributes->deadline > 0);
 }
 
-/* When the attempt times out, and a context that has that as its deadline. False: no memory for
- * that. */
+/* Has it a context of its own: for its own time, or to be told alone? */
+static bool has_own(const struct tg__view *task)
+{
+    return is_timed(task) || (task->flags & TG_TASK_CANCELLABLE) != 0;
+}
+
+static bool was_told(const struct tg__view *task)
+{
+    return task->attributes != NULL && atomic_load(&task->attributes->told);
+}
+
+/* From now on the attempt can be told; it may have been told before. The attributes of a range are
+ * those of many. */
+static void own(const struct tg__view *task, tg_context *context)
+{
+    struct tg__attributes *attributes = task->attributes;
+    if (!attributes->single)
+        return;
+    tg__lock_take(&attributes->lock, TG__LOCK_TOLD);
+    attributes->own = context;
+    tg__lock_give(&attributes->lock, TG__LOCK_TOLD);
+    if (was_told(task))
+        tg_context_cancel(context, 0, told_reason);
+}
+
+void tg__slow_disown(const struct tg__view *task, tg_context *context)
+{
+    struct tg__attributes *attributes = task->attributes;
+    if (context == NULL)
+        return;
+    if (attributes->single) {
+        tg__lock_take(&attributes->lock, TG__LOCK_TOLD);
+        attributes->own = NULL;
+        tg__lock_give(&attributes->lock, TG__LOCK_TOLD);
+    }
+    tg__context_unref(context);
+}
+
+bool tg__slow_tell(const struct tg__view *task)
+{
+    struct tg__attributes *attributes = task->attributes;
+    if (!has_own(task) || !attributes->single)
+        return false;
+    tg__lock_take(&attributes->lock, TG__LOCK_TOLD);
+    atomic_store(&attributes->told, true);
+    tg_context *context = attributes->own;
+    if (context != NULL)
+        tg__context_ref(context);
+    tg__lock_give(&attributes->lock, TG__LOCK_TOLD);
+    if (context != NULL) {
+        tg_context_cancel(context, 0, told_reason);
+        tg__context_unref(context);
+    }
+    return true;
+}
+
+/* When the attempt times out, and its own context if it has one. False: no memory for that. */
 static bool start_clock(tg_task *self, const struct tg__view *task)
 {
     bool timed = is_timed(task);
@@ -59,21 +116,23 @@ static bool start_clock(tg_task *self, const struct tg__view *task)
     self->until = timed ? tg__time_until_from(
                               self->start, task->attributes->timeout, task->attributes->deadline)
                         : (double)INFINITY;
-    if (!timed)
+    if (!has_own(task))
         return true;
     self->own = tg__context_new(self->exec->shield ? NULL : self->exec->context, self->until);
+    if (self->own != NULL)
+        own(task, self->own);
     return self->own != NULL;
 }
 
 /* ---- ending ---- */
 
-/* Its group has stopped first: that is why the task has, whether it asked or learned of it
-   otherwise (by a nested group, a hook), and whatever its own clock says. */
-static tg_status status_of(const tg_task *self, int code, double now)
+/* Its group has stopped first, or it was told to: that is why the task has, whether it asked or
+   learned of it otherwise (by a nested group, a hook), and whatever its own clock says. */
+static tg_status status_of(const tg_task *self, const struct tg__view *task, int code, double now)
 {
     if (self->recovery != NULL && self->recovery->signal != 0)
         return TG_CRASHED;
-    if (code != 0 && (self->cancel_seen || tg__frame_has_stopped(self)))
+    if (code != 0 && (self->cancel_seen || was_told(task) || tg__frame_has_stopped(self)))
         return TG_CANCELLED;
     if (now >= self->until)
         return TG_TIMED_OUT;
@@ -100,7 +159,7 @@ static double rest_of_period(struct tg__attributes *attributes)
 static bool wants_again(const tg_task *self, const struct tg__view *task, tg_status status)
 {
     const struct tg__attributes *attributes = task->attributes;
-    if (attributes == NULL || status == TG_CANCELLED)
+    if (attributes == NULL || status == TG_CANCELLED || was_told(task))
         return false;
     if (status == TG_OK)
         return attributes->period > 0 && !atomic_load(&attributes->last);
@@ -123,11 +182,9 @@ bool tg__slow_end(tg_task *self, const struct tg__view *task, int code)
 {
     double now =
         task->note != NULL || self->until < (double)INFINITY ? tg_time_now() : -(double)INFINITY;
-    tg_status status = status_of(self, code, now);
-    if (self->own != NULL) {
-        tg__context_unref(self->own);
-        self->own = NULL;
-    }
+    tg_status status = status_of(self, task, code, now);
+    tg__slow_disown(task, self->own);
+    self->own = NULL;
     if (wants_again(self, task, status)) {
         if (tg__context_status(self->exec->context) == TG_OK) {
             if (start_again(self, task, status, code))
@@ -157,7 +214,8 @@ static void end(tg_task *self, const struct tg__view *task, int code)
 static bool take_it(struct tg__exec *exec, const struct tg__view *task)
 {
     unsigned char state = 0;
-    if ((task->flags & (TG__APART | TG__MARKED)) == 0) {
+    bool taken_back = atomic_load_explicit(&exec->takes_back, memory_order_relaxed); /* cancel.c */
+    if (!taken_back && (task->flags & (TG__APART | TG__MARKED)) == 0) {
         atomic_store_explicit(task->state, TG__STATE(TG_RUNNING), memory_order_relaxed);
         return true;
     }
@@ -213,9 +271,9 @@ void tg__slow_run(tg_task *self, const struct tg__view *task)
     self->attempt = count_attempt(task);
     if (task->attributes != NULL && task->attributes->attempts != 0)
         atomic_fetch_add_explicit(&self->exec->attempts, 1, memory_order_relaxed);
-    bool timed = is_timed(task);
-    bool reserved = (timed || self->grant.limit != NULL) && self->exec->calls->reserve(self);
-    if (!start_clock(self, task) || (timed && !reserved)) {
+    bool owns = has_own(task);
+    bool reserved = (owns || self->grant.limit != NULL) && self->exec->calls->reserve(self);
+    if (!start_clock(self, task) || (owns && !reserved)) {
         self->message_lost = true;
         end(self, task, ENOMEM);
         return;

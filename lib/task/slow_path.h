@@ -16,4 +16,11 @@ void tg__slow_recover(tg_task *self, const struct tg__view *task);
    final state; the caller gives back its grant, and calls after_end. */
 bool tg__slow_end(tg_task *self, const struct tg__view *task, int code);
 
+/* Tells a task that runs, or will, to stop; false: it has no context by which it could be told. Its
+ * record stays meanwhile. */
+bool tg__slow_tell(const struct tg__view *task);
+
+/* Gives back the context of an attempt that has ended; NULL is harmless. */
+void tg__slow_disown(const struct tg__view *task, tg_context *own);
+
 #endif

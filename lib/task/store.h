@@ -22,6 +22,7 @@
  * whatever it finds. Where nothing is recycled, any task below the count may be looked up anywhere.
  */
 #include "base/sparse.h"
+#include "sys/lock.h"
 
 #include <taskgroup/task.h>
 
@@ -46,7 +47,9 @@ enum {
 #define TG__STATE(status) ((unsigned char)((status) + 1))
 /* More than a status says. Those that end in _TIME are in the heap of what is due. */
 enum {
-    TG__START_TIME = 0xf0, /* has not started, and waits for that */
+    TG__TAKEN_BACK = 0xef, /* CANCELLED in the queue: a thread that claims it next, or the end of
+                              the run, delivers it */
+    TG__START_TIME,        /* has not started, and waits for that */
     TG__AGAIN_TIME,        /* waits for its next attempt or period … */
     TG__AGAIN,             /* … no more: claims find it */
     TG__SLEEP_TIME,        /* in flight on no thread, until it is time … */
@@ -56,8 +59,10 @@ enum {
 
 static inline tg_status tg__status_of(unsigned char state)
 {
-    if (state < TG__START_TIME)
+    if (state < TG__TAKEN_BACK)
         return state != 0 ? (tg_status)(state - 1) : TG_NOT_RUN;
+    if (state == TG__TAKEN_BACK)
+        return TG_CANCELLED;
     return state == TG__START_TIME ? TG_NOT_RUN : state == TG__ENDING ? TG_RUNNING : TG_PENDING;
 }
 
@@ -73,6 +78,10 @@ struct tg__attributes {
     atomic_bool last;                  /* and is not to start again */
     struct tg__handle *_Atomic handle; /* whose user waits for its end; or NULL */
     int attempts, priority;
+    bool single;          /* of one task, not of a range */
+    struct tg__lock lock; /* guards the next, and `told` while that is set */
+    tg_context *own;      /* of the attempt that is in flight, which can be told to stop; or NULL */
+    atomic_bool told;     /* it was told to stop, and is not started again */
 };
 
 /* What is kept of a task where somebody asks for it. */

@@ -23,8 +23,8 @@ tg_status tg_task_check(tg_task *self)
     tg_status status = exec->shield ? TG_OK : tg__context_status(exec->context);
     if (status != TG_OK)
         self->cancel_seen = true;
-    else if (self->own != NULL && tg_time_now() >= self->until)
-        status = TG_TIMED_OUT;
+    else if (self->own != NULL && (status = tg__context_status(self->own)) == TG_CANCELLED)
+        self->cancel_seen = true;
     return status;
 }
 

@@ -61,7 +61,7 @@ static void time_cancel(tg_group *group, size_t n)
     add_all(group, n, tg_time_now() + 3600, 1);
     const double start = bench_now();
     for (size_t i = 0; i < n; i++)
-        bench_must_be_ok(tg_group_cancel(group, i));
+        bench_must_be_ok(tg_group_cancel_task(group, i));
     bench_report("ns_per_task", 1e9 * (bench_now() - start) / (double)n);
     bench_must_be_ok(tg_group_run(group));
     bench_must_count(group, n, 0);

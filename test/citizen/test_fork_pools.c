@@ -135,7 +135,7 @@ static void call_groups(struct blame *blame)
     expect_closed(tg_group_add_with(running, task_count, NULL, TG_TASK(.name = "late"), NULL));
     expect_closed(tg_group_add_many(running, task_count, 3, NULL, 0, NULL));
     expect_closed(tg_group_complete(running, 0, 0, NULL));
-    expect_closed(tg_group_cancel(running, 0));
+    expect_closed(tg_group_cancel_task(running, 0));
     expect_closed(tg_group_open(running));
     expect_closed(tg_group_close(running));
     expect(blame, tg_group_hold(running, NULL) == NULL && tg_error_last()->status == TG_CLOSED);

@@ -363,7 +363,7 @@ static void end_group(struct world *w)
     if (w->group == NULL || w->call->group == GROUP_OF_POOL)
         return;
     for (size_t i = 2; w->call->later && i < tg_group_count(w->group); i++)
-        (void)tg_group_cancel(w->group, i);
+        (void)tg_group_cancel_task(w->group, i);
     tg_status status = run_to_its_end(w);
     if (status != usual(w->call->group))
         say(w, "; then the run answers %s", tg_status_name(status));

@@ -105,7 +105,7 @@ static void each_second_taken_back(struct load *load, size_t many, double spread
     begin(load, 0);
     tg_group *g = fill(load, many, spread);
     for (size_t i = 1; i < many; i += 2)
-        require(load, tg_group_cancel(g, i) == TG_OK);
+        require(load, tg_group_cancel_task(g, i) == TG_OK);
     require(load, tg_group_run(g) == TG_OK);
     tg_report report = report_of(g);
     require(load, atomic_load(&state.fired) == many - many / 2);

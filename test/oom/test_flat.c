@@ -52,7 +52,7 @@ static void pass_cancelled(struct flow *flow, tg_group *group)
     size_t index;
     expect(&flow->blame,
         tg_group_add_with(group, task_count, NULL, TG_TASK(.delay = 1000), &index) == TG_OK);
-    expect(&flow->blame, tg_group_cancel(group, index) == TG_OK);
+    expect(&flow->blame, tg_group_cancel_task(group, index) == TG_OK);
 }
 
 static int let_flow(tg_group *group, void *user)

@@ -204,7 +204,7 @@ static tg_status scheduled(void)
         tg_group_add_with(g, beat, NULL, TG_TASK(.start = 1, .period = 1e-5), NULL);
     tg_group_add_with(
         g, beat, NULL, TG_TASK(.delay = 1000, .period = 1, .flags = TG_TASK_BACKGROUND), NULL);
-    if (far != TG_NO_INDEX && tg_group_cancel(g, far) != TG_OK)
+    if (far != TG_NO_INDEX && tg_group_cancel_task(g, far) != TG_OK)
         return TG_BUSY;
     return run_and_destroy(g);
 }

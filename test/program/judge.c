@@ -51,7 +51,8 @@ static unsigned allowed_after_failure(const struct step *step, bool stopped)
         return BIT(TG_CANCELLED);
     if (!shielded && (step->was.seen || step->was.learned))
         return BIT(TG_CANCELLED);
-    return BIT(TG_FAILED) | (!shielded && stopped ? BIT(TG_CANCELLED) : 0);
+    bool told = step->timeout > 0 && atomic_load(&step->plan->was.taken) > 0;
+    return BIT(TG_FAILED) | (told || (!shielded && stopped) ? BIT(TG_CANCELLED) : 0);
 }
 
 /* The statuses of a task that has failed and could be tried again, had the group not stopped: or
@@ -93,10 +94,19 @@ static unsigned allowed(const struct step *step, bool stopped)
         return step->code == 0 ? BIT(TG_OK) : BIT(TG_FAILED) | (stopped ? BIT(TG_CANCELLED) : 0);
     if (atomic_load(&step->was.starts) > 0)
         return allowed_after_start(step, stopped);
-    if (stopped || may_be_dropped(step) || may_be_late(step) || step->background ||
-        atomic_load(&step->plan->was.taken) > 0)
-        return BIT(TG_SKIPPED);
-    return 0; /* it must have started */
+    bool cancelled = atomic_load(&step->plan->was.taken) > 0 || step->was.cancel == TG_OK;
+    unsigned set = cancelled ? BIT(TG_CANCELLED) : 0;
+    if (stopped || may_be_dropped(step) || may_be_late(step) || step->background)
+        set |= BIT(TG_SKIPPED);
+    return set; /* none: it must have started */
+}
+
+/* One with a timeout is told while it runs: its function may be called just then, but not again. */
+void judge_taken(const struct step *step)
+{
+    int starts = atomic_load(&step->was.starts);
+    hold(step->plan, starts >= step->was.starts_when_taken);
+    hold(step->plan, starts <= step->was.starts_when_taken + (step->timeout > 0));
 }
 
 void judge_step(const struct step *step, bool stopped)
@@ -116,7 +126,7 @@ void judge_step(const struct step *step, bool stopped)
     else if (step->timeout != SHORT && step->ending != END_SLEEP)
         hold(plan, outcome->code == step->was.returned);
     if (atomic_load(&step->was.taken))
-        hold(plan, starts == step->was.starts_when_taken);
+        judge_taken(step);
     if (outcome->status == TG_OK && step->attempts != 0 && step->timeout != SHORT)
         hold(plan, starts == step->failures + 1);
 }

@@ -11,6 +11,8 @@ struct tally {
 
 /* Has one task ended as it may? stopped: something may be left undone. */
 void judge_step(const struct step *step, bool stopped);
+/* Was one that was cancelled not started again? */
+void judge_taken(const struct step *step);
 void count_step(struct tally *tally, const struct step *step);
 /* Have no more been in flight than may be, and are none now? */
 void judge_bounds(struct plan *plan);

@@ -34,18 +34,17 @@ void judge_submitted(struct plan *plan)
     judge_bounds(plan);
 }
 
-/* It was cancelled by its handle: never started after that. */
+/* It was cancelled by its handle: never started after that. One with a timeout that runs is told,
+   and may end well all the same. */
 static void judge_cancelled(const struct step *step)
 {
     const struct plan *plan = step->plan;
     tg_status status = step->was.outcome.status;
     int starts = atomic_load(&step->was.starts);
 
-    hold(plan, starts == step->was.starts_when_taken);
-    if (starts == 0)
-        hold(plan, status == TG_SKIPPED);
-    else
-        hold(plan, status == TG_CANCELLED || (step->timeout == SHORT && status == TG_TIMED_OUT));
+    judge_taken(step);
+    hold(plan, status == TG_CANCELLED || (starts > 0 && step->timeout > 0 && status == TG_OK) ||
+                   (starts > 0 && step->timeout == SHORT && status == TG_TIMED_OUT));
 }
 
 static bool was_cancelled(const struct step *step)
@@ -57,7 +56,6 @@ static bool was_cancelled(const struct step *step)
 void judge_closed(struct plan *plan)
 {
     struct tally tally = {0};
-    size_t taken = 0;
 
     for (size_t i = 0; i < plan->initial; i++) {
         struct step *step = &plan->steps[i];
@@ -69,7 +67,6 @@ void judge_closed(struct plan *plan)
             judge_cancelled(step);
         else
             judge_step(step, true);
-        taken += step->was.cancel == TG_OK && step->was.outcome.status == TG_SKIPPED;
         tally.added++;
         count_step(&tally, step);
         tg_task_release(step->was.handle);
@@ -81,8 +78,8 @@ void judge_closed(struct plan *plan)
     hold(plan, is_over(&n));
     hold(plan, n.submitted == tally.added && n.dropped == 0);
     hold(plan, n.ok == tally.ok && n.failed == tally.failed + tally.timed_out + tally.crashed);
-    hold(plan, n.cancelled == tally.cancelled + taken);
-    hold(plan, n.abandoned == tally.skipped - taken);
+    hold(plan, n.cancelled == tally.cancelled);
+    hold(plan, n.abandoned == tally.skipped);
 }
 
 /* ---- Maps ---------------------------------------------------------------------------------- */

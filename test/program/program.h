@@ -150,7 +150,7 @@ struct step {
         tg_status below;    /* what that came to */
         tg_status cancel;   /* what tg_task_cancel() answered; TG_NOT_RUN: nobody has tried */
         size_t done_number; /* of its on_done */
-        atomic_bool taken;  /* back, by tg_group_cancel() */
+        atomic_bool taken;  /* back, by tg_group_cancel_task() */
         int starts_when_taken, returned;
         _Atomic size_t index;
         tg_outcome outcome, done_outcome;

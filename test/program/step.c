@@ -63,7 +63,7 @@ static void take_back_next(struct step *step, tg_task *self)
 {
     struct plan *plan = step->plan;
     size_t index = tg_task_index(self) + 1;
-    tg_status status = tg_group_cancel(group_of(step, self), index);
+    tg_status status = tg_group_cancel_task(group_of(step, self), index);
     tg_outcome outcome;
 
     hold(plan, status == TG_OK || status == TG_DONE || status == TG_BUSY || status == TG_INVALID);

@@ -277,7 +277,7 @@ START_TEST(what_is_taken_back_makes_room)
     wait_until(numbers_of(full.pool).waiters == 2);
     for (int i = 0; i < 2; i++) {
         assert_status(tg_task_cancel(queued[i]), TG_OK);
-        assert_status(end_of(queued[i]), TG_SKIPPED);
+        assert_status(end_of(queued[i]), TG_CANCELLED);
     }
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);

@@ -100,7 +100,7 @@ static void wait_together(struct blame *blame)
     begin_to_wait(failing, fails);
     begin_to_wait(taken, goes);
     expect(blame, tg_task_cancel(goes) == TG_OK);
-    expect_waited(blame, taken, TG_SKIPPED); /* while the gate is closed */
+    expect_waited(blame, taken, TG_CANCELLED); /* while the gate is closed */
     gate_open(&busy.gate);
     expect_waited(blame, standing, TG_OK);
     expect_waited(blame, failing, TG_FAILED);
@@ -265,13 +265,13 @@ static void take_back_queued(struct blame *blame)
     for (int i = 0; i < COUNT; i += 2) {
         expect(blame, tg_task_cancel(tasks[i]) == TG_OK);
         expect(blame, tg_task_cancel(tasks[i]) == TG_DONE);
-        expect(blame, tg_task_wait(tasks[i], TG_FOREVER) == TG_SKIPPED);
+        expect(blame, tg_task_wait(tasks[i], TG_FOREVER) == TG_CANCELLED);
         expect(blame, outcome_of_task(tasks[i]).attempts == 0);
     }
     expect(blame, numbers_of(busy.pool).queued == COUNT / 2);
     gate_open(&busy.gate);
     for (int i = 0; i < COUNT; i++) {
-        expect(blame, tg_task_wait(tasks[i], TG_FOREVER) == (i % 2 ? TG_OK : TG_SKIPPED));
+        expect(blame, tg_task_wait(tasks[i], TG_FOREVER) == (i % 2 ? TG_OK : TG_CANCELLED));
         expect(blame, tg_task_cancel(tasks[i]) == TG_DONE);
         tg_task_release(tasks[i]);
     }
@@ -299,7 +299,7 @@ static void take_back_waiting(struct blame *blame)
     atomic_int later = 0, asleep = 0, again = 0, often = 0;
     tg_task *tasks[4];
     tg_pool *p = tg_pool_create(TG_POOL(.threads = 1));
-    static const tg_status expected[] = {TG_SKIPPED, TG_CANCELLED, TG_CANCELLED, TG_OK};
+    static const tg_status expected[] = {TG_CANCELLED, TG_CANCELLED, TG_CANCELLED, TG_OK};
     tg_pool_numbers n;
 
     submit_with(blame, p, task_count, &later, TG_TASK(.delay = 3600), &tasks[0]);

@@ -93,7 +93,7 @@ static int take_far_back(tg_task *self, void *arg, void *result)
     struct early *early = arg;
 
     (void)self, (void)result;
-    expect(early->blame, tg_group_cancel(early->group, early->far) == TG_OK);
+    expect(early->blame, tg_group_cancel_task(early->group, early->far) == TG_OK);
     return 0;
 }
 
@@ -123,8 +123,8 @@ static void wake_earlier(struct blame *blame)
         expect(blame, tg_group_run(g) == TG_OK);
         pthread_join(thread, NULL);
         expect(blame, atomic_load(&early.ran) == 6);
-        expect(blame, status_of(g, early.far) == TG_SKIPPED);
-        expect(blame, report_of(g).ok == 7 && report_of(g).skipped == 1);
+        expect(blame, status_of(g, early.far) == TG_CANCELLED);
+        expect(blame, report_of(g).ok == 7 && report_of(g).cancelled == 1);
         expect_exact_accounting(blame, g);
         tg_group_destroy(g);
     }

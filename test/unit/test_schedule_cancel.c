@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* group.h: tg_group_cancel(): what waits for its time is taken back, one by one or all. */
+/* group.h: tg_group_cancel_task(): what waits for its time is taken back, one by one or all. */
 #include "tg_test.h"
 #include <time.h>
 
@@ -42,7 +42,7 @@ static int be_of_kind(tg_task *self, void *arg, void *result)
     case RETRYING:
         return 5;
     case RUNNING:
-        expect(kinds->blame, tg_group_cancel(tg_task_group(self), RUNNING) == TG_BUSY);
+        expect(kinds->blame, tg_group_cancel_task(tg_task_group(self), RUNNING) == TG_BUSY);
         return 0;
     case DEFERRED:
         return tg_task_defer(self);
@@ -62,15 +62,15 @@ static int cancel_kinds(tg_task *self, void *arg, void *result)
         if (status_of(g, (size_t)k) != (k == RUNNING || k == ENDED ? TG_OK : TG_PENDING))
             return 1;
     expect(blame, status_of(g, SCHEDULED) == TG_NOT_RUN);
-    expect(blame, tg_group_cancel(g, SCHEDULED) == TG_OK);
-    expect(blame, tg_group_cancel(g, PERIODIC) == TG_OK);
-    expect(blame, tg_group_cancel(g, SLEEPING) == TG_OK);
-    expect(blame, tg_group_cancel(g, RETRYING) == TG_OK);
-    expect(blame, tg_group_cancel(g, DEFERRED) == TG_BUSY);
-    expect(blame, tg_group_cancel(g, ENDED) == TG_DONE);
-    expect(blame, tg_group_cancel(g, tg_task_index(self)) == TG_BUSY);
+    expect(blame, tg_group_cancel_task(g, SCHEDULED) == TG_OK);
+    expect(blame, tg_group_cancel_task(g, PERIODIC) == TG_OK);
+    expect(blame, tg_group_cancel_task(g, SLEEPING) == TG_OK);
+    expect(blame, tg_group_cancel_task(g, RETRYING) == TG_OK);
+    expect(blame, tg_group_cancel_task(g, DEFERRED) == TG_BUSY);
+    expect(blame, tg_group_cancel_task(g, ENDED) == TG_DONE);
+    expect(blame, tg_group_cancel_task(g, tg_task_index(self)) == TG_BUSY);
     for (size_t i = SCHEDULED; i <= RETRYING; i++)
-        expect(blame, tg_group_cancel(g, i) == TG_DONE);
+        expect(blame, tg_group_cancel_task(g, i) == TG_DONE);
     expect(blame, tg_group_complete(g, SLEEPING, 0, NULL) == TG_DONE);
     expect(blame, tg_group_complete(g, DEFERRED, 0, NULL) == TG_OK);
     return 0;
@@ -93,14 +93,13 @@ static void cancel_each_kind(struct blame *blame)
             tg_group_add_with(g, be_of_kind, &kinds, options[k], NULL);
         tg_group_add_with(
             g, cancel_kinds, &kinds, TG_TASK(.attempts = TG_ENDLESS, .backoff = 1e-4), NULL);
-        expect(blame, tg_group_cancel(g, ORDINARY) == TG_INVALID);
-        expect(blame, tg_group_cancel(g, KINDS + 1) == TG_INVALID);
-        expect(blame, tg_group_cancel(NULL, 0) == TG_INVALID);
+        expect(blame, tg_group_cancel_task(g, KINDS + 1) == TG_INVALID);
+        expect(blame, tg_group_cancel_task(NULL, 0) == TG_INVALID);
         if (i & 1) /* asleep and deferred, they keep two of three slots */
             expect(blame, tg_group_count(g) == KINDS + 1);
         tg_status status = tg_group_run(g);
         expect(blame, status == TG_OK);
-        expect(blame, status_of(g, SCHEDULED) == TG_SKIPPED);
+        expect(blame, status_of(g, SCHEDULED) == TG_CANCELLED);
         expect(blame, status_of(g, PERIODIC) == TG_OK);
         expect(blame, status_of(g, SLEEPING) == TG_CANCELLED);
         expect(blame, status_of(g, RETRYING) == TG_CANCELLED);
@@ -109,8 +108,8 @@ static void cancel_each_kind(struct blame *blame)
             expect(blame, atomic_load(&kinds.starts[k]) == (k != SCHEDULED));
         for (int k = 0; k <= KINDS; k++)
             expect(blame, !(i & 2) || times[k] == 1);
-        expect(blame, report_of(g).skipped == 1 && report_of(g).cancelled == 2);
-        expect(blame, tg_group_cancel(g, SCHEDULED) == TG_DONE);
+        expect(blame, report_of(g).skipped == 0 && report_of(g).cancelled == 3);
+        expect(blame, tg_group_cancel_task(g, SCHEDULED) == TG_DONE);
         expect_exact_accounting(blame, g);
         tg_group_destroy(g);
     }
@@ -132,18 +131,18 @@ static void cancel_queued(struct blame *blame)
         tg_group_add(g, task_count, &ran);
         tg_group_add_with(g, task_count, &ran, TG_TASK(.attempts = 2), &tried);
         tg_group_add_with(g, task_count, &ran, TG_TASK(.priority = i ? -1 : 0), &plain);
-        expect(blame, tg_group_cancel(g, tried) == TG_OK);
-        expect(blame, tg_group_cancel(g, plain) == (i ? TG_OK : TG_INVALID));
+        expect(blame, tg_group_cancel_task(g, tried) == TG_OK);
+        expect(blame, tg_group_cancel_task(g, plain) == TG_OK);
         expect(blame, tg_group_run(g) == TG_OK);
-        expect(blame, atomic_load(&ran) == 2 - i);
-        expect(blame, status_of(g, tried) == TG_SKIPPED);
-        expect(blame, report_of(g).ok + report_of(g).skipped == 3);
+        expect(blame, atomic_load(&ran) == 1);
+        expect(blame, status_of(g, tried) == TG_CANCELLED);
+        expect(blame, report_of(g).ok == 1 && report_of(g).cancelled == 2);
         expect_exact_accounting(blame, g);
         tg_group_destroy(g);
     }
 }
 
-START_TEST(what_has_attempts_or_a_priority_can_be_taken_out_of_the_queue)
+START_TEST(what_is_queued_can_be_taken_back_whatever_options_it_has)
 {
     at_place(_i, cancel_queued);
 }
@@ -169,11 +168,12 @@ static void cancel_all_of_many(struct blame *blame)
             expect(blame, tg_group_run(g) == TG_CANCELLED);
         } else {
             for (size_t k = 0; k < many; k++)
-                expect(blame, tg_group_cancel(g, k) == TG_OK);
+                expect(blame, tg_group_cancel_task(g, k) == TG_OK);
             expect(blame, tg_group_run(g) == TG_OK);
         }
         expect(blame, atomic_load(&ran) == 0);
-        expect(blame, report_of(g).skipped == many && report_of(g).pending == 0);
+        expect(blame, (i & 2 ? report_of(g).skipped : report_of(g).cancelled) == many);
+        expect(blame, report_of(g).pending == 0);
         tg_group_destroy(g);
     }
 }
@@ -219,7 +219,7 @@ static void *race_to_cancel(void *arg)
     for (int i = 0; i < TIMERS; i++) {
         bool periodic = i % 4 == 0;
         tg_status status;
-        while ((status = tg_group_cancel(race->group, race->index[i])) == TG_BUSY && periodic)
+        while ((status = tg_group_cancel_task(race->group, race->index[i])) == TG_BUSY && periodic)
             expect(race->blame, !periodic); /* never busy, and else it would go on for ever */
         expect(race->blame, status == TG_OK || status == TG_DONE || status == TG_BUSY);
         if (status == TG_OK && !periodic)
@@ -249,7 +249,7 @@ static void race_with_timers(struct blame *blame)
         for (int k = 0; k < TIMERS; k++) {
             tg_status status = status_of(g, race.index[k]);
             int starts = atomic_load(&race.starts[k]);
-            expect(blame, status == (starts > 0 ? TG_OK : TG_SKIPPED));
+            expect(blame, status == (starts > 0 ? TG_OK : TG_CANCELLED));
             expect(blame, starts <= 1 || k % 4 == 0);
             ends_seen += times[k];
         }
@@ -273,8 +273,8 @@ static int cancel_next(tg_group *group, const tg_outcome *outcome, void *user)
     size_t next = outcome->index + 1;
 
     ends->times[outcome->index]++;
-    if (outcome->status == TG_SKIPPED && next < tg_group_count(group)) {
-        tg_status status = tg_group_cancel(group, next);
+    if (outcome->status != TG_OK && next < tg_group_count(group)) {
+        tg_status status = tg_group_cancel_task(group, next);
         expect(ends->blame, status == TG_OK || status == TG_DONE);
     }
     return 0;
@@ -293,7 +293,7 @@ static void cancel_while_it_ends(struct blame *blame)
     expect(blame, tg_group_run(g) == TG_OK);
     for (int i = 0; i < 10; i++)
         expect(blame, times[i] == 1);
-    expect(blame, report_of(g).ok == 1 && report_of(g).skipped == 9);
+    expect(blame, report_of(g).ok == 1 && report_of(g).skipped + report_of(g).cancelled == 9);
     expect_exact_accounting(blame, g);
     tg_group_destroy(g);
 }
@@ -308,7 +308,7 @@ END_TEST
 
 static int cancel_first(tg_task *self, void *arg, void *result)
 {
-    tg_status status = tg_group_cancel(tg_task_group(self), 0);
+    tg_status status = tg_group_cancel_task(tg_task_group(self), 0);
 
     (void)result;
     expect((struct blame *)arg, status == TG_OK || status == TG_DONE || status == TG_BUSY);
@@ -332,7 +332,7 @@ static void recycle_cancelled(struct blame *blame)
             TG_GROUP(.flags = TG_GROUP_RECYCLE, .threads = i % 2, .shared = i & 2 ? limit : NULL));
         expect(blame, tg_group_scope(g, add_behind_low, blame) == TG_OK);
         tg_report report = report_of(g);
-        expect(blame, report.added == 3002 && report.ok + report.skipped == 3002);
+        expect(blame, report.added == 3002 && report.ok + report.cancelled == 3002);
         tg_group_destroy(g);
         tg_limit_destroy(limit);
     }
@@ -351,8 +351,7 @@ int main(void)
     TCase *all = add_case(suite, "all");
 
     tcase_add_loop_test(one, a_cancel_answers_what_became_of_the_task, 0, PLACES);
-    tcase_add_loop_test(
-        one, what_has_attempts_or_a_priority_can_be_taken_out_of_the_queue, 0, PLACES);
+    tcase_add_loop_test(one, what_is_queued_can_be_taken_back_whatever_options_it_has, 0, PLACES);
     tcase_add_loop_test(
         one, on_done_comes_once_also_for_what_is_cancelled_while_the_run_ends, 0, PLACES);
     tcase_add_loop_test(one, what_was_cancelled_may_be_recycled, 0, PLACES);
