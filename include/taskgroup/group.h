@@ -189,6 +189,8 @@ typedef struct tg_group_options {
      * never. With `timeout` the earlier of the two holds.
      */
     double deadline;
+    /** For messages and the report; copied; NULL: none. */
+    const char *name;
 } tg_group_options;
 
 #ifndef __cplusplus

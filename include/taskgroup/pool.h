@@ -70,7 +70,15 @@ typedef struct tg_pool_options {
     tg_worker_init_fn
         *worker_init; /**< see tg_task_local(); made anew when the region is opened again */
     tg_worker_fini_fn *worker_fini; /**< frees what that has made, when the region is closed */
-    void *user;                     /**< for these two */
+    void *user;                     /**< for these two, and for on_done */
+    /**
+     * Called once for each of the pool's own tasks when it has ended, abandoned ones too: to free
+     * its argument, for instance. One call at a time, on whichever thread comes. It may submit to
+     * the pool, but must not close or destroy it. What it returns does not matter. NULL: nothing.
+     */
+    tg_done_fn *on_done;
+    /** For messages; copied; NULL: none. */
+    const char *name;
 } tg_pool_options;
 
 #ifndef __cplusplus
@@ -160,8 +168,9 @@ TG_API tg_status tg_pool_resize(tg_pool *pool, int threads);
 TG_API tg_status tg_pool_pause(tg_pool *pool, int paused);
 
 /**
- * Closes the pool: takes no more tasks (callers that wait for room are told TG_CLOSED), lets the ones that it has run, and
- * groups over it end; then gives the threads back. A pause ends. After `timeout` seconds what has not
+ * Closes the pool: takes no more tasks from outside (callers that wait for room are told TG_CLOSED), lets the ones
+ * that it has run, and groups over it end; then gives the threads back. Until it is over its own tasks may still
+ * submit. A pause ends. After `timeout` seconds what has not
  * started is abandoned, and what runs is told to stop and waited for: nothing of the pool runs when this returns.
  * Several threads may close at once: the shortest timeout counts.
  *
@@ -177,6 +186,18 @@ TG_API tg_status tg_pool_pause(tg_pool *pool, int paused);
  * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned);
+
+/**
+ * Begins to close the pool, and returns at once: it takes no more tasks, runs the ones that it has,
+ * lets groups over it end, and gives its threads back. Until these have ended they may still submit.
+ * tg_pool_close() waits for the end; the pool is not closed before that.
+ *
+ * @param pool the pool.
+ * @return TG_OK, also if it was begun before; TG_INVALID: NULL; TG_CLOSED: it belongs to the parent
+ *         process.
+ * Context: anywhere but signal handlers, also in its own tasks. Thread safety: safe. Since: 0.2.
+ */
+TG_API tg_status tg_pool_shut(tg_pool *pool);
 
 /**
  * Opens a closed pool again, as new but for its numbers of threads.

@@ -124,6 +124,15 @@ typedef struct tg_outcome {
         rank; /**< 1 for the task that ended first, 2, 3 …; 0: skipped, or not kept (see TG_GROUP_TIMES) */
     double start; /**< when its last attempt started, on tg_time_now()'s clock; 0: not kept */
     double end;   /**< when it ended; 0: not kept */
+    /** On which worker its last attempt ran, as tg_task_worker() returns; -1: not kept. */
+    int worker;
+    /**
+     * Why it is SKIPPED or CANCELLED: TG_FAILED, TG_CRASHED, TG_TIMED_OUT or TG_CANCELLED is what
+     * stopped its group (TG_CANCELLED also if it was cancelled itself); TG_FULL: dropped, since the
+     * queue was full; TG_OK: enough tasks had succeeded, or the run ended while it waited in the
+     * background. TG_OK for all other statuses.
+     */
+    tg_status cause;
 } tg_outcome;
 
 /**
@@ -319,14 +328,16 @@ TG_API int tg_task_worker(tg_task *self);
 TG_API void *tg_task_local(tg_task *self);
 
 /**
- * Completes what tg_group_hold() opened: with success if `code` is 0, else as a failure.
+ * Completes what tg_group_hold() opened, or a deferred task of a pool by its handle: with success if
+ * `code` is 0, else as a failure.
  *
- * @param task    the hold. With TG_GROUP_RECYCLE it is no longer valid when this returns:
- *                completing it again is undefined.
+ * @param task    the hold, or the handle of tg_pool_submit(). A hold with TG_GROUP_RECYCLE is no longer
+ *                valid when this returns: completing it again is undefined.
  * @param code    as a task function's.
  * @param message why, if `code` is not 0; copied; NULL: none.
- * @return TG_OK; TG_DONE: it was completed before (nothing changed); TG_INVALID: NULL, or the task is
- *         not a hold.
+ * @return TG_OK; TG_DONE: it was completed before, or has ended (nothing changed); TG_INVALID: NULL, the
+ *         task is neither, or it has not started, sleeps, or waits to be started again; TG_CLOSED: it
+ *         belongs to the parent process.
  * Context: anywhere but signal handlers, on any thread. Thread safety: safe. Since: 0.1.
  */
 TG_API tg_status tg_task_complete(tg_task *task, int code, const char *message);

@@ -123,11 +123,11 @@ tg_status tg_all_run(size_t count, tg_call *calls, const tg_group_options *optio
     return status;
 }
 
-/* The successes number `from` and after, as many as are wanted. */
+/* The successes after the first `from`, as many as are wanted. */
 static void tell_successes(tg_group *group, size_t from, size_t many, size_t *indices)
 {
     for (size_t i = 0; indices != NULL && i < many; i++)
-        indices[i] = group != NULL ? tg_group_success(group, from + i) : TG_NO_INDEX;
+        indices[i] = group != NULL ? tg_group_success(group, from + i + 1) : TG_NO_INDEX;
 }
 
 /* race and take. */

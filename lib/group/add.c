@@ -137,9 +137,19 @@ static void turn_away(tg_group *group)
     group->lifecycle.turned_away |= tg__group_loses(group);
 }
 
+/* Of a pool that closes the tasks may still add, and whatever runs on its team: the team stays
+   until these have ended. */
+static inline bool is_shut(tg_group *group)
+{
+    if (!atomic_load(&group->lifecycle.shut))
+        return false;
+    const struct tg__worker *worker = tg__team_worker();
+    return worker == NULL || worker->team != atomic_load(&group->team);
+}
+
 static inline bool is_open(tg_group *group)
 {
-    return !atomic_load(&group->lifecycle.shut) && !group->lifecycle.destroy_pending &&
+    return !is_shut(group) && !group->lifecycle.destroy_pending &&
            group->lifecycle.result == TG_OK && !tg__group_is_parents(group) && !has_stopped(group);
 }
 
@@ -148,7 +158,7 @@ tg_status tg__add_check_open(tg_group *group)
 {
     if (is_open(group))
         return TG_OK;
-    if (!atomic_load(&group->lifecycle.shut) && !tg__group_is_parents(group))
+    if (!is_shut(group) && !tg__group_is_parents(group))
         turn_away(group);
     return TG_CLOSED;
 }
@@ -175,11 +185,13 @@ static void unreserve(tg_group *group, const struct tg__addition *a)
         tg__heap_unreserve(&group->timers.heap, a->count);
 }
 
-/* Each of a loop's tasks has a record, and attributes of its own: where it goes alone, or can be
- * told alone. */
+/* Each of a loop's tasks has a record, and attributes of its own: where it goes alone, can be told
+ * alone, or may not be started again for a reason of its own. */
 static bool are_records(const tg_group *group, const struct tg__addition *a)
 {
-    return a->range && (group->exec.store.recycles || (a->o.flags & TG_TASK_CANCELLABLE) != 0);
+    bool differ =
+        (a->o.flags & TG_TASK_CANCELLABLE) != 0 || (a->o.attempts != 0 && a->o.deadline > 0);
+    return a->range && (group->exec.store.recycles || differ);
 }
 
 static tg_status store(tg_group *group, const struct tg__addition *a, unsigned flags)

@@ -43,7 +43,7 @@ static void call(tg_group *group, size_t index)
     returned = true;
     tg__frame_pop(&callback);
     tg__frame_resume(pause);
-    if (code != 0) {
+    if (code != 0 && !group->persistent) { /* a pool's tasks are nothing to each other */
         char text[64];
         snprintf(text, sizeof text, "on_done returned %d for task %zu", code, index);
         tg__group_call_off(group, code, text);

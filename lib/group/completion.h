@@ -11,8 +11,9 @@
 
 struct tg__completion {
     atomic_bool delivering; /* a thread is at it */
-    atomic_bool
-        delivers; /* a thread that completes something calls on_done; else the next run does */
+    /* A thread that completes something calls on_done; else the next run does. A pool's own group
+     * always delivers: its next region may be far away. */
+    atomic_bool delivers;
     atomic_size_t ends; /* how often something has ended: a delivering thread looks whether it has
                            missed one */
     atomic_size_t delivered; /* in order of adding: indices below have been delivered */

@@ -76,11 +76,13 @@ static void set_rules(tg_group *group)
     const tg_group_options *o = &group->options;
     struct tg__exec *exec = &group->exec;
     const char *wanted = getenv("TASKGROUP_REPORT");
-    group->reports = wanted != NULL && strcmp(wanted, "1") == 0;
+    group->reports_nested = wanted != NULL && strcmp(wanted, "all") == 0;
+    group->reports = group->reports_nested || (wanted != NULL && strcmp(wanted, "1") == 0);
     bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;
     exec->keep_going = (o->flags & TG_GROUP_KEEP_GOING) != 0;
     exec->shield = (o->flags & TG_GROUP_SHIELD) != 0;
     exec->need = o->need;
+    exec->keeps_times = (o->flags & TG_GROUP_TIMES) != 0 || group->reports;
     group->runq.raw = (o->flags & TG_GROUP_RAW_TASKS) != 0;
     exec->joins = group->runq.raw;
     exec->user = o->user;
@@ -88,8 +90,7 @@ static void set_rules(tg_group *group)
     exec->locals.fini = o->worker_fini;
     if ((o->flags & TG_GROUP_RECYCLE) != 0)
         tg__store_recycle_all(&exec->store);
-    exec->store.noted = (o->flags & TG_GROUP_TIMES) != 0 || group->reports || o->need > 0 ||
-                        (o->on_done != NULL && !in_order);
+    exec->store.noted = exec->keeps_times || o->need > 0 || (o->on_done != NULL && !in_order);
     exec->ranks_later = o->on_done != NULL && !in_order;
     tg__failures_init(&exec->failures, exec->store.recycles ? FAILURES_RECYCLED : 0);
     exec->watches_ends = o->on_done != NULL || o->queue != 0 || exec->store.recycles;

@@ -34,7 +34,8 @@ struct tg_group {
     const struct tg__owner *owner;
     void *owned_by;      /* what the owner's functions find by the group */
     bool persistent;     /* the owner's, near at hand */
-    bool reports;        /* to stderr */
+    bool reports;        /* to stderr … */
+    bool reports_nested; /* … also when it runs in a task */
     atomic_uint process; /* in which it was made, or has run last */
 
     _Alignas(TG__CACHE_LINE) struct tg__lock lock; /* adding, and what the parts say */

@@ -24,7 +24,7 @@ struct tg__lifecycle {
     bool destroy_pending; /* destroyed while it runs: the run's end frees it */
     bool watched;         /* the hook is set: the event thread looks after a group that sleeps */
     bool turned_away;     /* a task was refused after the stop: the run is incomplete */
-    atomic_bool shut;     /* nothing is added any more */
+    atomic_bool shut;     /* of a pool that closes: only its own tasks still add */
     bool started;         /* tg_group_start() or tg_group_run() has been called */
     tg_hook hook;
     /* TG_OK, or what makes the next run fail: an add was refused; or on_done or a body has failed

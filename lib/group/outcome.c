@@ -75,11 +75,28 @@ static bool was_started(const struct tg__view *task, tg_status status)
            status != TG_NOT_RUN;
 }
 
+/* Why a task was not run, or not to its end. What has stopped the group is known then. */
+static tg_status cause_of(tg_group *group, const struct tg__view *task, tg_status status)
+{
+    unsigned char state = atomic_load_explicit(task->state, memory_order_relaxed);
+    bool told = task->attributes != NULL && atomic_load(&task->attributes->told);
+    if (status != TG_SKIPPED && status != TG_CANCELLED)
+        return TG_OK;
+    if ((task->flags & TG__DROPPED) != 0)
+        return TG_FULL;
+    if (told || state == TG__TAKEN_BACK)
+        return TG_CANCELLED;
+    if (atomic_load(&group->exec.enough))
+        return TG_OK;
+    tg_status cause = tg__context_noticed(&group->context);
+    return cause == TG_OK && status == TG_CANCELLED ? TG_CANCELLED : cause;
+}
+
 void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
 {
     struct tg__exec *exec = &group->exec;
     struct tg__view task = tg__store_get(&exec->store, index);
-    *o = (tg_outcome){.size = sizeof *o, .index = index, .result = task.result};
+    *o = (tg_outcome){.size = sizeof *o, .index = index, .result = task.result, .worker = -1};
     o->arg = task.function != NULL ? task.arg : NULL; /* a hold's is ours */
     o->status = status_of(&task, over);
     bool has_ended = o->status < TG_NOT_RUN;
@@ -93,8 +110,9 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
         o->attempts = 1; /* not counted on the fast path */
     if (o->attempts == 0 && o->status == TG_CANCELLED && task.function != NULL)
         o->message = "was cancelled before it started";
-    bool times = group->reports || (group->options.flags & TG_GROUP_TIMES) != 0;
-    if (times && has_ended && o->status != TG_SKIPPED) {
+    o->cause = cause_of(group, &task, o->status);
+    if (exec->keeps_times && has_ended && o->status != TG_SKIPPED) {
+        o->worker = task.note->worker - 1;
         o->rank = task.note->rank;
         o->start = task.note->start;
         o->end = task.note->end;
@@ -114,7 +132,8 @@ tg_status(tg_group_outcome)(tg_group *group, size_t index, tg_outcome *outcome)
         return tg__refuse(TG_INVALID, "tg_group_outcome: outcome is NULL");
     if (!tg__answer_fits(outcome))
         return tg__refuse(TG_INVALID, "tg_group_outcome: outcome->size is %zu", outcome->size);
-    tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
+    tg_outcome o = {
+        .status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = "", .worker = -1};
     tg__answer_write(outcome, &o, sizeof o);
     if (group == NULL)
         return tg__refuse_null("tg_group_outcome", "group");
@@ -208,7 +227,7 @@ static bool build_order(tg_group *group)
 static size_t search(tg_group *group, size_t rank)
 {
     size_t found = TG_NO_INDEX, above = 0;
-    for (size_t r = 0; r <= rank; r++) {
+    for (size_t r = 1; r <= rank; r++) {
         size_t least = SIZE_MAX;
         for (size_t i = 0, own; (own = next_success(group, &i)) > 0; i++) {
             if (own > above && own < least) {
@@ -226,15 +245,15 @@ static size_t search(tg_group *group, size_t rank)
 size_t tg_group_success(tg_group *group, size_t rank)
 {
     size_t index = TG_NO_INDEX;
-    if (group == NULL)
+    if (group == NULL || rank == 0)
         return index;
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     if (tg__group_is_running(group) || !group->exec.store.noted)
         ;
     else if (!build_order(group))
         index = search(group, rank);
-    else if (rank < group->completion.order_count)
-        index = group->completion.order[rank].index;
+    else if (rank <= group->completion.order_count)
+        index = group->completion.order[rank - 1].index;
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     return index;
 }

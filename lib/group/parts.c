@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * What different threads write at the same time lies on different cache lines: adders (store,
@@ -40,12 +41,15 @@ static void free_memory(tg_context *context)
 
 tg_group *tg__group_new(const tg_group_options *options)
 {
-    void *block = calloc(1, sizeof(struct tg_group) + TG__CACHE_LINE - 1);
+    size_t name = options->name != NULL ? strlen(options->name) : 0;
+    void *block = calloc(1, sizeof(struct tg_group) + TG__CACHE_LINE - 1 + name + 1);
     if (block == NULL)
         return NULL;
     tg_group *group = tg__memory_align(block);
     group->block = block;
     group->options = *options;
+    group->options.name =
+        memcpy((char *)group + sizeof *group, name > 0 ? options->name : "", name + 1);
     atomic_init(&group->process, tg__process_number());
     tg__context_init(&group->context, options->context, free_memory);
     tg__exec_init(&group->exec, group, &group->context);

@@ -21,7 +21,9 @@ static void count(tg_group *group, bool running, tg_report *r)
     r->skipped = group->lifecycle.skipped;
     r->pending = group->suspended.count - group->suspended.opened +
                  (group->timers.heap.count - group->timers.gone);
-    if (running)
+    if (!running)
+        r->pending = 0; /* a hold, or a task with a delay, has not run */
+    else
         r->pending += sums.busy + atomic_load(&exec->ready_again) - group->timers.starts;
     size_t known = r->ok + r->failed + r->timed_out + r->crashed + r->cancelled + r->skipped +
                    r->dropped + (running ? r->pending : 0);
@@ -65,14 +67,46 @@ tg_status(tg_group_report)(tg_group *group, tg_report *report)
     return TG_OK;
 }
 
+/* " 3 failed", if there are any. */
+static void print_count(FILE *to, size_t count, const char *what)
+{
+    if (count > 0)
+        fprintf(to, ", %zu %s", count, what);
+}
+
+/* One line: what is zero is left out. */
+static void print(FILE *to, const tg_group *group, const tg_report *r)
+{
+    const char *name = group->options.name;
+    const tg_error *error = group->lifecycle.result_error;
+    fprintf(to, "taskgroup%s%s%s: %s", name[0] != '\0' ? " \"" : "", name,
+        name[0] != '\0' ? "\"" : "", tg_status_name(group->lifecycle.result));
+    if (error != NULL && error->message[0] != '\0')
+        fprintf(to, " (%s)", error->message);
+    fprintf(to, ": %zu of %zu tasks ok", r->ok, r->added);
+    print_count(to, r->failed, "failed");
+    print_count(to, r->timed_out, "timed out");
+    print_count(to, r->crashed, "crashed");
+    print_count(to, r->cancelled, "cancelled");
+    print_count(to, r->skipped, "skipped");
+    print_count(to, r->dropped, "dropped");
+    fprintf(to, "; %.3f ms on %d thread%s, busy %.0f %%, longest %.3f ms (task %zu)\n",
+        r->wall * 1e3, r->threads, r->threads == 1 ? "" : "s", r->efficiency * 100,
+        r->longest * 1e3, r->longest_index != TG_NO_INDEX ? r->longest_index : 0);
+}
+
+/* In one write, since other threads may print, too. */
 void tg__report_print(tg_group *group)
 {
     tg_report r;
+    char line[512];
+    if (group->exec.above != NULL && !group->reports_nested)
+        return;
     fill(group, false, &r); /* its tasks have ended: counted exactly */
-    fprintf(stderr,
-        "taskgroup: %s: %zu tasks: %zu ok, %zu failed, %zu timed out, %zu crashed, %zu cancelled, "
-        "%zu skipped, %zu dropped; %.6f s on %d threads, busy %.6f s, efficiency %.2f, longest "
-        "%.6f s\n",
-        tg_status_name(group->lifecycle.result), r.added, r.ok, r.failed, r.timed_out, r.crashed,
-        r.cancelled, r.skipped, r.dropped, r.wall, r.threads, r.busy, r.efficiency, r.longest);
+    FILE *to = fmemopen(line, sizeof line, "w");
+    if (to == NULL)
+        return;
+    print(to, group, &r);
+    fclose(to);
+    fputs(line, stderr);
 }

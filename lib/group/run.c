@@ -93,6 +93,7 @@ static tg_status prepare(tg_group *group, int places)
     if (group->owner->begin != NULL && (status = group->owner->begin(group, places)) != TG_OK)
         return status;
     group->lifecycle.threads_asked = o->threads > 0 ? o->threads : places;
+    tg__exec_clear_times(exec);
     return TG_RUNNING;
 }
 
@@ -292,7 +293,7 @@ static void skip_late(tg_group *group)
     tg__queue_drop(&group->dispatch.queue, count);
     group->dispatch.ready.count = 0;
     atomic_store(&group->dispatch.ready_count, 0);
-    if (count > from && group->options.on_done != NULL) {
+    if (count > from && group->options.on_done != NULL && !group->persistent) {
         tg__lock_give(&group->lock, TG__LOCK_GROUP);
         tg__completion_rest(group, from, true);
         tg__lock_take(&group->lock, TG__LOCK_GROUP);

@@ -47,7 +47,7 @@ static bool end(struct tg__runq *runq)
     if (ended) { /* no worker is in it: an add, or a notification, pins under this lock */
         if (group->owner->on_finish != NULL)
             group->owner->on_finish(group);
-        atomic_store(&group->completion.delivers, false);
+        atomic_store(&group->completion.delivers, group->persistent);
         atomic_store(&group->team, NULL); /* from here on an add waits for the next run */
         tg__lifecycle_step(group, TG__PHASE_ENDING);
         group->lifecycle.run_base = tg__store_count(&group->exec.store);

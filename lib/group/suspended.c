@@ -7,6 +7,7 @@
 #include "group/group.h"
 
 #include "task/finish.h"
+#include "task/handle.h"
 #include "task/slow_path.h"
 
 #include "base/status.h"
@@ -90,7 +91,7 @@ static void end(tg_group *group, const struct tg__view *task, tg_task *self, int
 {
     bool slot = holds_slot(group, task), queued = group->options.queue != 0;
     /* It cannot ask; that its group has stopped is why it is given up. */
-    self->cancel_seen = tg__context_status(&group->context) != TG_OK;
+    self->cancel_seen = tg__frame_has_stopped(self);
     if (!tg__slow_end(self, task, code) && queued)
         atomic_fetch_add(&group->backpressure.outstanding, 1); /* back to its place */
     tg__frame_forget_message(self);
@@ -181,7 +182,7 @@ static void end_here(tg_task *self, const struct tg__view *task)
     if (early != NULL && completed)
         tg_task_fail_text(self, 1, early->message);
     free(early);
-    self->cancel_seen |= tg__context_status(self->exec->context) != TG_OK;
+    self->cancel_seen |= tg__frame_has_stopped(self);
     self->kind = TG__HOLD; /* its time on the thread has been counted */
     if (tg__slow_end(self, task, completed ? atomic_load(&task->cell->code) : 0) &&
         self->exec->watches_ends)
@@ -377,8 +378,8 @@ static bool complete_early(tg_group *group, const struct tg__view *task, size_t 
     return true;
 }
 
-static tg_status complete(
-    tg_group *group, const char *call, size_t index, int code, const char *message)
+tg_status tg__suspended_complete(tg_group *group, const char *call, size_t index,
+    const struct tg__handle *handle, int code, const char *message)
 {
     struct tg__view task;
     unsigned char state = TG__STATE(TG_OK); /* of what was recycled */
@@ -389,6 +390,8 @@ static tg_status complete(
     }
     size_t count = tg__store_count(&group->exec.store);
     bool there = index < count && tg__store_look(&group->exec.store, index, &task);
+    if (there && handle != NULL)
+        there = task.attributes != NULL && atomic_load(&task.attributes->handle) == handle;
     if (there)
         state = atomic_load(task.state);
     if (state == TG__DEFERRED) {
@@ -400,7 +403,7 @@ static tg_status complete(
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (early)
         return TG_OK;
-    if (index >= count)
+    if (index >= count && handle == NULL)
         return tg__refuse(TG_INVALID, "%s: index %zu of %zu tasks", call, index, count);
     return refuse(call, index, state);
 }
@@ -410,14 +413,16 @@ tg_status tg_task_complete(tg_task *task, int code, const char *message)
     static const char call[] = "tg_task_complete";
     if (task == NULL)
         return tg__refuse_null(call, "task");
+    if (task->kind == TG__HANDLE)
+        return tg__handle_complete(task, code, message);
     if (task->kind != TG__HOLD)
-        return tg__refuse(TG_INVALID, "%s: the task is not a hold", call);
-    return complete(task->exec->group, call, task->index, code, message);
+        return tg__refuse(TG_INVALID, "%s: the task is no hold and no handle", call);
+    return tg__suspended_complete(task->exec->group, call, task->index, NULL, code, message);
 }
 
 tg_status tg_group_complete(tg_group *group, size_t index, int code, const char *message)
 {
     static const char call[] = "tg_group_complete";
-    return group != NULL ? complete(group, call, index, code, message)
+    return group != NULL ? tg__suspended_complete(group, call, index, NULL, code, message)
                          : tg__refuse_null(call, "group");
 }

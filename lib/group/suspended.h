@@ -30,6 +30,11 @@ struct tg__hold {
 void tg__suspended_reset(tg_group *group);
 void tg__suspended_fini(tg_group *group);
 
+/* tg_group_complete(); with a handle, of the task that still has that. */
+struct tg__handle;
+tg_status tg__suspended_complete(tg_group *group, const char *call, size_t index,
+    const struct tg__handle *handle, int code, const char *message);
+
 /* tg__exec_calls.reserve and .suspend */
 bool tg__suspended_reserve(tg_task *self);
 void tg__suspended_put(tg_task *self, const struct tg__view *task);
@@ -46,7 +51,7 @@ void tg__suspended_end_sleep(tg_group *group, struct tg__sleeper *sleeper, size_
 /* Under the lock: what a suspended task has left with its record; the caller's now. */
 struct tg__suspended *tg__suspended_take(tg_group *group, size_t index);
 
-/* A task that was in this state, and waited to go on, or to start, is cancelled or skipped. on_end
+/* A task that was in this state, and waited to go on, or to start, is cancelled. on_end
    is the caller's to call. False: it has just been claimed. */
 bool tg__suspended_cancel(tg_group *group, const struct tg__view *task, unsigned char state);
 

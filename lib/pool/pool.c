@@ -55,6 +55,16 @@ static bool is_ours(tg_pool *pool, const struct tg__team *team)
     return false;
 }
 
+/* The team of the pool on which the calling thread is at work; NULL: it is none of the pool's. */
+static struct tg__shard *own_shard(tg_pool *pool)
+{
+    const struct tg__worker *worker = tg__team_worker();
+    for (int i = 0; worker != NULL && i < pool->shards; i++)
+        if (atomic_load(&pool->shard[i].group->team) == worker->team)
+            return &pool->shard[i];
+    return NULL;
+}
+
 /* Is the calling thread one of the pool's, at work? */
 static bool is_inside(tg_pool *pool)
 {
@@ -146,10 +156,10 @@ static void free_shards(tg_pool *pool)
 /* All of its tasks are of their submitters only; an unbounded queue is one that is never full. */
 static tg_group *make_group(const tg_pool_options *o, int threads)
 {
-    return tg_group_create(
-        TG_GROUP(.flags = TG_GROUP_RECYCLE | TG_GROUP_KEEP_GOING | o->flags, .threads = threads,
-            .limit = o->limit, .queue = o->queue != 0 ? o->queue : LONG_MAX, .context = o->context,
-            .worker_init = o->worker_init, .worker_fini = o->worker_fini, .user = o->user));
+    return tg_group_create(TG_GROUP(.flags = TG_GROUP_RECYCLE | TG_GROUP_KEEP_GOING | o->flags,
+        .threads = threads, .limit = o->limit, .queue = o->queue != 0 ? o->queue : LONG_MAX,
+        .context = o->context, .worker_init = o->worker_init, .worker_fini = o->worker_fini,
+        .user = o->user, .on_done = o->on_done, .name = o->name));
 }
 
 tg_pool *tg_pool_create(const tg_pool_options *options)
@@ -211,7 +221,18 @@ static tg_status cancel_one(struct tg__exec *exec, size_t index, const struct tg
     return status;
 }
 
-static const struct tg__handle_calls handle_calls = {would_block, enter_one, cancel_one};
+static tg_status complete_one(struct tg__exec *exec, size_t index, const struct tg__handle *handle,
+    int code, const char *message)
+{
+    tg_group *group = exec->group;
+    tg_status status =
+        tg__suspended_complete(group, "tg_task_complete", index, handle, code, message);
+    atomic_fetch_sub(&tg__resident_of(group)->users, 1); /* the last touch */
+    return status;
+}
+
+static const struct tg__handle_calls handle_calls = {
+    would_block, enter_one, cancel_one, complete_one};
 
 tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
     const tg_task_options *options, tg_task **task)
@@ -226,9 +247,9 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
     if (is_parents(pool))
         return refuse_parents(call);
     struct tg__shard *shard = choose(pool);
-    tg_group *group = shard->group;
-    if (atomic_load(&group->lifecycle.shut))
+    if (atomic_load(&shard->group->lifecycle.shut) && (shard = own_shard(pool)) == NULL)
         return tg__refuse(TG_CLOSED, "%s: the pool is closed", call);
+    tg_group *group = shard->group;
     tg_task_options o;
     tg_status status = tg__add_read_options(group, call, options, &o);
     o.id = 0; /* a pool has neither */
@@ -311,6 +332,25 @@ static bool close_pool(tg_pool *pool, double timeout, size_t *left)
     bool timed_out = pool->timed_out || *left > 0;
     tg__lock_give(&pool->lock, TG__LOCK_POOL);
     return !timed_out;
+}
+
+/* A closer that does not wait. The pool is not closed before somebody has waited. */
+tg_status tg_pool_shut(tg_pool *pool)
+{
+    static const char call[] = "tg_pool_shut";
+    double until;
+    if (pool == NULL)
+        return tg__refuse_null(call, "pool");
+    if (is_parents(pool))
+        return refuse_parents(call);
+    if (!note_closer(pool, 0, &until))
+        return TG_OK;
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_shut(&pool->shard[i]);
+    tg__lock_take(&pool->lock, TG__LOCK_POOL);
+    pool->closers--;
+    tg__lock_give(&pool->lock, TG__LOCK_POOL);
+    return TG_OK;
 }
 
 tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)

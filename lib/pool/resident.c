@@ -26,8 +26,24 @@ static void on_end(tg_group *group, const struct tg__view *task, size_t index)
     tg__handle_end(handle, &outcome);
 }
 
+/* A task has its final state, and its handle and on_done learn of it. Without on_done its record
+ * stays: the pool is closed, and a reset frees it. */
+static void deliver(tg_group *group, const struct tg__view *task, size_t index)
+{
+    if (group->options.on_done != NULL)
+        tg__completion_on_end(&group->exec, task, index);
+    else
+        on_end(group, task, index);
+}
+
+/* By on_done. (A handle learns of an end only once, whoever says so.) */
+static bool was_delivered(const struct tg__view *task)
+{
+    return task->note != NULL && task->note->next == TG__DELIVERED;
+}
+
 /* No thread runs it any more, but one may cancel a task: the lock decides which of the two ends it.
- */
+   One that was taken back in the queue was to be delivered by the worker that claims it. */
 static void abandon(struct tg__resident *resident, size_t index)
 {
     tg_group *group = resident->group;
@@ -36,14 +52,21 @@ static void abandon(struct tg__resident *resident, size_t index)
     bool there = tg__store_look(&group->exec.store, index, &task);
     unsigned char state = there ? atomic_load(task.state) : TG__STATE(TG_OK);
     bool unstarted = tg__status_of(state) == TG_NOT_RUN;
-    struct tg__taken taken = {.state = state == TG__AGAIN ? TG__AGAIN : 0};
-    if (there && taken.state == 0)
+    if (state == TG__TAKEN_BACK && was_delivered(&task))
+        state = TG__STATE(TG_CANCELLED);
+    bool in_queue = state == TG__AGAIN || state == TG__TAKEN_BACK;
+    struct tg__taken taken = {.state = in_queue ? state : 0};
+    if (there && !in_queue)
         taken = tg__suspended_take_out(group, &task, index);
-    if (unstarted) {
+    if (state == TG__TAKEN_BACK) {
+        atomic_store(task.state, TG__STATE(TG_CANCELLED));
+    } else if (unstarted) {
         resident->abandoned++;
         tg__finish_skipped(&task);
     } else if (taken.state != 0) {
         tg__suspended_cancel(group, &task, taken.state);
+        if (in_queue)
+            atomic_store(task.state, TG__STATE(TG_CANCELLED)); /* delivered here */
     }
     if (state == 0 || state == TG__AGAIN || state == TG__AGAIN_TIME)
         atomic_fetch_sub(&group->backpressure.outstanding, 1);
@@ -51,18 +74,20 @@ static void abandon(struct tg__resident *resident, size_t index)
     if (!unstarted && taken.state == 0)
         return;
     tg__suspended_give_back(group, &task, taken);
-    on_end(group, &task, index);
+    deliver(group, &task, index);
 }
 
 void tg__resident_abandon(struct tg__resident *resident)
 {
     tg_group *group = resident->group;
+    tg__completion_deliver(group); /* what has not been delivered is in no list then */
     for (size_t i = 0, end = tg__store_count(&group->exec.store);
         (i = tg__group_next(group, i, end)) < end; i++)
         abandon(resident, i);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     tg__timers_drop(group);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
+    tg__completion_deliver(group);
 }
 
 bool tg__resident_inside(const tg_group *group)

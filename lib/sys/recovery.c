@@ -131,6 +131,15 @@ void tg__not_returned(void)
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 enum { SIGNALS = sizeof signals / sizeof *signals };
 
+const char *tg__signal_name(int number)
+{
+    static const char *const names[SIGNALS] = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT"};
+    for (int i = 0; i < SIGNALS; i++)
+        if (signals[i] == number)
+            return names[i];
+    return "a signal";
+}
+
 static struct tg__lock lock; /* guards users and before; never taken in the handler */
 static int users;
 static struct sigaction before[SIGNALS];

@@ -56,6 +56,9 @@ struct tg__recovery {
 /* Comes back; `code` travels in the task. */
 _Noreturn void tg__recover(struct tg__recovery *recovery);
 
+/* "SIGSEGV", of those that a guard catches. */
+const char *tg__signal_name(int number);
+
 /* The recovery point's trace as text, a line a frame; NULL: out of memory, or no frames. */
 char *tg__trace_text(const struct tg__recovery *recovery);
 

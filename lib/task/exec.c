@@ -8,6 +8,14 @@ void tg__exec_init(struct tg__exec *exec, tg_group *group, tg_context *context)
     exec->times.longest_index = TG_NO_INDEX;
 }
 
+void tg__exec_clear_times(struct tg__exec *exec)
+{
+    tg__lock_take(&exec->times.lock, TG__LOCK_TIMES);
+    exec->times.busy = exec->times.longest = 0;
+    exec->times.longest_index = TG_NO_INDEX;
+    tg__lock_give(&exec->times.lock, TG__LOCK_TIMES);
+}
+
 void tg__exec_reset(struct tg__exec *exec)
 {
     const memory_order any = memory_order_relaxed;
@@ -20,8 +28,7 @@ void tg__exec_reset(struct tg__exec *exec)
     atomic_store_explicit(&exec->enough, false, any);
     atomic_store_explicit(&exec->called_off, false, any);
     atomic_store_explicit(&exec->takes_back, false, any);
-    exec->times.busy = exec->times.longest = 0;
-    exec->times.longest_index = TG_NO_INDEX;
+    tg__exec_clear_times(exec);
     tg__store_reset(&exec->store);
     tg__failures_reset(&exec->failures);
 }

@@ -48,6 +48,7 @@ struct tg__exec {
     bool ranks_later;  /* ranks are given in the order of on_done */
     bool watches_ends; /* `calls` have something to do at the end of a task */
     bool joins;        /* raw OpenMP tasks of a task's function end before it does */
+    bool keeps_times;  /* start, end and worker of each task, for the user */
     size_t need;       /* successes that are enough, or 0 */
     /* … and from the start of a run on. */
     atomic_bool slow;       /* every task goes the slow path … */
@@ -73,6 +74,9 @@ struct tg__exec {
 };
 
 void tg__exec_init(struct tg__exec *exec, tg_group *group, tg_context *context);
+
+/* A run begins: times are those of the last one. */
+void tg__exec_clear_times(struct tg__exec *exec);
 
 /* For the next batch, nobody looks meanwhile; and for good. */
 void tg__exec_reset(struct tg__exec *exec);

@@ -67,31 +67,45 @@ static bool is_unstarted(const struct tg__ending *ending)
     return ending->status == TG_TIMED_OUT && self->until == -(double)INFINITY;
 }
 
+enum { NAME_SIZE = 80, TEXT_SIZE = 160 };
+
+/* A task by its name if it has one, else by its index. */
+static void name_task(const struct tg__ending *ending, char text[NAME_SIZE])
+{
+    const struct tg__attributes *attributes = ending->task->attributes;
+    if (attributes != NULL && attributes->name[0] != '\0')
+        snprintf(text, NAME_SIZE, "task \"%.60s\"", attributes->name);
+    else
+        snprintf(text, NAME_SIZE, "task %zu", ending->self->index);
+}
+
 /* The message of a task that has none of its own. */
-static const char *message_of(const struct tg__ending *ending, char text[64])
+static const char *message_of(const struct tg__ending *ending, char text[TEXT_SIZE])
 {
     const tg_task *self = ending->self;
+    char task[NAME_SIZE];
+    name_task(ending, task);
     if (self->message != NULL)
         return self->message;
     if (self->message_lost)
         return "out of memory: the task's message was lost";
     if (is_unstarted(ending))
-        snprintf(text, 64, "task %zu %s by its deadline", self->index,
+        snprintf(text, TEXT_SIZE, "%s %s by its deadline", task,
             self->attempt > 0 ? "was not done" : "had not started");
     else if (ending->status == TG_TIMED_OUT)
-        snprintf(
-            text, 64, "task %zu was not done within %g s", self->index, self->until - self->start);
+        snprintf(text, TEXT_SIZE, "%s was not done within %g s", task, self->until - self->start);
     else if (ending->status == TG_CRASHED)
-        snprintf(text, 64, "task %zu crashed with signal %d", self->index, self->recovery->signal);
+        snprintf(text, TEXT_SIZE, "%s crashed with %s at %p", task,
+            tg__signal_name(self->recovery->signal), self->recovery->address);
     else
-        snprintf(text, 64, "task %zu returned %d", self->index, ending->code);
+        snprintf(text, TEXT_SIZE, "%s returned %d", task, ending->code);
     return text;
 }
 
 /* True: the first required failure, and it has stopped the group. */
 static bool fail(const struct tg__ending *ending)
 {
-    char text[64];
+    char text[TEXT_SIZE];
     const tg_task *self = ending->self;
     const struct tg__view *task = ending->task;
     struct tg__ending copy = *ending;

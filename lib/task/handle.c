@@ -41,8 +41,11 @@ struct tg__handle *tg__handle_new(
     pthread_mutex_init(&handle->lock, NULL);
     if (length > 0)
         memcpy(handle->name, name, length);
-    handle->outcome = (tg_outcome){
-        .status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = handle->name, .message = ""};
+    handle->outcome = (tg_outcome){.status = TG_NOT_RUN,
+        .index = TG_NO_INDEX,
+        .name = handle->name,
+        .message = "",
+        .worker = -1};
     return handle;
 }
 
@@ -262,7 +265,8 @@ tg_status(tg_task_outcome)(tg_task *task, tg_outcome *outcome)
         return tg__refuse(TG_INVALID, "%s: outcome is NULL", call);
     if (!tg__answer_fits(outcome))
         return tg__refuse(TG_INVALID, "%s: outcome->size is %zu", call, outcome->size);
-    tg_outcome o = {.status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = ""};
+    tg_outcome o = {
+        .status = TG_NOT_RUN, .index = TG_NO_INDEX, .name = "", .message = "", .worker = -1};
     bool parents = handle != NULL && is_parents(handle), lost = false;
     if (parents) {
         lost = !atomic_load(&handle->over);
@@ -276,9 +280,10 @@ tg_status(tg_task_outcome)(tg_task *task, tg_outcome *outcome)
     return handle == NULL ? refuse(call, task) : lost ? refuse_parents(call) : TG_OK;
 }
 
-tg_status tg_task_cancel(tg_task *task)
+/* TG_OK: its task has not ended, and its run stays until the caller has cancelled or completed it.
+ */
+static tg_status enter(const char *call, tg_task *task)
 {
-    static const char call[] = "tg_task_cancel";
     struct tg__handle *handle = handle_of(task);
     if (handle == NULL)
         return refuse(call, task);
@@ -291,8 +296,22 @@ tg_status tg_task_cancel(tg_task *task)
     if (!over) /* its end needs this lock, and its pool is not freed before that */
         handle->calls->enter(task->exec);
     tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
-    return over ? tg__refuse(TG_DONE, "%s: the task has ended", call)
-                : handle->calls->cancel(task->exec, task->index, handle);
+    return over ? tg__refuse(TG_DONE, "%s: the task has ended", call) : TG_OK;
+}
+
+tg_status tg_task_cancel(tg_task *task)
+{
+    tg_status status = enter("tg_task_cancel", task);
+    struct tg__handle *handle = handle_of(task);
+    return status == TG_OK ? handle->calls->cancel(task->exec, task->index, handle) : status;
+}
+
+tg_status tg__handle_complete(tg_task *task, int code, const char *message)
+{
+    tg_status status = enter("tg_task_complete", task);
+    struct tg__handle *handle = handle_of(task);
+    return status == TG_OK ? handle->calls->complete(task->exec, task->index, handle, code, message)
+                           : status;
 }
 
 void tg_task_release(tg_task *task)

@@ -15,10 +15,12 @@ struct tg__handle;
 struct tg__handle_calls {
     /* Would a wait keep a thread of the pool from what it waits for? */
     bool (*inside)(struct tg__exec *exec);
-    /* Enter is called while the task has certainly not ended: the run stays until cancel returns.
-     */
+    /* Enter is called while the task has certainly not ended: the run stays until cancel, or
+     * complete, returns. */
     void (*enter)(struct tg__exec *exec);
     tg_status (*cancel)(struct tg__exec *exec, size_t index, const struct tg__handle *handle);
+    tg_status (*complete)(struct tg__exec *exec, size_t index, const struct tg__handle *handle,
+        int code, const char *message);
 };
 
 /* One hold is the user's, one the task's. NULL: out of memory. */
@@ -35,5 +37,8 @@ void tg__handle_free(struct tg__handle *handle);
  */
 void tg__handle_say(struct tg__handle *handle, const tg_error *error);
 void tg__handle_end(struct tg__handle *handle, const tg_outcome *outcome);
+
+/* tg_task_complete() of a deferred task. */
+tg_status tg__handle_complete(tg_task *task, int code, const char *message);
 
 #endif

@@ -29,7 +29,8 @@ static double backoff(const struct tg__attributes *attributes, size_t index, int
            most = attributes->backoff_max > 0 ? attributes->backoff_max : 3600;
     for (int i = 1; i < attempt && delay < most; i++)
         delay *= 2;
-    return (delay < most ? delay : most) * jitter(index, attempt);
+    delay *= jitter(index, attempt);
+    return delay < most ? delay : most;
 }
 
 /* ---- starting ---- */
@@ -174,8 +175,17 @@ static bool start_again(tg_task *self, const struct tg__view *task, tg_status st
                                    : backoff(attributes, self->index, self->attempt);
     if (attributes->deadline > 0 && tg_time_now() + delay >= attributes->deadline)
         return false;
+    if (attributes->single)
+        attributes->timed_out = status == TG_TIMED_OUT;
     atomic_store_explicit(&task->cell->code, code, memory_order_relaxed);
     return self->exec->calls->again(self->exec, task, self->index, delay);
+}
+
+/* A worker keeps its id as long as it serves the group. */
+static void note_worker(tg_task *self, struct tg__note *note)
+{
+    if (self->exec->keeps_times)
+        note->worker = tg_task_worker(self) + 1;
 }
 
 bool tg__slow_end(tg_task *self, const struct tg__view *task, int code)
@@ -197,8 +207,10 @@ bool tg__slow_end(tg_task *self, const struct tg__view *task, int code)
     if (task->note != NULL) {
         task->note->start = self->start;
         task->note->end = now;
-        if (self->kind == TG__SERVER)
+        if (self->kind == TG__SERVER) {
             tg__finish_busy(self, now);
+            note_worker(self, task->note);
+        }
     }
     self->stops |= tg__finish(&(struct tg__ending){self, task, status, code, .by_worker = false});
     return true;
@@ -241,8 +253,8 @@ static void expire_unstarted(tg_task *self, const struct tg__view *task)
     struct tg__exec *exec = self->exec;
     int attempts = atomic_load_explicit(&task->cell->attempts, memory_order_relaxed);
     int code = attempts > 0 ? atomic_load_explicit(&task->cell->code, memory_order_relaxed) : 0;
-    bool repeats = attempts > 0 && task->attributes->period > 0;
-    tg_status status = code != 0 ? TG_FAILED : repeats ? TG_OK : TG_TIMED_OUT;
+    bool timed_out = attempts == 0 || task->attributes->timed_out;
+    tg_status status = timed_out ? TG_TIMED_OUT : code != 0 ? TG_FAILED : TG_OK;
     self->attempt = attempts;
     self->until = -(double)INFINITY;
     if (task->note != NULL)

@@ -79,6 +79,7 @@ struct tg__attributes {
     struct tg__handle *_Atomic handle; /* whose user waits for its end; or NULL */
     int attempts, priority;
     bool single;          /* of one task, not of a range */
+    bool timed_out;       /* its last attempt was */
     struct tg__lock lock; /* guards the next, and `told` while that is set */
     tg_context *own;      /* of the attempt that is in flight, which can be told to stop; or NULL */
     atomic_bool told;     /* it was told to stop, and is not started again */
@@ -88,6 +89,7 @@ struct tg__attributes {
 struct tg__note {
     double start, end;
     atomic_size_t rank; /* of its end, from 1 on; 0: none yet */
+    int worker;         /* that ran it last; 0: none, else its id + 1 */
     size_t next; /* the one that ended before it and waits for on_done too: its index + 1, or 0; or
                     TG__DELIVERED */
 };

@@ -118,7 +118,7 @@ static tg_status notes(void)
     for (int i = 0; i < TASKS; i++)
         tg_group_add(g, succeed, NULL);
     tg_status status = tg_group_run(g);
-    size_t index = status == TG_OK ? tg_group_success(g, 0) : 0;
+    size_t index = status == TG_OK ? tg_group_success(g, 1) : 0;
     tg_group_destroy(g);
     return status == TG_OK && index == TG_NO_INDEX ? TG_NO_MEMORY : status;
 }

@@ -256,15 +256,15 @@ static void judge_report(struct plan *plan, const struct tally *tally)
 
 static void judge_successes(struct plan *plan, const struct tally *tally)
 {
-    size_t rank = 0, index;
+    size_t ranks = 0, index;
 
     if (plan->options.need == 0 && (plan->options.flags & TG_GROUP_TIMES) == 0)
         return;
     if ((plan->options.flags & TG_GROUP_RECYCLE) != 0)
         return;
-    for (; (index = tg_group_success(plan->group, rank)) != TG_NO_INDEX; rank++)
+    for (; (index = tg_group_success(plan->group, ranks + 1)) != TG_NO_INDEX; ranks++)
         hold(plan, status_of(plan->group, index) == TG_OK);
-    hold(plan, rank == tally->ok);
+    hold(plan, ranks == tally->ok);
 }
 
 void judge_bounds(struct plan *plan)

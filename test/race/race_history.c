@@ -201,7 +201,7 @@ START_TEST(the_end_of_a_long_stream_looks_at_what_is_there)
 {
     struct age age = {.ran = 0};
     const tg_group_options options = *ways[_i];
-    size_t first = 0, rank = 0;
+    size_t first = 0, rank = 1;
     tg_group *g = create_stream(options, &age);
 
     assert_status(tg_group_scope(g, live_long, &age), TG_OK);

@@ -220,6 +220,37 @@ static void repeat_until_then(struct blame *blame)
     }
 }
 
+static int be_late(tg_task *self, void *arg, void *result)
+{
+    (void)arg, (void)result;
+    wait_until(tg_task_check(self) == TG_TIMED_OUT);
+    return 9;
+}
+
+/* Its first attempt is past its timeout; the next one would begin after its deadline. */
+static void time_out_before(struct blame *blame)
+{
+    for (int i = 0; i < 2; i++) {
+        double deadline = tg_time_now() + 0.03, later = deadline + 0.005;
+        tg_group *g = tg_group_create(TG_GROUP(.limit = 1, .flags = TG_GROUP_KEEP_GOING));
+        const tg_task_options *o =
+            TG_TASK(.timeout = 1e-3, .deadline = deadline, .attempts = 2, .backoff = 1e-3);
+        if (i == 0)
+            tg_group_add_with(g, be_late, NULL, o, NULL);
+        else
+            tg_group_add_many(g, be_late, 1, NULL, 0, o);
+        tg_group_add(g, wait_for_time, &later);
+        expect(blame, tg_group_run(g) == TG_TIMED_OUT && status_of(g, 0) == TG_TIMED_OUT);
+        tg_group_destroy(g);
+    }
+}
+
+START_TEST(an_attempt_that_timed_out_stays_so_when_there_is_no_next_one)
+{
+    at_place(_i, time_out_before);
+}
+END_TEST
+
 START_TEST(the_last_attempt_or_period_says_how_it_ended)
 {
     at_place(_i, repeat_until_then);
@@ -325,6 +356,8 @@ int main(void)
     tcase_add_loop_test(tcase, it_stops_the_group_as_any_failure, 0, PLACES);
     tcase_add_loop_test(tcase, no_attempt_begins_after_it, 0, PLACES);
     tcase_add_loop_test(tcase, the_last_attempt_or_period_says_how_it_ended, 0, PLACES);
+    tcase_add_loop_test(
+        tcase, an_attempt_that_timed_out_stays_so_when_there_is_no_next_one, 0, PLACES);
     tcase_add_loop_test(tcase, a_sleep_and_a_delay_end_at_its_own_time, 0, PLACES);
     tcase_add_loop_test(tcase, a_pools_task_has_one_too, 0, PLACES);
     tcase_add_test(tcase, deadlines_that_make_no_sense_are_refused);

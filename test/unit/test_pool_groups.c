@@ -167,7 +167,7 @@ static void use_options(struct blame *blame)
     expect(blame, tg_group_wait(ordered, TG_FOREVER) == TG_OK);
     expect(blame, tg_group_wait(there, TG_FOREVER) == TG_OK);
     expect(blame, next == 150);
-    expect(blame, report_of(taking).ok == 3 && tg_group_success(taking, 2) == 2);
+    expect(blame, report_of(taking).ok == 3 && tg_group_success(taking, 3) == 2);
     expect(blame, atomic_load(&crowd.ran) == 200 && atomic_load(&crowd.most) == 1);
     tg_group_destroy(ordered);
     tg_group_destroy(taking);

@@ -93,6 +93,40 @@ static int outlive_the_stop(tg_task *self, void *arg, void *result)
     return shielded->code;
 }
 
+/* A deferred task of a shielded group, completed by a code after the stop, has failed on its own. */
+static int defer_then_stop(tg_task *self, void *arg, void *result)
+{
+    tg_group *g = tg_task_group(self);
+    (void)arg, (void)result;
+    wait_until(status_of(g, 0) == TG_PENDING);
+    tg_group_cancel(g, 5, "no matter");
+    tg_group_complete(g, 0, 3, "on its own");
+    return 0;
+}
+
+static int put_off(tg_task *self, void *arg, void *result)
+{
+    (void)arg, (void)result;
+    return tg_task_defer(self);
+}
+
+static void complete_shielded(struct blame *blame)
+{
+    tg_group *g = tg_group_create(TG_GROUP(.flags = TG_GROUP_SHIELD, .limit = 2));
+    tg_group_add(g, put_off, NULL);
+    tg_group_add(g, defer_then_stop, NULL);
+    tg_group_run(g);
+    expect(blame, status_of(g, 0) == TG_FAILED && outcome_of(g, 0).code == 3);
+    expect_exact_accounting(blame, g);
+    tg_group_destroy(g);
+}
+
+START_TEST(a_shielded_task_that_is_completed_after_the_stop_has_failed)
+{
+    at_place(_i, complete_shielded);
+}
+END_TEST
+
 static void fail_beside(struct blame *blame)
 {
     if (team_size() < 2)
@@ -224,6 +258,8 @@ int main(void)
     tcase_add_loop_test(all, a_shielded_task_is_not_told_that_the_groups_time_is_up, 0, PLACES);
     tcase_add_loop_test(
         all, a_shielded_task_is_told_of_its_own_time_and_of_nothing_else, 0, PLACES);
+    tcase_add_loop_test(
+        all, a_shielded_task_that_is_completed_after_the_stop_has_failed, 0, PLACES);
     tcase_add_loop_test(all, what_nobody_stops_runs_as_without_a_shield, 0, PLACES);
     return run_suite(suite);
 }

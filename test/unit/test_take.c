@@ -212,8 +212,8 @@ static void need_some(struct blame *blame)
         tg_group_add_many(g, fail_if_odd, 100, NULL, 0, TG_TASK(.flags = TG_TASK_OPTIONAL));
         expect(blame, tg_group_run(g) == TG_OK);
         for (size_t i = 0; i < 3; i++)
-            expect(blame, tg_group_success(g, i) == 2 * i);
-        expect(blame, tg_group_success(g, 3) == TG_NO_INDEX);
+            expect(blame, tg_group_success(g, i + 1) == 2 * i);
+        expect(blame, tg_group_success(g, 4) == TG_NO_INDEX);
         for (size_t i = 0; i < 100; i++) {
             expect(blame, status_of(g, i) == (i > 4 ? TG_SKIPPED : i % 2 == 0 ? TG_OK : TG_FAILED));
             expect(blame, ((int *)tg_group_results(g))[i] == (i > 4 ? 0 : 5));
@@ -224,7 +224,7 @@ static void need_some(struct blame *blame)
         expect_exact_accounting(blame, g);
         expect(blame, tg_group_run(g) == TG_OK); /* the same answer */
         expect(blame, tg_group_reset(g) == TG_OK);
-        expect(blame, tg_group_success(g, 0) == TG_NO_INDEX);
+        expect(blame, tg_group_success(g, 1) == TG_NO_INDEX);
     }
     tg_group_destroy(g);
 }
@@ -244,7 +244,7 @@ static void need_too_many(struct blame *blame)
     expect(blame, tg_group_error(g) != NULL && tg_group_error(g)->index == 9);
     expect(blame, tg_group_error(g) != NULL && tg_group_error(g)->code == 19);
     expect(blame, report_of(g).ok == 5 && report_of(g).failed == 5);
-    expect(blame, tg_group_success(g, 4) == 8 && tg_group_success(g, 5) == TG_NO_INDEX);
+    expect(blame, tg_group_success(g, 5) == 8 && tg_group_success(g, 6) == TG_NO_INDEX);
     expect(blame, tg_group_run(g) == TG_FEWER);
     expect_exact_accounting(blame, g);
     expect(blame, tg_group_reset(g) == TG_OK);
@@ -294,7 +294,7 @@ static void need_in_flight(struct blame *blame)
         tg_group_add(g, cases[i].other, &started);
         tg_group_add(g, succeed_beside, &started);
         expect(blame, tg_group_run(g) == TG_OK); /* what comes late changes nothing */
-        expect(blame, tg_group_success(g, 0) == 1);
+        expect(blame, tg_group_success(g, 1) == 1);
         expect(blame, status_of(g, 0) == cases[i].status);
         expect(blame, tg_group_error(g) == NULL);
         expect_exact_accounting(blame, g);
@@ -316,12 +316,12 @@ static void success_by_times(struct blame *blame)
     tg_group_add_many(g, fail_if_odd, 6, NULL, 0, TG_TASK(.flags = TG_TASK_OPTIONAL));
     expect(blame, tg_group_run(g) == TG_OK);
     for (size_t i = 0; i < 4; i++)
-        expect(blame, tg_group_success(g, i) == (i < 3 ? 2 * i : TG_NO_INDEX));
+        expect(blame, tg_group_success(g, i + 1) == (i < 3 ? 2 * i : TG_NO_INDEX));
     tg_group_destroy(g);
     g = tg_group_create(NULL); /* neither */
     tg_group_add(g, task_count, NULL);
     expect(blame, tg_group_run(g) == TG_OK);
-    expect(blame, tg_group_success(g, 0) == TG_NO_INDEX);
+    expect(blame, tg_group_success(g, 1) == TG_NO_INDEX);
     tg_group_destroy(g);
     expect(blame, tg_group_success(NULL, 0) == TG_NO_INDEX);
 }
