@@ -3,113 +3,243 @@
 #define TASKGROUP_COMBINE_H
 /**
  * @file combine.h
- * One call per policy, each a few lines on top of group.h.
+ * Common patterns in one call each: map, all, race, take, last, chain, one.
+ *
+ * Each creates a group, runs it and destroys it: a few lines on top of group.h. The calling thread
+ * works too, and the call returns when nothing of the group is in flight. It may be called wherever
+ * tg_group_run() may.
  */
 #include <taskgroup/group.h>
 
 TG_BEGIN_DECLS
 
-/** One call of several, for the functions below: what to do, and what became of it. */
-typedef struct tg_call {
-    tg_task_fn *function; /**< what to call … */
-    const void *arg;      /**< … with which argument … */
-    void *result;         /**< … and where its result goes; NULL: nowhere */
-    const char *name;     /**< for messages; NULL: none */
-    unsigned flags;       /**< TG_TASK_OPTIONAL or 0 */
-    tg_status status;     /**< out: as tg_outcome's; TG_NOT_RUN if nothing ran */
-    int code;             /**< out: what the function returned */
-} tg_call;
+/* ---- a loop ---- */
 
 /**
- * Maps a function over `count` items, in parallel, results in order into the caller's own array; for
- * each if there is no array. Stops at the first failure, which tg_error_last() tells.
+ * Calls a function for each of `count` items, in parallel, and stores the results in order in the
+ * caller's array.
  *
- * The grainsize is measured (TG_GRAIN_AUTO), so items may be as short as they like. In-place maps
- * work: results may be items, and the library itself never touches either.
+ * Without an array it is a parallel "for each". The first failure stops it (unless
+ * TG_GROUP_KEEP_GOING is set); tg_error_last() then has index, code and message. Items may be as
+ * short as you like, since the grainsize is measured. `results` may be `items`: the library itself
+ * reads and writes neither.
  *
- * @param count       how many items; 0 is TG_OK.
+ * @param count       how many items; 0: the function is not called.
  * @param function    called once per item, as a task: its argument is `items + i * stride`, its
  *                    result `results + i * result_size`, its index i.
- * @param items       the first item; NULL: each gets NULL.
- * @param stride      bytes from one item to the next; 0: all get `items`.
- * @param results     the first result, or NULL for none.
+ * @param items       the first item; NULL: the argument of each call is NULL.
+ * @param stride      bytes from one item to the next; 0: the argument of each call is `items`.
+ * @param results     the first result; NULL: no results.
  * @param result_size bytes of a result; 0 exactly if `results` is NULL.
- * @param options     threads, limit, grainsize, timeout, flags and context as for a group; its
- *                    results, result_size and capacity must be 0. NULL: defaults.
- * @return as tg_group_create() and tg_group_run(); tg_error_last() has index, code and message.
- * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
+ * @param options     as for tg_group_create(); `results`, `result_size`, `capacity` and `need` must
+ *                    be 0. A `grainsize` of 0 means TG_GRAIN_AUTO here. NULL: defaults.
+ * @return
+ * - TG_OK: every call has returned 0; or `count` is 0.
+ * - TG_FAILED, TG_CRASHED: a call has failed, or, with TG_GROUP_GUARD, crashed; TG_FAILED without
+ *   an index in the error: on_done has failed.
+ * - TG_CANCELLED, TG_TIMED_OUT: stopped by the context, timeout or deadline before all items were
+ *   done.
+ * - TG_INVALID: `function` is NULL, only one of `results` and `result_size` is 0, or an option
+ *   makes no sense (TG_GROUP_RECYCLE with `results` does not either).
+ * - TG_TOO_LARGE: the items or the results are more than can be addressed.
+ * - TG_UNSUPPORTED: unknown flags, or the options use members of newer headers.
+ * - TG_CLOSED: `.pool` is closed, or belongs to the parent process.
+ * - TG_NO_MEMORY, TG_NO_SYSTEM: out of memory, of threads or of signal handlers; nothing ran.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_map_run(size_t count, tg_task_fn *function, const void *items, size_t stride,
     void *results, size_t result_size, const tg_group_options *options);
 
-/*
- * The next five run `count` calls as one group. Common to them:
- *
- * @param count   how many calls.
- * @param calls   in: function, arg, result, name, flags; out: status and code of each, also on failure.
- * @param options as for a group (flags, threads, limit, shared, timeout, context, on_done …); its
- *                results, result_size, capacity and need must be 0. NULL: defaults.
- * @return as tg_group_create(), tg_group_add_with() and tg_group_run(); tg_error_last() has index, code,
- *         name and message. TG_INVALID also for `calls` NULL with a count, a call without a function, and
- *         TG_GROUP_RECYCLE; TG_UNSUPPORTED for a call with other flags than TG_TASK_OPTIONAL.
- * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
- */
+/* ---- several calls ---- */
+
+/** One of several different calls: what to call, and what became of it. */
+typedef struct tg_call {
+    /** The function to call. */
+    tg_task_fn *function;
+    /** Its argument. */
+    const void *arg;
+    /** Where its result goes; NULL: it gets no result slot. */
+    void *result;
+    /** Its name in messages; NULL: none. */
+    const char *name;
+    /** TG_TASK_OPTIONAL: its failure stops nothing; 0: it is required. */
+    unsigned flags;
+    /** Out: what became of it, as tg_outcome.status; TG_NOT_RUN if nothing ran. */
+    tg_status status;
+    /** Out: what the function returned; 0 if it did not run. */
+    int code;
+} tg_call;
 
 /**
- * All of them, results and codes in order. Stops at the first required failure; with
- * TG_GROUP_KEEP_GOING every one runs, and every error is in its call. Zero calls: TG_OK.
+ * Runs all calls in parallel. The first required failure stops the rest.
+ *
+ * With TG_GROUP_KEEP_GOING every call runs, and `status` and `code` of each say how it ended.
+ *
+ * @param count   how many calls; 0 is TG_OK.
+ * @param calls   the calls; `status` and `code` of each are set, also on failure.
+ * @param options as for tg_group_create(), without TG_GROUP_RECYCLE; `results`, `result_size`,
+ *                `capacity` and `need` must be 0. NULL: defaults.
+ * @return (tg_error_last() has index, code, name and message)
+ * - TG_OK: every required call has succeeded.
+ * - TG_FAILED, TG_CRASHED: a required call has failed, or, with TG_GROUP_GUARD, crashed; TG_FAILED
+ *   without an index in the error: on_done has failed.
+ * - TG_CANCELLED, TG_TIMED_OUT: stopped by the context, timeout or deadline, with calls left
+ *   undone.
+ * - TG_INVALID: `calls` is NULL with a `count`, a function is NULL, or an option makes no sense.
+ * - TG_UNSUPPORTED: a call has other flags than TG_TASK_OPTIONAL, unknown group flags, or the
+ *   options use members of newer headers.
+ * - TG_CLOSED: `.pool` is closed, or belongs to the parent process.
+ * - TG_TOO_LARGE, TG_NO_MEMORY, TG_NO_SYSTEM: too many calls; out of memory, of threads or of
+ *   signal handlers. Nothing ran.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_all_run(size_t count, tg_call *calls, const tg_group_options *options);
 
 /**
- * The first success wins and stops the rest; failures do not matter as long as one succeeds, and so
- * every call is taken as optional. Calls that only end when they are told need a thread each: set
- * `.threads`, since the default is OMP_NUM_THREADS.
+ * Runs calls in parallel until one succeeds; this one wins, and the rest is stopped.
  *
- * @param winner out: the index of the first that succeeded, or TG_NO_INDEX; NULL: not wanted.
- * @return TG_OK; TG_FEWER if none succeeded, also for zero calls: the error is the failure that ended last.
+ * Failures do not matter as long as one call succeeds: every call counts as optional. Calls that
+ * end only when they are stopped need a thread each: set `.threads`, whose default is
+ * OMP_NUM_THREADS.
+ *
+ * @param count   how many calls; 0 is TG_FEWER.
+ * @param calls   the calls; `status` and `code` of each are set, also on failure.
+ * @param winner  out: the index of the first call that succeeded, or TG_NO_INDEX; NULL: not wanted.
+ * @param options as for tg_all_run(). NULL: defaults.
+ * @return
+ * - TG_OK: one has succeeded.
+ * - TG_FEWER: none has succeeded; the error is the failure that ended last, if there is one.
+ * - TG_FAILED: on_done has failed.
+ * - TG_CANCELLED, TG_TIMED_OUT: stopped from outside before one succeeded, as in tg_all_run().
+ * - TG_INVALID, TG_UNSUPPORTED, TG_CLOSED, TG_TOO_LARGE, TG_NO_MEMORY, TG_NO_SYSTEM: refused, as in
+ *   tg_all_run(); nothing ran.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_race_run(
     size_t count, tg_call *calls, size_t *winner, const tg_group_options *options);
 
 /**
- * The first `need` successes in order of completion; then the rest is stopped. A required failure
- * before that ends it: make calls optional that may fail.
+ * Runs calls in parallel until `need` of them have succeeded; then the rest is stopped.
  *
- * @param need    how many; 0: TG_OK at once, nothing runs; more than `count`: all run, then TG_FEWER.
- * @param winners out: the indices in order of completion, TG_NO_INDEX where there is none: `need`
- *                elements; NULL: not wanted.
- * @return TG_FEWER if fewer succeeded.
+ * A required failure before that stops it: make calls optional that may fail.
+ *
+ * @param count   how many calls.
+ * @param calls   the calls; `status` and `code` of each are set, also on failure.
+ * @param need    how many successes; 0: TG_OK, and nothing runs; more than `count`: all run, then
+ *                TG_FEWER.
+ * @param winners out: `need` elements: the indices of the successes in order of completion,
+ *                TG_NO_INDEX where there is none; NULL: not wanted.
+ * @param options as for tg_all_run(). NULL: defaults.
+ * @return
+ * - TG_OK: `need` calls have succeeded.
+ * - TG_FEWER: all have ended, and fewer have succeeded; the error is the failure that ended last,
+ *   if there is one.
+ * - TG_FAILED, TG_CRASHED, TG_CANCELLED, TG_TIMED_OUT: a required call has failed, or it was
+ *   stopped from outside before `need` had succeeded, as in tg_all_run().
+ * - TG_INVALID, TG_UNSUPPORTED, TG_CLOSED, TG_TOO_LARGE, TG_NO_MEMORY, TG_NO_SYSTEM: refused, as in
+ *   tg_all_run(); nothing ran.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_take_run(
     size_t count, tg_call *calls, size_t need, size_t *winners, const tg_group_options *options);
 
 /**
- * Runs all, and tells the `many` successes that ended last, in order of completion.
+ * Runs all calls in parallel, and reports the `many` successes that ended last.
  *
- * @param many how many; 0: all run and none is told.
- * @param last out: as `winners`, filled from the front; NULL: not wanted.
- * @return TG_FEWER if fewer than `many` succeeded; a required failure stops it as in tg_all_run().
+ * A required failure stops it, as in tg_all_run().
+ *
+ * @param count   how many calls.
+ * @param calls   the calls; `status` and `code` of each are set, also on failure.
+ * @param many    how many successes to report; 0: none, and all run.
+ * @param last    out: `many` elements, filled from the front: the indices of these successes in
+ *                order of completion, then TG_NO_INDEX; NULL: not wanted.
+ * @param options as for tg_all_run(). NULL: defaults.
+ * @return
+ * - TG_OK: every required call, and at least `many` calls, have succeeded.
+ * - TG_FEWER: every required call has succeeded, but fewer than `many`; the error is the failure
+ *   that ended last, if there is one.
+ * - TG_FAILED, TG_CRASHED, TG_CANCELLED, TG_TIMED_OUT: a required call has failed, or it was
+ *   stopped from outside, as in tg_all_run().
+ * - TG_INVALID, TG_UNSUPPORTED, TG_CLOSED, TG_TOO_LARGE, TG_NO_MEMORY, TG_NO_SYSTEM: refused, as in
+ *   tg_all_run(); nothing ran.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_last_run(
     size_t count, tg_call *calls, size_t many, size_t *last, const tg_group_options *options);
 
 /**
- * One after another, each with the result of the one before as its argument (a waterfall): call i
- * gets `calls[i - 1].result`, the first its own `arg`. The first that fails ends it, optional or
- * not: who comes later has no input, and is SKIPPED. Zero calls: TG_OK.
+ * Runs calls one after another; each gets the result of the one before as its argument.
+ *
+ * Call i gets `calls[i - 1].result`, the first call its own `arg`. The first call that fails ends
+ * the chain, optional or not, also with TG_GROUP_KEEP_GOING: later calls have no input, and are
+ * TG_SKIPPED.
+ *
+ * @param count   how many calls; 0 is TG_OK.
+ * @param calls   the calls; `status` and `code` of each are set, also on failure.
+ * @param options as for tg_all_run(); `limit` is 1 whatever it says. NULL: defaults.
+ * @return
+ * - TG_OK: every call has succeeded.
+ * - TG_FAILED, TG_CRASHED, TG_CANCELLED, TG_TIMED_OUT: a call has failed, or the chain was stopped
+ *   from outside, as in tg_all_run().
+ * - TG_INVALID, TG_UNSUPPORTED, TG_CLOSED, TG_TOO_LARGE, TG_NO_MEMORY, TG_NO_SYSTEM: refused, as in
+ *   tg_all_run(); nothing ran.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_chain_run(size_t count, tg_call *calls, const tg_group_options *options);
 
+/* ---- one call ---- */
+
 /**
- * One call, with what task options offer: attempts with backoff, a timeout; and with the group flag
- * TG_GROUP_GUARD what crashes need.
+ * Runs one call with what task options offer: attempts with backoff, a timeout, a deadline.
  *
- * @param function what to call; @param arg handed to it; @param result its slot, or NULL.
- * @param task     options of the task; `result` must be NULL. NULL: defaults.
- * @param options  options of the group; NULL: defaults.
- * @return as tg_group_add_with() and tg_group_run().
- * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
+ * With TG_GROUP_GUARD in the group's flags a crash is a failure of the call.
+ *
+ * @param function the function to call.
+ * @param arg      its argument.
+ * @param result   its result slot; NULL: none.
+ * @param task     options of the task, as for tg_group_add_with(); `result` must be NULL. With
+ *                 TG_TASK_OPTIONAL a failure is TG_OK. NULL: defaults.
+ * @param options  as for tg_group_create(); `results`, `result_size`, `capacity` and `need` must be
+ *                 0. NULL: defaults.
+ * @return
+ * - TG_OK: the call has succeeded.
+ * - TG_FAILED, TG_CRASHED, TG_TIMED_OUT with an index in the error: its last attempt has failed.
+ * - TG_FAILED without an index: on_done has failed.
+ * - TG_CANCELLED, TG_TIMED_OUT without an index: stopped by the context, timeout or deadline of
+ *   `options`.
+ * - TG_INVALID, TG_UNSUPPORTED, TG_TOO_LARGE: `function` is NULL, or an option is refused, as by
+ *   tg_group_create(), tg_group_add_with() or tg_group_run(); nothing ran.
+ * - TG_CLOSED: `.pool` is closed, or belongs to the parent process.
+ * - TG_NO_MEMORY, TG_NO_SYSTEM: out of memory, of threads or of signal handlers; nothing ran.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_call_run(tg_task_fn *function, const void *arg, void *result,
     const tg_task_options *task, const tg_group_options *options);

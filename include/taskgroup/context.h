@@ -3,149 +3,227 @@
 #define TASKGROUP_CONTEXT_H
 /**
  * @file context.h
- * A cancel scope: a node of a tree that can be told to stop, with a cause, and may have a deadline.
+ * A context stops work: by a cancel, a deadline or a signal, with a cause that can be read.
  *
- * Whatever hangs below a cancelled context is cancelled too, never what is above it. Groups hang
- * on a context (tg_group_options.context) and have one of their own (tg_group_context()); a group
- * that runs inside a task also stops when that task's group stops.
+ * Contexts form a tree. When one stops, all contexts below it stop too, never those above it. Each
+ * group has a context of its own (tg_group_context()), below the one that its options name
+ * (tg_group_options.context). A group that runs inside a task also stops when that task's group
+ * stops.
  *
- * The first cause wins and stays. A cancel is noticed by who asks: a group before it starts each
- * task, a task when it calls tg_task_check(). No task is ever interrupted; code that blocks in a
- * call registers a hook (tg_context_hook()) that unblocks it.
+ * The first cause stays; later ones change nothing. No task is interrupted: a group looks at its
+ * context before it starts each task, and a task looks when it calls tg_task_check(). Code that
+ * blocks in some other call sets a hook (tg_context_hook()) that unblocks it.
  *
- * Hooks and everything that waits for a time run on the one *event thread* of the process. It is
- * made when it is first needed, blocks all signals, and runs no task.
+ * One thread per process, the *event thread*, calls the hooks and serves everything that waits for
+ * a time. It is created when it is first needed, blocks all signals, and runs no task.
  */
 #include <taskgroup/status.h>
 
 TG_BEGIN_DECLS
 
+/** A node of the tree of contexts. */
 typedef struct tg_context tg_context;
-typedef struct tg_hook tg_hook;
 
-/** Signals that a context can be bound to: what terminals and batch schedulers send. */
-enum {
-    TG_SIGNAL_INT = 1u << 0,
-    TG_SIGNAL_TERM = 1u << 1,
-    TG_SIGNAL_USR1 = 1u << 2,
-    TG_SIGNAL_USR2 = 1u << 3
-};
+/* ---- create and destroy ---- */
 
-/** Options of a context. Zero is the default everywhere; write them as `TG_CONTEXT(.timeout = 60)`. */
+/** Options of a context. 0 is the default of each; write them as `TG_CONTEXT(.timeout = 60)`. */
 typedef struct tg_context_options {
-    size_t size;        /**< bytes of this struct, as the caller's headers have it */
-    tg_context *parent; /**< cancelled when this one is; NULL: a root */
-    double
-        timeout; /**< seconds from now until it is timed out; 0: never. A parent's earlier deadline holds too */
-    unsigned
-        signals; /**< TG_SIGNAL_…, or-ed: the first of these signals cancels it, with the signal's number as code */
+    /** Bytes of this struct as the caller's headers define it; TG_CONTEXT() sets it. */
+    size_t size;
+    /** The parent: when it stops, this context stops too. Default: NULL, no parent. */
+    tg_context *parent;
     /**
-     * When it is timed out, on tg_time_now()'s clock; what has passed means at once; 0: never.
-     * With `timeout` the earlier of the two holds.
+     * Seconds from now until the context stops with TG_TIMED_OUT. Default: 0, never. The earlier
+     * deadline of a context above it also stops it.
+     */
+    double timeout;
+    /**
+     * TG_SIGNAL_… values, or-ed: the first of these signals cancels the context, and the signal's
+     * number is the code of the cause. Default: 0, none.
+     */
+    unsigned signals;
+    /**
+     * When the context stops with TG_TIMED_OUT, on the clock of tg_time_now(); a time in the past
+     * means at once. Default: 0, never. With `timeout` the earlier of the two counts.
      */
     double deadline;
 } tg_context_options;
 
 #ifndef __cplusplus
-/** A pointer to context options, all zero but for what is named. C only; in C++ set the members. */
+/** A pointer to context options, all 0 except those named. C only; in C++ set the members. */
 #define TG_CONTEXT(...) \
     (&(const tg_context_options){.size = sizeof(tg_context_options), __VA_ARGS__})
 #endif
 
 /**
- * Makes a context.
+ * Creates a context. TG_SIGNAL_INT describes what `.signals` does.
  *
- * With `.signals` it takes over these signals until it is destroyed, process-wide; then the
- * handlers that were there are back. A signal cancels every live context bound to it; one that
- * finds none live any more (a second Ctrl-C, say) goes to the handler that was there before, which
- * by default ends the program. Some senders send twice (timeout(1), launchers of parallel jobs): a
- * job that must end in order ignores the signal before it makes the context (`signal(SIGTERM,
- * SIG_IGN)`). Signals that were ignored are taken over too. System calls that a signal interrupts
- * are restarted (SA_RESTART).
+ * @param options the options; NULL: no parent, deadline or signals.
+ * @return the context, to be released with tg_context_destroy(); NULL on failure, with the status
+ *         in tg_error_last():
+ * - TG_INVALID: a timeout or deadline is negative or not a number, or the options' size was never
+ *   set.
+ * - TG_UNSUPPORTED: unknown signals, or the options use members of newer headers.
+ * - TG_NO_MEMORY: out of memory.
+ * - TG_NO_SYSTEM: 32 contexts are bound to signals already, or a signal's handler cannot be set.
  *
- * @param options NULL for a root without deadline.
- * @return the context, to be given back with tg_context_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (a size that cannot be, a timeout or deadline that is negative or not a
- *         number), TG_UNSUPPORTED (unknown signals, or the options are of a newer version and use
- *         what is new), TG_NO_MEMORY or TG_NO_SYSTEM (more than 32 contexts are bound to signals).
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ * From: anywhere but signal handlers.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API TG_NODISCARD tg_context *tg_context_create(const tg_context_options *options);
 
 /**
- * Gives the caller's hold on a context back. Contexts and groups below it keep what they need of
- * it, so the order of destroying does not matter. It is not cancelled by this.
+ * Releases the caller's reference to a context; it is not cancelled by this.
  *
- * @param context NULL is harmless; never the context of a group (tg_group_context()).
- * Context: anywhere but signal handlers. Thread safety: safe, once per context. Since: 0.1.
+ * Contexts and groups below it keep what they need of it, so the order of destroying does not
+ * matter.
+ *
+ * @param context the context; NULL: no effect. Never the context of a group (tg_group_context()).
+ * From: anywhere but signal handlers.
+ * Threads: safe; once per context.
+ * Since: 0.1.
  */
 TG_API void tg_context_destroy(tg_context *context);
 
+/* ---- cancel and check ---- */
+
 /**
- * Tells everything on and below the context to stop. The first cause wins: later ones are
- * answered TG_OK and change nothing.
+ * Stops the context and everything below it. The first cause stays: if the context has stopped
+ * already, the call returns TG_OK and changes nothing.
  *
- * @param context the context; a group's own (tg_group_context()) cancels that group.
- * @param code    the caller's code, to be read in the cause and as the group's error code.
+ * It takes no lock and allocates nothing.
+ *
+ * @param context the context; that of a group (tg_group_context()) cancels the group.
+ * @param code    the caller's code: the code of the cause, and of the error of a group that this
+ *                stops.
  * @param reason  a sentence without a full stop, copied up to 127 bytes; NULL: "cancelled".
- * @return TG_OK; TG_INVALID if `context` is NULL, which tg_error_last() does not tell.
- * Context: anywhere, **also in a signal handler**: it takes no lock and allocates nothing.
- * Thread safety: safe. Since: 0.1.
+ * @return
+ * - TG_OK: the context has stopped, by this call or before.
+ * - TG_INVALID: `context` is NULL; tg_error_last() is unchanged.
+ *
+ * From: anywhere, **also a signal handler**.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_context_cancel(tg_context *context, int code, const char *reason);
 
 /**
- * Must I stop? Cheap enough for an inner loop: a few loads, and a clock read (25 ns) if it or
- * something above it has a deadline. Inside a task use tg_task_check(), which also remembers that
- * the task was told.
+ * Reports whether the context has stopped.
+ *
+ * It is cheap enough for an inner loop: a few loads, and a read of the clock (25 ns) if the context
+ * or one above it has a deadline. Inside a task use tg_task_check(), which also remembers that the
+ * task has seen the stop.
  *
  * @param context the context.
- * @return TG_OK; TG_CANCELLED; TG_TIMED_OUT if its deadline was the first cause; TG_FAILED if it is the
- *         context of a group (or below one) that a failed task has stopped; TG_INVALID if NULL.
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ * @return
+ * - TG_OK: it has not stopped.
+ * - TG_CANCELLED: it, or one above it, was cancelled; or enough tasks of a group have succeeded
+ *   (tg_group_options.need) whose context it is, or is below.
+ * - TG_TIMED_OUT: its deadline, or that of one above it, has passed.
+ * - TG_FAILED, TG_CRASHED, TG_TIMED_OUT: a task has failed in this way, and has stopped its group;
+ *   TG_FAILED also for the body of a scope or on_done. The context is the group's, or is below it.
+ * - TG_INVALID: `context` is NULL.
+ *
+ * From: anywhere but signal handlers.
+ * Threads: safe.
+ * Since: 0.1.
+ * @see tg_context_cause()
  */
 TG_API tg_status tg_context_check(tg_context *context);
 
 /**
- * What stopped the context.
+ * Returns what has stopped the context.
  *
  * @param context the context.
- * @return status, code and message of the first cause, and the task's index, id and name if that
- *         was a failed task; NULL while it is not cancelled (tg_context_check() answers TG_OK) or
- *         if `context` is NULL. Valid as long as the context is held.
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ * @return the first cause: its status, code and message; and the index, id and name of the task, if
+ *         a failed task was the cause (the name cut to 63 bytes, the message to 127). Valid while
+ *         the caller holds the context. NULL while tg_context_check() returns TG_OK; also for a
+ *         NULL context, with TG_INVALID in tg_error_last().
+ * From: anywhere but signal handlers.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API const tg_error *tg_context_cause(tg_context *context);
 
-/** What a hook calls: with the `user` pointer that it was made with. */
+/* ---- hooks: unblock a call that knows nothing of contexts ---- */
+
+/** A hook: the library calls a function when a context stops. */
+typedef struct tg_hook tg_hook;
+
+/**
+ * The function of a hook.
+ *
+ * It runs on the event thread. It must be short and must not wait for a task. It may call this
+ * library, also to remove its own hook.
+ *
+ * @param user what was given to tg_context_hook().
+ */
 typedef void tg_hook_fn(void *user);
 
 /**
- * Has `function(user)` called once as soon as the context is cancelled or its deadline has passed:
- * to unblock somebody who waits in a call that knows nothing of contexts (close a socket, signal a
- * condition). If it is cancelled already, that is at once.
+ * Calls `function(user)` once, as soon as the context stops.
  *
- * A hook keeps its context: it still comes when that was destroyed, or its group reset after it had
- * stopped. The function runs on the event thread: it must be short, must not wait for a task, and may call
- * this library (to remove its own hook, too). In a child of fork() hooks that were set before are never called.
+ * Use it to unblock code that waits in a call that knows nothing of contexts: close a socket,
+ * signal a condition. If the context has stopped already, the function is called at once, on the
+ * event thread. A hook holds a reference to its context: it is also called if that has been
+ * destroyed, or if its group has been reset after it had stopped. In a child of fork() no hook is
+ * called that was set before.
  *
  * @param context  the context; inside a task usually tg_task_context().
- * @param function what to call; @param user handed to it.
- * @return the hook, to be removed with tg_hook_remove(); NULL (see tg_error_last()) with TG_INVALID,
- *         TG_NO_MEMORY or TG_NO_SYSTEM (no event thread could be made).
- * Context: anywhere but signal handlers. Thread safety: safe, also against a cancel. Since: 0.1.
+ * @param function the function to call.
+ * @param user     passed to `function`.
+ * @return the hook, to be removed with tg_hook_remove(); NULL on failure, with the status in
+ *         tg_error_last():
+ * - TG_INVALID: `context` or `function` is NULL.
+ * - TG_NO_MEMORY: out of memory.
+ * - TG_NO_SYSTEM: the event thread cannot be created.
+ *
+ * From: anywhere but signal handlers.
+ * Threads: safe, also while the context stops.
+ * Since: 0.1.
  */
 TG_API TG_NODISCARD tg_hook *tg_context_hook(tg_context *context, tg_hook_fn *function, void *user);
 
 /**
- * Removes a hook. When this returns its function has ended or never runs; so it waits for one that
- * is running, unless it is called by that function itself.
+ * Removes a hook. When the call returns, the hook's function has ended or will never run.
  *
- * @param hook NULL is harmless.
- * Context: anywhere but signal handlers, with no lock held that the function takes.
- * Thread safety: safe, once per hook. Since: 0.1.
+ * The call therefore waits for a function that is running, except when that function itself makes
+ * the call. Do not hold a lock that the function takes.
+ *
+ * @param hook the hook; NULL: no effect.
+ * From: anywhere but signal handlers.
+ * Threads: safe; once per hook.
+ * Since: 0.1.
  */
 TG_API void tg_hook_remove(tg_hook *hook);
+
+/* ---- signals ---- */
+
+/**
+ * Signals for tg_context_options.signals: those that terminals and batch schedulers send.
+ *
+ * - The context takes over these signals of the whole process, also ignored ones, until it is
+ *   destroyed. The handlers that were set before are restored when no context is bound to the
+ *   signal any more.
+ * - A signal cancels every context that is bound to it and has not stopped. If all of them have
+ *   stopped, as with a second Ctrl-C, the handler that was set before gets the signal; by default
+ *   that ends the program.
+ * - Some senders send a signal twice (timeout(1), launchers of parallel jobs). A job that must shut
+ *   down cleanly therefore ignores the signal before it creates the context:
+ *   `signal(SIGTERM, SIG_IGN)`.
+ * - System calls that a signal interrupts are restarted (SA_RESTART).
+ */
+enum {
+    /** SIGINT */
+    TG_SIGNAL_INT = 1u << 0,
+    /** SIGTERM */
+    TG_SIGNAL_TERM = 1u << 1,
+    /** SIGUSR1 */
+    TG_SIGNAL_USR1 = 1u << 2,
+    /** SIGUSR2 */
+    TG_SIGNAL_USR2 = 1u << 3
+};
 
 TG_END_DECLS
 #endif

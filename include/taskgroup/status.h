@@ -3,25 +3,31 @@
 #define TASKGROUP_STATUS_H
 /**
  * @file status.h
- * One enum for what a call answers and for what became of a task, and the error that explains it.
+ * The status that a call returns, and the error that explains it.
  *
- * How errors work, everywhere in this library:
- *  - A call that can fail returns a `tg_status`; TG_OK is 0. A creator returns a handle or NULL.
- *  - On a failure nothing has changed, and out-parameters say nothing: zero, TG_NO_INDEX, TG_NOT_RUN.
- *  - The why of the calling thread's last answer other than TG_OK is tg_error_last(): a sentence
- *    that names the value that was wrong.
- *  - Every call accepts a NULL handle and answers TG_INVALID. If the handle is NULL because its
- *    creator failed just before, tg_error_last() still tells why *that* failed; so a program may
- *    create, add and run, and look only at the end. (A NULL inside options means "none": a
- *    context or a limit that could not be made must be noticed by the caller.)
- *  - What only looks says it all by its answer, and leaves tg_error_last() as it was: tg_context_check() and
- *    tg_task_check() of what has stopped, a wait's TG_RUNNING, the status that tg_task_wait() tells; so
- *    does tg_context_cancel(), which is for signal handlers, too.
- *  - Structs that begin with their `size` may be those of an older version of the headers (shorter), or of a
- *    newer one (longer: options are TG_UNSUPPORTED if they use what the library does not know). A size of
- *    less than 8 or more than 4096 bytes was never set: TG_INVALID.
- *  - The `int` that a task function returned is the user's *code*. The library looks only at
- *    whether it is zero, and hands it back untouched beside the status.
+ * These rules hold for the whole library:
+ *
+ * - A call that can fail returns a tg_status; TG_OK is 0. A call that creates something returns a
+ *   handle, or NULL on failure.
+ * - A call that is refused changes nothing, and its output parameters are empty: 0, NULL,
+ *   TG_NO_INDEX or TG_NOT_RUN. (A group remembers that an add was refused: see tg_group_add().)
+ * - tg_error_last() explains the calling thread's last failed call, by a sentence that names the
+ *   wrong value.
+ * - Every handle may be NULL. A call that returns a status then returns TG_INVALID; any other call
+ *   documents what it does. If the handle is NULL because its creator has failed just before,
+ *   tg_error_last() still explains the creator's failure. So a program may create, add and run, and
+ *   check only the last call.
+ * - A NULL among options means "none". Check a context, a limit or a pool before you put it into
+ *   options: if its creator failed, the option would be ignored.
+ * - Some calls report everything by their result, and leave tg_error_last() unchanged:
+ *   tg_context_check() and tg_task_check() where something has stopped, a wait that returns
+ *   TG_RUNNING, tg_task_wait() with the status of the task; also tg_context_cancel(), since a
+ *   signal handler may call it.
+ * - A struct that begins with `size` may come from older headers (then it is shorter) or from newer
+ *   ones (then it is longer). Options that use members of newer headers are TG_UNSUPPORTED. A size
+ *   below 8 or above 4096 bytes was never set: TG_INVALID.
+ * - The `int` that a task's function returns is the user's *code*. The library checks only whether
+ *   it is 0, and returns it unchanged beside the status.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -29,10 +35,21 @@
 
 TG_BEGIN_DECLS
 
+/* ---- status ---- */
+
 /**
- * Every status: name, pinned value, meaning. The values are part of the ABI; gaps are for later.
- * 0 to 15 say how a task or a group ended, 16 to 31 that it has not ended, 32 to 47 that a call
- * was refused for now, 48 and above that a call was wrong or the system could not serve it.
+ * Lists all statuses: `X(name, value, message)` for each. The values are part of the ABI.
+ *
+ * | values | say that |
+ * | --- | --- |
+ * | 0 to 15 | a task or a group has ended, and how |
+ * | 16 to 31 | a task or a group has not ended |
+ * | 32 to 47 | a call was refused for now |
+ * | 48 and above | a call was wrong, or the system could not do what it needs |
+ *
+ * Gaps are for later versions.
+ *
+ * @param X a macro with three parameters.
  */
 #define TG_STATUS_TABLE(X)                                              \
     X(OK, 0, "ended well")                                              \
@@ -56,65 +73,92 @@ TG_BEGIN_DECLS
     X(NO_SYSTEM, 52, "the system has no thread or signal slot left")    \
     X(UNSUPPORTED, 53, "this version of the library does not know what was asked for")
 
-/** What a call answers, and what became of a task. Never compare with anything but the names. */
-typedef enum tg_status {
+/** @cond */
 #define TG_STATUS_ENUMERATOR(name, value, meaning) TG_##name = (value),
-    TG_STATUS_TABLE(TG_STATUS_ENUMERATOR)
+/** @endcond */
+
+/**
+ * The result of a call, or how a task or a group ended. Compare it only with these names.
+ *
+ * TG_STATUS_TABLE() says what the ranges of values mean. The quoted text of each status is what
+ * tg_status_message() returns.
+ */
+typedef enum tg_status { TG_STATUS_TABLE(TG_STATUS_ENUMERATOR) } tg_status;
 #undef TG_STATUS_ENUMERATOR
-} tg_status;
+
+/**
+ * Returns the name of a status as in the source, without its prefix: "OK", "FAILED", …
+ *
+ * @param status any value.
+ * @return a static string, never NULL; "?" for a value that is not a status.
+ * From: anywhere, also a signal handler.
+ * Threads: safe.
+ * Since: 0.1.
+ */
+TG_API const char *tg_status_name(tg_status status);
+
+/**
+ * Returns what a status means, as a short phrase to print: "a deadline has passed".
+ *
+ * @param status any value.
+ * @return a static string, never NULL; "not a status" for a value that is none.
+ * From: anywhere, also a signal handler.
+ * Threads: safe.
+ * Since: 0.1.
+ */
+TG_API const char *tg_status_message(tg_status status);
+
+/* ---- errors ---- */
 
 /** The index in an error that belongs to no task. */
 #define TG_NO_INDEX SIZE_MAX
 
 /**
- * Why something is not TG_OK. Owned by the library, only ever read through a pointer; new members
- * are added at the end. Strings are UTF-8 if the user's were, and never NULL.
+ * Why something is not TG_OK. The library owns it; read it only through a pointer, since later
+ * versions add members at the end. No string is NULL; strings are UTF-8 if the user's are.
  *
- * A line of a backtrace is `#2 solve+0x1f4 (libsolver.so)`, or `#2 libsolver.so+0x51f4` where the function has no
- * public name (programs: link with -rdynamic). It names the place of the call in each function, or of the crash:
- * `addr2line -f -e libsolver.so 0x51f4` names function, file and line.
+ * A line of a backtrace is `#2 solve+0x1f4 (libsolver.so)`, or `#2 libsolver.so+0x51f4` where the
+ * function has no public name (link programs with -rdynamic). It names the place of the call in
+ * each function, or of the crash: `addr2line -f -e libsolver.so 0x51f4` prints function, file and
+ * line.
  */
 typedef struct tg_error {
-    tg_status status; /**< what happened */
-    int code;         /**< the user's code: what the task returned, or a cancel was given; or 0 */
-    size_t index;     /**< the task's index in its group, or TG_NO_INDEX */
-    uint64_t id;      /**< the task's id as the caller gave it, or 0 */
-    const char *name; /**< the task's name as the caller gave it, or "" */
-    const char *message; /**< a sentence without a full stop: what, and which value */
-    int signal;          /**< the signal that a crashed task was caught with, or 0 */
-    int attempts;        /**< how often the task was started; 0 also if the error is not a task's */
-    const void *address; /**< what a crashed task touched (si_addr), or NULL */
-    const char *backtrace; /**< of tg_task_abort() and of crashes: a line a frame; else "" */
+    /** What happened. */
+    tg_status status;
+    /** The user's code: what the task returned, or what a cancel was given; 0: none. */
+    int code;
+    /** The task's index in its group, or TG_NO_INDEX. */
+    size_t index;
+    /** The task's id as the caller gave it; 0: none. */
+    uint64_t id;
+    /** The task's name as the caller gave it; "": none. */
+    const char *name;
+    /** What happened and to which value: a sentence without a full stop. */
+    const char *message;
+    /** The number of the signal that ended a crashed task; 0: none. */
+    int signal;
+    /** How often the task was started; 0 also if the error is not a task's. */
+    int attempts;
+    /** The address that a crashed task accessed (si_addr); NULL: none. */
+    const void *address;
+    /** The backtrace of tg_task_abort() or of a crash, one line per frame; "": none. */
+    const char *backtrace;
 } tg_error;
 
 /**
- * The name of a status as in the source, without prefix: "OK", "FAILED", …
+ * Returns why the calling thread's last failed call of this library did not return TG_OK.
  *
- * @param status any value.
- * @return a static string, "?" for a value that is not a status; never NULL.
- * Context: anywhere, also in a signal handler. Thread safety: safe. Since: 0.1.
- */
-TG_API const char *tg_status_name(tg_status status);
-
-/**
- * What a status means, as a short phrase to print: "a deadline has passed".
+ * A call that returns TG_OK leaves the error as it was: look at it only after another status, or
+ * after a NULL from a creator. After a failed tg_group_run() it is the same error as
+ * tg_group_error()'s; after a failed tg_map_run() it is the error of that run.
  *
- * @param status any value.
- * @return a static string, "not a status" for a value that is none; never NULL.
- * Context: anywhere, also in a signal handler. Thread safety: safe. Since: 0.1.
- */
-TG_API const char *tg_status_message(tg_status status);
-
-/**
- * Why the calling thread's last call of this library did not answer TG_OK.
- *
- * A call that answers TG_OK leaves it as it was: look at it only after something else was
- * answered. After tg_group_run() or tg_map_run() it is the same error as tg_group_error()'s.
- *
- * @return never NULL; status TG_OK and an empty message if nothing has failed on this thread yet.
- *         Valid until the same thread's next failing call. Messages longer than 511 bytes are
- *         cut here (tg_group_error() has them whole).
- * Context: anywhere but signal handlers. Thread safety: each thread has its own. Since: 0.1.
+ * @return the error, never NULL, valid until the same thread's next failing call; status TG_OK and
+ *         an empty message if nothing has failed on this thread yet. Long texts are cut here: a
+ *         message to 511 bytes, a name to 63, a backtrace to about 1000. tg_group_error() has them
+ *         in full length.
+ * From: anywhere but signal handlers.
+ * Threads: safe; each thread has its own error.
+ * Since: 0.1.
  */
 TG_API const tg_error *tg_error_last(void);
 

@@ -3,61 +3,107 @@
 #define TASKGROUP_VERSION_H
 /**
  * @file version.h
- * Which library and which OpenMP runtime a program really runs on, and the library's clock.
+ * The version of the library, its clock, and the OpenMP runtime on which it runs.
  */
 #include <taskgroup/status.h>
 
 TG_BEGIN_DECLS
 
+/* ---- version ---- */
+
+/** The first number of the headers' version. */
 #define TG_VERSION_MAJOR 0
+/** The second number of the headers' version. */
 #define TG_VERSION_MINOR 1
+/** The third number of the headers' version. */
 #define TG_VERSION_PATCH 0
-/** The version of the headers as one number, 10000 × major + 100 × minor + patch. */
+/** The headers' version as one number: 10000 × major + 100 × minor + patch. */
 #define TG_VERSION (10000 * TG_VERSION_MAJOR + 100 * TG_VERSION_MINOR + TG_VERSION_PATCH)
 
 /**
- * The version of the library that was loaded, to be compared with TG_VERSION, the headers' own.
+ * Returns the version of the loaded library. Compare it with TG_VERSION, the headers' own.
  *
  * @return 10000 × major + 100 × minor + patch.
- * Context: anywhere. Thread safety: safe. Since: 0.1.
+ * From: anywhere, also a signal handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API int tg_version_number(void);
 
 /**
- * The version of the library that was loaded, as text: "0.1.0".
+ * Returns the version of the loaded library as text: "0.1.0".
  *
  * @return a static string.
- * Context: anywhere. Thread safety: safe. Since: 0.1.
+ * From: anywhere, also a signal handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API const char *tg_version_string(void);
 
-/** What tg_info_read() tells: `tg_info i; tg_info_read(&i);` */
+/* ---- the clock ---- */
+
+/**
+ * Returns the time on the clock of every time in this library: seconds, monotonic, from an
+ * arbitrary origin. A call takes about 25 ns.
+ *
+ * @return seconds, in steps of a nanosecond (CLOCK_MONOTONIC).
+ * From: anywhere, also a signal handler.
+ * Threads: safe.
+ * Since: 0.1.
+ */
+TG_API double tg_time_now(void);
+
+/* ---- the OpenMP runtime ---- */
+
+/** What tg_info_read() reports: `tg_info i; tg_info_read(&i);` */
 typedef struct tg_info {
-    size_t size;         /**< bytes of this struct, as the caller's headers have it */
-    int version;         /**< as tg_version_number() */
-    int cancellation;    /**< 1 if OpenMP's own cancellation is on (OMP_CANCELLATION=true) */
-    const char *runtime; /**< the OpenMP runtime that is loaded: "libgomp", "libomp" or "unknown" */
-    const char *compiled_for; /**< the runtime of the compiler that built this library */
-    int threads;              /**< threads that a group run from here would ask for */
-    int processors;           /**< processors that OpenMP may use */
-    int max_active_levels; /**< how deep parallel regions may nest; 1: a `parallel` in a task gets 1 thread */
-    int bound;             /**< 1 if threads are bound to places (OMP_PROC_BIND) */
-    int runtimes; /**< OpenMP runtimes that are loaded as shared libraries: above 1, the program may run on another one
-                       than this library, and each has threads of its own */
+    /**
+     * Bytes of this struct as the caller's headers define it; tg_info_read() sets it in C and C++.
+     */
+    size_t size;
+    /** The version of the loaded library, as tg_version_number() returns it. */
+    int version;
+    /** 1 if OpenMP's own cancellation is on (OMP_CANCELLATION=true), else 0. */
+    int cancellation;
+    /** The OpenMP runtime that serves the library: "libgomp", "libomp" or "unknown". */
+    const char *runtime;
+    /** The runtime of the compiler that built the library: "libgomp" or "libomp". */
+    const char *compiled_for;
+    /** Threads that a group would ask for if the calling thread ran it here. */
+    int threads;
+    /** Processors that OpenMP may use. */
+    int processors;
+    /** How deep parallel regions may nest; 1: an `omp parallel` inside a task gets one thread. */
+    int max_active_levels;
+    /** 1 if threads are bound to places (OMP_PROC_BIND), else 0. */
+    int bound;
+    /**
+     * OpenMP runtimes that are loaded as shared libraries. Above 1 the program may run on another
+     * runtime than the library does, and each runtime has threads of its own.
+     */
+    int runtimes;
 } tg_info;
 
 /**
- * Tells on what the library runs here: for a line in a job's log, and to see at once whether two
- * OpenMP runtimes have met in one process (`runtimes` above 1, or `runtime` differs from `compiled_for`).
+ * Reports on what the library runs in this process.
  *
- * @param info out: filled in; strings are static.
- * @return TG_OK; TG_INVALID if `info` is NULL.
- * Context: anywhere but signal handlers; starts the OpenMP runtime if nothing has yet.
- * Thread safety: safe. Since: 0.1.
+ * Print it in a job's log, or use it to see whether two OpenMP runtimes have met in one process:
+ * then `runtimes` is above 1, or `runtime` differs from `compiled_for`. Starts the OpenMP runtime
+ * if it has not started yet.
+ *
+ * @param info out: filled in; its strings are static.
+ * @return
+ * - TG_OK: `info` is filled in.
+ * - TG_INVALID: `info` is NULL, or its size was never set (calls from other languages).
+ *
+ * From: anywhere but signal handlers.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_info_read(tg_info *info);
 
-/* Sets the struct's size, which the caller's compiler knows, and calls the function. */
+/** @cond */
+/* Sets the size of the struct, which the caller's compiler knows, and calls the function. */
 static inline tg_status tg_info_read_sized(tg_info *info)
 {
     if (info != NULL)
@@ -65,14 +111,7 @@ static inline tg_status tg_info_read_sized(tg_info *info)
     return tg_info_read(info);
 }
 #define tg_info_read(...) tg_info_read_sized(__VA_ARGS__)
-
-/**
- * The clock of every time in this library: seconds, monotonic, from an arbitrary origin.
- *
- * @return seconds as a double (CLOCK_MONOTONIC; nanosecond steps, about 25 ns a call).
- * Context: anywhere, also in a signal handler. Thread safety: safe. Since: 0.1.
- */
-TG_API double tg_time_now(void);
+/** @endcond */
 
 TG_END_DECLS
 #endif
