@@ -17,88 +17,6 @@ static void *without_const(const void *arg)
     return (void *)(uintptr_t)arg;
 }
 
-/* ---- what goes in ---- */
-
-static bool needs_attributes(const tg_task_options *o)
-{
-    return o->id != 0 || o->result != NULL || o->name != NULL || o->weight != 0 || o->timeout > 0 ||
-           o->attempts != 0 || o->priority != 0 || o->copy != 0 || o->period > 0 ||
-           o->deadline > 0 || (o->flags & TG_TASK_CANCELLABLE) != 0;
-}
-
-/* When it is to be started at first. */
-static double start_of(const tg_task_options *o)
-{
-    return o->start > 0 ? o->start : tg_time_now() + o->delay;
-}
-
-/* The rare members, the name, and a copy of `size` bytes at `from`, in one block. NULL: out of
- * memory. */
-static struct tg__attributes *new_attributes(
-    const tg_task_options *o, const void *from, size_t size, bool single)
-{
-    const char *name = o->name != NULL ? o->name : "";
-    size_t length = strlen(name) + 1, unit = _Alignof(max_align_t);
-    size_t head = (sizeof(struct tg__attributes) + unit - 1) / unit * unit;
-    if (size > SIZE_MAX - head - length)
-        return NULL;
-    struct tg__attributes *attributes = malloc(head + size + length);
-    if (attributes == NULL)
-        return NULL;
-    char *bytes = (char *)attributes;
-    *attributes = (struct tg__attributes){
-        .id = o->id,
-        .result = o->result,
-        .name = memcpy(bytes + head + size, name, length),
-        .copy = size > 0 ? memcpy(bytes + head, from, size) : NULL,
-        .weight = o->weight,
-        .timeout = o->timeout,
-        .deadline = o->deadline,
-        .backoff = o->backoff,
-        .backoff_max = o->backoff_max,
-        .period = o->period,
-        .next_start = start_of(o),
-        .attempts = o->attempts,
-        .priority = o->priority,
-        .single = single,
-    };
-    return attributes;
-}
-
-void tg__add_free_attributes(struct tg__addition *addition, size_t count)
-{
-    for (size_t i = 0; addition->attributes_of != NULL && i < count; i++)
-        free(addition->attributes_of[i]);
-    free(addition->attributes_of);
-    free(addition->attributes);
-}
-
-bool tg__add_attributes(struct tg__addition *a, bool each)
-{
-    const unsigned char *item = a->items;
-    if (!needs_attributes(&a->o) && a->handle == NULL)
-        return true;
-    if (!each) {
-        a->attributes =
-            new_attributes(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0, !a->range);
-        if (a->attributes != NULL && a->attributes->copy != NULL)
-            a->items = a->attributes->copy;
-        if (a->attributes != NULL)
-            atomic_init(&a->attributes->handle, a->handle);
-        return a->attributes != NULL;
-    }
-    a->attributes_of = calloc(a->count, sizeof *a->attributes_of);
-    if (a->attributes_of == NULL)
-        return false;
-    for (size_t i = 0; i < a->count; i++, item += item != NULL ? a->stride : 0)
-        if ((a->attributes_of[i] = new_attributes(&a->o, item, a->o.copy, true)) == NULL) {
-            tg__add_free_attributes(a, i);
-            a->attributes_of = NULL;
-            return false;
-        }
-    return true;
-}
-
 /* How the tasks are claimed and run. */
 static void classify(const tg_group *group, struct tg__addition *a)
 {
@@ -247,7 +165,7 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
 /* They take a place in the queue only when it is time. */
 static void let_wait(tg_group *group, const struct tg__addition *a)
 {
-    double time = start_of(&a->o);
+    double time = tg__add_start(&a->o);
     if (a->o.deadline > 0 && a->o.deadline < time)
         time = a->o.deadline + 1e-6; /* it is too late then, and ends */
     for (size_t i = a->first; i < a->first + a->count; i++) {

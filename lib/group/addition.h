@@ -43,6 +43,9 @@ void tg__add_free_attributes(struct tg__addition *a, size_t count);
 /* Do they have a start, a delay or a period? */
 bool tg__add_has_time(const tg_task_options *o);
 
+/* When they are to be started at first. */
+double tg__add_start(const tg_task_options *o);
+
 /* May tasks be added? Under the lock, as is the next. */
 tg_status tg__add_check_open(tg_group *group);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Pools: choosing a shard, submitting, closing. Each shard is a persistent group, and a thread that
+/* Pools: choosing a shard, submitting, looking. Each shard is a persistent group, and a thread that
    opens its region (host.c). */
 #include "group/addition.h"
 
 #include "task/handle.h"
-#include "pool/host.h"
+#include "pool/pool.h"
 #include "base/options.h"
 #include "base/status.h"
 
@@ -12,19 +12,6 @@
 #include <stdlib.h>
 #include <taskgroup/pool.h>
 #include <taskgroup/version.h>
-
-struct tg_pool {
-    struct tg__host host; /* first: what groups know of it */
-    tg_pool_options options;
-    int shards;
-    atomic_uint turn;
-    struct tg__lock lock; /* guards what follows */
-    bool closed;
-    int closers; /* threads that are closing it */
-    bool timed_out;
-    atomic_int gone; /* shards whose threads have ended, where nobody waits for them */
-    struct tg__shard shard[];
-};
 
 /* ---- choosing ---- */
 
@@ -65,35 +52,28 @@ static struct tg__shard *own_shard(tg_pool *pool)
     return NULL;
 }
 
-/* Is the calling thread one of the pool's, at work? */
-static bool is_inside(tg_pool *pool)
+bool tg__pool_inside(tg_pool *pool)
 {
     const struct tg__worker *worker = tg__team_worker();
     return worker != NULL && is_ours(pool, worker->team);
 }
 
-/* In a child of fork(): its threads, and whatever they hold, are not there. */
-static bool is_parents(const tg_pool *pool)
+bool tg__pool_is_parents(const tg_pool *pool)
 {
     return pool->host.process != tg__process_number();
 }
 
-static tg_status refuse_parents(const char *call)
+tg_status tg__pool_refuse_parents(const char *call)
 {
     return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
 }
 
 /* ---- groups over it ---- */
 
-static tg_pool *pool_of(struct tg__host *host)
-{
-    return (tg_pool *)(void *)host;
-}
-
 static struct tg__team *enter(struct tg__host *host, tg_group *group, void **room)
 {
     static const char call[] = "tg_group_start";
-    struct tg__shard *shard = choose(pool_of(host));
+    struct tg__shard *shard = choose(tg__pool_of(host));
     struct tg__team *team;
     tg_status status = tg__shard_enter(shard, group, &team);
     if (status == TG_NO_SYSTEM)
@@ -114,7 +94,7 @@ static void leave(struct tg__host *host, tg_group *group, void *room)
 
 static bool has(struct tg__host *host, const struct tg__team *team)
 {
-    return is_ours(pool_of(host), team);
+    return is_ours(tg__pool_of(host), team);
 }
 
 /* ---- making it ---- */
@@ -146,7 +126,7 @@ static bool check_options(const tg_pool_options *o)
     return false;
 }
 
-static void free_shards(tg_pool *pool)
+void tg__pool_free_shards(tg_pool *pool)
 {
     while (pool->shards > 0)
         tg__shard_free(&pool->shard[--pool->shards]);
@@ -187,13 +167,13 @@ tg_pool *tg_pool_create(const tg_pool_options *options)
     for (int i = 0; i < o.shards; i++) {
         tg_group *group = make_group(&o, o.threads);
         if (group == NULL) {
-            free_shards(pool);
+            tg__pool_free_shards(pool);
             return tg__refuse_create(TG_NO_MEMORY, "%s: out of memory", call);
         }
         if (!tg__shard_init(
                 &pool->shard[i], &pool->host, group, o.threads, o.idle, o.waiters, &processors)) {
             tg_group_destroy(group);
-            free_shards(pool);
+            tg__pool_free_shards(pool);
             return tg__refuse_create(TG_NO_SYSTEM, "%s: signal handlers cannot be set", call);
         }
         pool->shards++;
@@ -244,8 +224,8 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
         return tg__refuse_null(call, "pool");
     if (function == NULL)
         return tg__refuse(TG_INVALID, "%s: function is NULL", call);
-    if (is_parents(pool))
-        return refuse_parents(call);
+    if (tg__pool_is_parents(pool))
+        return tg__pool_refuse_parents(call);
     struct tg__shard *shard = choose(pool);
     if (atomic_load(&shard->group->lifecycle.shut) && (shard = own_shard(pool)) == NULL)
         return tg__refuse(TG_CLOSED, "%s: the pool is closed", call);
@@ -279,159 +259,6 @@ tg_status tg_pool_submit(tg_pool *pool, tg_task_fn *function, const void *arg,
     return TG_OK;
 }
 
-/* ---- closing ---- */
-
-/* False: it is closed. */
-static bool note_closer(tg_pool *pool, double timeout, double *until)
-{
-    *until = tg_time_now() + timeout;
-    tg__lock_take(&pool->lock, TG__LOCK_POOL);
-    bool closes = !pool->closed;
-    pool->closers += closes;
-    tg__lock_give(&pool->lock, TG__LOCK_POOL);
-    return closes;
-}
-
-/* Each closer waits for as long as it likes; the first whose time is up stops all. */
-static void close_shards(tg_pool *pool, double until)
-{
-    for (int i = 0; i < pool->shards; i++)
-        tg__shard_shut(&pool->shard[i]);
-    bool drained = true, late = false;
-    for (int i = 0; i < pool->shards; i++)
-        drained &= tg__shard_drain(&pool->shard[i], until);
-    if (drained)
-        return;
-    for (int i = 0; i < pool->shards; i++)
-        late |= tg__shard_stop(&pool->shard[i]);
-    tg__lock_take(&pool->lock, TG__LOCK_POOL);
-    pool->timed_out |= late;
-    tg__lock_give(&pool->lock, TG__LOCK_POOL);
-}
-
-static size_t count_abandoned(const tg_pool *pool)
-{
-    size_t abandoned = 0;
-    for (int i = 0; i < pool->shards; i++)
-        abandoned += pool->shard[i].resident.abandoned;
-    return abandoned;
-}
-
-/* False: not all were run. */
-static bool close_pool(tg_pool *pool, double timeout, size_t *left)
-{
-    double until;
-    *left = 0;
-    if (!note_closer(pool, timeout, &until))
-        return true;
-    close_shards(pool, until);
-    *left = count_abandoned(pool);
-    tg__lock_take(&pool->lock, TG__LOCK_POOL);
-    pool->closers--;
-    pool->closed = true;
-    bool timed_out = pool->timed_out || *left > 0;
-    tg__lock_give(&pool->lock, TG__LOCK_POOL);
-    return !timed_out;
-}
-
-/* A closer that does not wait. The pool is not closed before somebody has waited. */
-tg_status tg_pool_shut(tg_pool *pool)
-{
-    static const char call[] = "tg_pool_shut";
-    double until;
-    if (pool == NULL)
-        return tg__refuse_null(call, "pool");
-    if (is_parents(pool))
-        return refuse_parents(call);
-    if (!note_closer(pool, 0, &until))
-        return TG_OK;
-    for (int i = 0; i < pool->shards; i++)
-        tg__shard_shut(&pool->shard[i]);
-    tg__lock_take(&pool->lock, TG__LOCK_POOL);
-    pool->closers--;
-    tg__lock_give(&pool->lock, TG__LOCK_POOL);
-    return TG_OK;
-}
-
-tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
-{
-    static const char call[] = "tg_pool_close";
-    if (abandoned != NULL)
-        *abandoned = 0;
-    if (pool == NULL)
-        return tg__refuse_null(call, "pool");
-    if (!(timeout >= 0))
-        return tg__refuse(TG_INVALID, "%s: timeout is %g", call, timeout);
-    if (is_parents(pool))
-        return refuse_parents(call);
-    if (is_inside(pool))
-        return tg__refuse(TG_BUSY, "%s: called in a task of the pool", call);
-    size_t left;
-    bool drained = close_pool(pool, timeout, &left);
-    if (abandoned != NULL)
-        *abandoned = left;
-    return drained ? TG_OK : tg__refuse(TG_TIMED_OUT, "%s: %zu tasks were abandoned", call, left);
-}
-
-tg_status tg_pool_reopen(tg_pool *pool)
-{
-    static const char call[] = "tg_pool_reopen";
-    if (pool == NULL)
-        return tg__refuse_null(call, "pool");
-    if (is_parents(pool))
-        return refuse_parents(call);
-    tg__lock_take(&pool->lock, TG__LOCK_POOL);
-    bool opens = pool->closed && pool->closers == 0;
-    if (opens) {
-        pool->closed = pool->timed_out = false;
-    }
-    tg__lock_give(&pool->lock, TG__LOCK_POOL);
-    if (!opens)
-        return tg__refuse(TG_BUSY, "%s: the pool is not closed", call);
-    for (int i = 0; i < pool->shards; i++)
-        tg__shard_reopen(&pool->shard[i]);
-    return TG_OK;
-}
-
-/* The last thread of a pool that was destroyed in one of its own tasks. */
-static void on_gone(struct tg__host *host)
-{
-    tg_pool *pool = pool_of(host);
-    int shards = pool->options.shards; /* first: the last one frees the pool */
-    if (atomic_fetch_add(&pool->gone, 1) + 1 < shards)
-        return;
-    free_shards(pool);
-}
-
-/* The thread that is in a task of it still uses it: then it stays. */
-static void free_parents(tg_pool *pool)
-{
-    for (int i = 0; i < pool->shards; i++)
-        if (tg__frame_inside(&pool->shard[i].group->exec) != NULL)
-            return;
-    for (int i = 0; i < pool->shards; i++)
-        tg__shard_free_parents(&pool->shard[i]);
-    free(pool);
-}
-
-void tg_pool_destroy(tg_pool *pool)
-{
-    if (pool == NULL)
-        return;
-    if (is_parents(pool)) {
-        free_parents(pool);
-        return;
-    }
-    if (!is_inside(pool)) {
-        size_t left;
-        close_pool(pool, 0, &left);
-        free_shards(pool);
-        return;
-    }
-    for (int i = 0, shards = pool->shards; i < shards; i++) /* the last one frees the pool */
-        tg__shard_orphan(&pool->shard[i], on_gone);
-}
-
 /* ---- tuning and looking ---- */
 
 tg_status tg_pool_resize(tg_pool *pool, int threads)
@@ -441,8 +268,8 @@ tg_status tg_pool_resize(tg_pool *pool, int threads)
         return tg__refuse_null(call, "pool");
     if (threads < 1 || threads > POOL_THREADS_MOST)
         return tg__refuse(TG_INVALID, "%s: threads is %d", call, threads);
-    if (is_parents(pool))
-        return refuse_parents(call);
+    if (tg__pool_is_parents(pool))
+        return tg__pool_refuse_parents(call);
     for (int i = 0; i < pool->shards; i++)
         tg__shard_resize(&pool->shard[i], threads);
     return TG_OK;
@@ -453,8 +280,8 @@ tg_status tg_pool_pause(tg_pool *pool, int paused)
     static const char call[] = "tg_pool_pause";
     if (pool == NULL)
         return tg__refuse_null(call, "pool");
-    if (is_parents(pool))
-        return refuse_parents(call);
+    if (tg__pool_is_parents(pool))
+        return tg__pool_refuse_parents(call);
     for (int i = 0; i < pool->shards; i++)
         if (!atomic_load(&pool->shard[i].group->lifecycle.shut))
             tg__resident_pause(&pool->shard[i].resident, paused != 0);
@@ -495,12 +322,12 @@ tg_status(tg_pool_report)(tg_pool *pool, tg_pool_numbers *numbers)
     if (!tg__answer_fits(numbers))
         return tg__refuse(TG_INVALID, "%s: numbers->size is %zu", call, numbers->size);
     tg_pool_numbers n = {0};
-    bool there = pool != NULL && !is_parents(pool);
+    bool there = pool != NULL && !tg__pool_is_parents(pool);
     for (int i = 0; there && i < pool->shards; i++)
         count(&pool->shard[i], &n);
     n.free = n.threads - n.running;
     tg__answer_write(numbers, &n, sizeof n);
     if (pool == NULL)
         return tg__refuse_null(call, "pool");
-    return there ? TG_OK : refuse_parents(call);
+    return there ? TG_OK : tg__pool_refuse_parents(call);
 }

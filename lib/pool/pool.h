@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TG_LIB_POOL_POOL_H
+#define TG_LIB_POOL_POOL_H
+/* A pool: what pool.c, which submits, and closing.c, which ends it, know of it. */
+#include "pool/host.h"
+
+#include <taskgroup/pool.h>
+
+struct tg_pool {
+    struct tg__host host; /* first: what groups know of it */
+    tg_pool_options options;
+    int shards;
+    atomic_uint turn;
+    struct tg__lock lock; /* guards what follows */
+    bool closed;
+    int closers; /* threads that are closing it */
+    bool timed_out;
+    atomic_int gone; /* shards whose threads have ended, where nobody waits for them */
+    struct tg__shard shard[];
+};
+
+static inline tg_pool *tg__pool_of(struct tg__host *host)
+{
+    return (tg_pool *)(void *)host;
+}
+
+/* Is the calling thread one of the pool's, at work? */
+bool tg__pool_inside(tg_pool *pool);
+
+/* In a child of fork(): its threads, and whatever they hold, are not there. The second: TG_CLOSED,
+   with a message. */
+bool tg__pool_is_parents(const tg_pool *pool);
+tg_status tg__pool_refuse_parents(const char *call);
+
+/* The last of it: no thread is in it. */
+void tg__pool_free_shards(tg_pool *pool);
+
+#endif
