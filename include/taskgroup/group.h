@@ -322,30 +322,37 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
 TG_API tg_status tg_group_run(tg_group *group);
 
 /**
- * Begins to run a group over a pool (tg_group_options.pool), and returns at once: the pool's threads serve it in turn with
- * the pool's own tasks and other groups. tg_group_wait() returns the answer.
+ * Begins to run the group, and returns at once: a pool's threads serve it, in turn with the pool's
+ * own tasks and other groups. Without tg_group_options.pool that is the process's own pool,
+ * tg_pool_default(). tg_group_wait() returns what the run has come to.
  *
- * The group may outlive the task that starts it: so nothing of that task reaches it (its cancel, timeout, guard, loan).
- * Give it what is to stop it as `.context`. A group that tg_group_run() runs over a pool is below the task, as any other.
+ * The run ends when its last task has ended, whether you wait for it or not: by then on_done was
+ * called for all, on a thread of the pool's. More can be added meanwhile; to add from elsewhere for
+ * as long as you like, open the group before (tg_group_open()).
+ *
+ * The group may outlive the task that starts it, so nothing of that task reaches it (its cancel,
+ * timeout, guard, loan). Give it what is to stop it as `.context`. A group that tg_group_run() runs
+ * over a pool is below the task, as any other.
  *
  * @param group the group.
- * @return TG_OK: it runs, or there was nothing to run; TG_BUSY: it runs already; TG_CLOSED: the pool is closed, or
- *         belongs to the parent process;
- *         TG_INVALID: NULL, or a group without a pool; else as tg_group_run() refuses.
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ * @return TG_OK: it runs, or there was nothing to run; TG_BUSY: it runs already; TG_CLOSED: the pool
+ *         is closed, or belongs to the parent process; TG_INVALID: NULL; TG_NO_SYSTEM,
+ *         TG_NO_MEMORY: there is no thread, or no memory, for the pool; else as tg_group_run()
+ *         refuses.
+ * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1; without a pool: 0.2.
  */
 TG_API tg_status tg_group_start(tg_group *group);
 
 /**
- * Waits for the end of what tg_group_start() has begun. A thread of a team that is in a task (of this pool, or of any
- * group) runs tasks of the group and of groups below it meanwhile; any other thread only waits. (In serial code and in
- * regions a run cannot be left, since the team's threads are the program's own: there is nothing to wait for.)
+ * Waits for the end of what tg_group_start() has begun. A thread of a team that is in a task (of the
+ * pool, or of any group) runs tasks of the group and of groups below it meanwhile; any other thread
+ * only waits.
  *
- * @param group   the group; @param timeout seconds; 0: looks only; TG_FOREVER.
- * @return what tg_group_run() would answer; TG_RUNNING: it has not ended within `timeout`, and goes on; TG_CLOSED: it
- *         runs in the parent process;
- *         TG_BUSY: called, to wait, in one of its own tasks or callbacks, or in a task that it waits for;
- *         TG_INVALID: NULL, a timeout that is
+ * @param group   the group.
+ * @param timeout seconds; 0: looks only; TG_FOREVER.
+ * @return what tg_group_run() would return; TG_RUNNING: it has not ended within `timeout`, and goes
+ *         on; TG_CLOSED: it runs in the parent process; TG_BUSY: called, to wait, in one of its own
+ *         tasks or callbacks, or in a task that it waits for; TG_INVALID: NULL, a timeout that is
  *         negative or not a number, or it was never started.
  * Context: anywhere but signal handlers. Thread safety: safe, also several at once. Since: 0.1.
  */
@@ -376,18 +383,22 @@ TG_API void *tg_group_user(const tg_group *group);
  *
  * With one thread, tasks start when the body waits: in an add to a full queue, or at its end.
  *
+ * Over a pool the body runs on the calling thread, and the pool's threads serve: an add to a full
+ * queue waits there without running tasks, and TG_FULL_RUN with `.limit` waits, too.
+ *
  * @param group the group; tasks may have been added before.
- * @param body  called once, on the calling thread; @param user handed to it.
- * @return as tg_group_run(); TG_FAILED also if the body returned other than 0; TG_INVALID if it is NULL,
- *         or if the group is to run over a pool (add from anywhere between tg_group_open() and tg_group_close()).
- * Context: as tg_group_run(). Thread safety: safe. Since: 0.1.
+ * @param body  called once, on the calling thread.
+ * @param user  handed to it.
+ * @return as tg_group_run(); TG_FAILED also if the body returned other than 0; TG_INVALID if it is
+ *         NULL.
+ * Context: as tg_group_run(). Thread safety: safe. Since: 0.1; over a pool: 0.2.
  */
 TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
 
 /**
  * Keeps the group open, so that other threads can add to it: a run returns only when tg_group_close() was called as often
- * as this, also a cancelled one. It is no task: it has no index, no place in an ordered stream, and no on_done. For an
- * ordered stream over a pool: open, tg_group_start(), add from anywhere, close, tg_group_wait().
+ * as this, also a cancelled one. It is no task: it has no index, no place in an ordered stream, and no on_done. For a
+ * stream from several threads: open, tg_group_start(), add from anywhere, close, tg_group_wait().
  *
  * @param group the group. May be running.
  * @return TG_OK; TG_CLOSED: it takes no more tasks (it has failed, is known to be cancelled, is being destroyed, or runs

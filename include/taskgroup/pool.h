@@ -117,6 +117,17 @@ typedef struct tg_pool_numbers {
 TG_API TG_NODISCARD tg_pool *tg_pool_create(const tg_pool_options *options);
 
 /**
+ * The pool of the process: made at the first call, with OMP_NUM_THREADS threads and defaults for all
+ * else, and there until the process ends. tg_group_start() uses it for groups without a pool.
+ * tg_pool_close() and tg_pool_shut() refuse it (TG_BUSY), tg_pool_destroy() does nothing.
+ *
+ * @return the pool; NULL (see tg_error_last()) as tg_pool_create(). In a child of fork() it is
+ *         another one than the parent's.
+ * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.2.
+ */
+TG_API tg_pool *tg_pool_default(void);
+
+/**
  * Closes the pool at once (queued tasks are abandoned, running ones told to stop and waited for) and frees it. In
  * one of its own tasks it cannot wait: then it is freed when its last task has ended.
  *

@@ -32,12 +32,15 @@ static bool is_full(tg_group *group)
     return atomic_load(&group->backpressure.outstanding) >= bound(group);
 }
 
-/* In one of its tasks; or on a thread of the pool's, which is what makes space. */
+/* In one of its tasks, or in its body; or on a thread of the pool's, which is what makes space. Not
+   so in the body of a scope over a pool: that thread does not serve. */
 static bool is_inside(tg_group *group)
 {
     if (group->owner->owns_thread != NULL && group->owner->owns_thread(group))
         return true;
-    return tg__frame_inside(&group->exec) != NULL;
+    const tg_task *frame = tg__frame_inside(&group->exec);
+    bool body_elsewhere = frame != NULL && frame->kind == TG__BODY && group->body == NULL;
+    return frame != NULL && !body_elsewhere;
 }
 
 bool tg__backpressure_full(tg_group *group)
@@ -49,8 +52,9 @@ bool tg__backpressure_full(tg_group *group)
 bool tg__backpressure_in_body(const tg_group *group)
 {
     const tg_task *current = tg__frame_current();
-    return current != NULL && current->exec == &group->exec && current->kind == TG__BODY &&
-           tg__team_worker() != NULL; /* not so in a region that the body has opened */
+    bool in_frame = current != NULL && current->exec == &group->exec && current->kind == TG__BODY;
+    /* Not so in a region that the body has opened, nor over a pool. */
+    return in_frame && group->body != NULL && tg__team_worker() != NULL;
 }
 
 /* A quarter of the queue, so that the producer does not serve for each task. */

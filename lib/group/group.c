@@ -142,7 +142,7 @@ void tg_group_destroy(tg_group *group)
         tg_context_cancel(&group->context, 0, "the group was destroyed");
         return;
     }
-    if (group->options.pool != NULL)
+    if (group->lifecycle.started)
         tg__attach_finish(group);
     tg__group_destroy(group);
 }
@@ -164,7 +164,7 @@ tg_status tg_group_reset(tg_group *group)
     tg_status status = tg__group_refuse_owned(group, "tg_group_reset");
     if (status != TG_OK)
         return status;
-    status = tg__group_renew(group);
+    status = tg__attach_is_on(group) ? TG_BUSY : tg__group_renew(group);
     return status == TG_OK
                ? TG_OK
                : tg__refuse(status, "tg_group_reset: the group is running, or a hold is open");
@@ -187,7 +187,7 @@ tg_status tg_group_run(tg_group *group)
     if (group == NULL)
         return tg__refuse_null("tg_group_run", "group");
     if (tg__attach_applies(group))
-        return tg__attach_run(group);
+        return tg__attach_run(group, "tg_group_run", NULL, NULL);
     tg_status status = tg__group_refuse_owned(group, "tg_group_run");
     if (status != TG_OK)
         return status;
@@ -201,7 +201,7 @@ tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user)
     if (body == NULL)
         return tg__refuse(TG_INVALID, "tg_group_scope: body is NULL");
     if (tg__attach_applies(group))
-        return tg__refuse(TG_INVALID, "tg_group_scope: the group runs over a pool");
+        return tg__attach_run(group, "tg_group_scope", body, user);
     tg_status status = tg__group_refuse_owned(group, "tg_group_scope");
     if (status != TG_OK)
         return status;

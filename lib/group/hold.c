@@ -78,6 +78,35 @@ tg_task *tg_group_hold(tg_group *group, const tg_task_options *options)
 
 /* ---- without a task ---- */
 
+/* Under the lock. */
+static void open_one(tg_group *group)
+{
+    group->suspended.opened++;
+    group->suspended.count++;
+    if (tg__group_is_watchable(group))
+        tg__group_watch(group);
+}
+
+void tg__hold_open(tg_group *group)
+{
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
+    open_one(group);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
+}
+
+/* The unpinning is the last touch: the run may end, and its caller destroy the group. */
+bool tg__hold_close(tg_group *group)
+{
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
+    bool open = group->suspended.opened > 0;
+    group->suspended.opened -= open;
+    group->suspended.count -= open;
+    struct tg__pin pin = tg__group_pin(group);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
+    tg__group_unpin(group, pin, 0);
+    return open;
+}
+
 tg_status tg_group_open(tg_group *group)
 {
     static const char call[] = "tg_group_open";
@@ -90,12 +119,8 @@ tg_status tg_group_open(tg_group *group)
         return tg__refuse(TG_NO_SYSTEM, "%s: the system has no thread left", call);
     tg__lock_take(&group->lock, TG__LOCK_GROUP);
     status = tg__add_check_open(group);
-    if (status == TG_OK) {
-        group->suspended.opened++;
-        group->suspended.count++;
-        if (tg__group_is_watchable(group))
-            tg__group_watch(group);
-    }
+    if (status == TG_OK)
+        open_one(group);
     bool parents = tg__group_is_parents(group);
     tg__lock_give(&group->lock, TG__LOCK_GROUP);
     if (parents)
@@ -108,17 +133,8 @@ tg_status tg_group_close(tg_group *group)
     static const char call[] = "tg_group_close";
     if (group == NULL)
         return tg__refuse_null(call, "group");
-    tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    if (tg__group_is_parents(group)) {
-        tg__lock_give(&group->lock, TG__LOCK_GROUP);
+    if (tg__group_is_parents(group))
         return tg__group_refuse_parents(call);
-    }
-    bool open = group->suspended.opened > 0;
-    group->suspended.opened -= open;
-    group->suspended.count -= open;
-    struct tg__pin pin = tg__group_pin(group);
-    tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    tg__group_unpin(
-        group, pin, 0); /* the last touch: the run may end, and its caller destroy the group */
-    return open ? TG_OK : tg__refuse(TG_INVALID, "%s: the group is not open", call);
+    return tg__hold_close(group) ? TG_OK
+                                 : tg__refuse(TG_INVALID, "%s: the group is not open", call);
 }

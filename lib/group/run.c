@@ -36,7 +36,7 @@ static tg_status refuse_run(tg_group *group, tg_status status, const char *text)
  * a cancel. */
 static bool may_sleep(const tg_group *group)
 {
-    return group->body != NULL || group->options.pool != NULL || group->suspended.count > 0 ||
+    return group->body != NULL || group->attachment.host != NULL || group->suspended.count > 0 ||
            group->timers.heap.reserved > 0 || group->options.shared != NULL ||
            group->options.queue != 0;
 }

@@ -199,13 +199,12 @@ static void serve(struct tg__runq *runq, struct tg__worker *worker)
     tg__timers_arm(group, 0);
 }
 
-static void run_body(struct tg__runq *runq)
+void tg__serve_call_body(tg_group *group, tg_scope_fn *body, void *user)
 {
-    tg_group *group = tg__group_of(runq);
     tg_task self;
     TG__MUST_RETURN bool returned = false;
     tg__frame_push(&self, &group->exec, TG__BODY);
-    int code = group->body(group, group->body_user);
+    int code = body(group, user);
     returned = true;
     atomic_store(&group->backpressure.in_body, false);
     if (code != 0) {
@@ -215,6 +214,12 @@ static void run_body(struct tg__runq *runq)
     }
     tg__frame_forget_message(&self);
     tg__frame_pop(&self);
+}
+
+static void run_body(struct tg__runq *runq)
+{
+    tg_group *group = tg__group_of(runq);
+    tg__serve_call_body(group, group->body, group->body_user);
     tg__backpressure_notify(group); /* this thread serves from now on */
 }
 

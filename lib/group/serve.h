@@ -4,6 +4,9 @@
 /* What a team and a shared limit call while a group runs. */
 #include <taskgroup/group.h>
 
+/* Calls the body of a scope; another code than 0 stops the group. */
+void tg__serve_call_body(tg_group *group, tg_scope_fn *body, void *user);
+
 /* Sets these functions. */
 void tg__serve_init(tg_group *group);
 

@@ -26,6 +26,10 @@ struct tg__hold {
     struct tg__link link;
 };
 
+/* hold.c: what tg_group_open() and tg_group_close() do. False: it is not open. */
+void tg__hold_open(tg_group *group);
+bool tg__hold_close(tg_group *group);
+
 /* For the next batch, nobody looks meanwhile; and for good: frees all holds. */
 void tg__suspended_reset(tg_group *group);
 void tg__suspended_fini(tg_group *group);

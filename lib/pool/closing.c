@@ -69,6 +69,9 @@ tg_status tg_pool_shut(tg_pool *pool)
         return tg__refuse_null(call, "pool");
     if (tg__pool_is_parents(pool))
         return tg__pool_refuse_parents(call);
+    tg_status status = tg__pool_refuse_default(pool, call);
+    if (status != TG_OK)
+        return status;
     if (!note_closer(pool, 0, &until))
         return TG_OK;
     for (int i = 0; i < pool->shards; i++)
@@ -92,6 +95,9 @@ tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
         return tg__pool_refuse_parents(call);
     if (tg__pool_inside(pool))
         return tg__refuse(TG_BUSY, "%s: called in a task of the pool", call);
+    tg_status status = tg__pool_refuse_default(pool, call);
+    if (status != TG_OK)
+        return status;
     size_t left;
     bool drained = close_pool(pool, timeout, &left);
     if (abandoned != NULL)
@@ -142,7 +148,7 @@ static void free_parents(tg_pool *pool)
 
 void tg_pool_destroy(tg_pool *pool)
 {
-    if (pool == NULL)
+    if (pool == NULL || (pool->is_default && !tg__pool_is_parents(pool)))
         return;
     if (tg__pool_is_parents(pool)) {
         free_parents(pool);

@@ -263,6 +263,7 @@ void tg__shard_leave(struct tg__shard *shard, tg_group *client)
 {
     tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
     tg__list_remove(&client->attachment.link);
+    tg__wake_all(&shard->waiters);
     tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
     tg__resident_part(&shard->resident);
 }

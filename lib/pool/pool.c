@@ -68,6 +68,12 @@ tg_status tg__pool_refuse_parents(const char *call)
     return tg__refuse(TG_CLOSED, "%s: the pool belongs to the parent process", call);
 }
 
+tg_status tg__pool_refuse_default(const tg_pool *pool, const char *call)
+{
+    return pool->is_default ? tg__refuse(TG_BUSY, "%s: the pool is the process's own", call)
+                            : TG_OK;
+}
+
 /* ---- groups over it ---- */
 
 static struct tg__team *enter(struct tg__host *host, tg_group *group, void **room)

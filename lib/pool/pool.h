@@ -10,6 +10,7 @@ struct tg_pool {
     struct tg__host host; /* first: what groups know of it */
     tg_pool_options options;
     int shards;
+    bool is_default; /* the process's own: closed and freed by nobody */
     atomic_uint turn;
     struct tg__lock lock; /* guards what follows */
     bool closed;
@@ -31,6 +32,10 @@ bool tg__pool_inside(tg_pool *pool);
    with a message. */
 bool tg__pool_is_parents(const tg_pool *pool);
 tg_status tg__pool_refuse_parents(const char *call);
+
+/* TG_BUSY, with a message: it is the process's own, which this may not end. TG_OK: it is a user's.
+ */
+tg_status tg__pool_refuse_default(const tg_pool *pool, const char *call);
 
 /* The last of it: no thread is in it. */
 void tg__pool_free_shards(tg_pool *pool);

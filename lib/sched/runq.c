@@ -132,11 +132,16 @@ void tg__runq_notify_many(struct tg__team *team, struct tg__runq *runq)
         ;
 }
 
-/* Calls the thread that waits for the end of `runq`, if it does. */
+/* Calls the thread that waits for the end of `runq`, if it does; of one that is attached, threads
+ * that wait elsewhere, and a worker, since there may be none. */
 void tg__runq_notify_owner(struct tg__team *team, struct tg__runq *runq)
 {
-    if (runq->on_quiescent != NULL)
+    if (runq->on_quiescent != NULL) {
         runq->on_quiescent(runq);
+        atomic_store(&runq->to_end, true);
+        tg__runq_notify_one(team, runq);
+        return;
+    }
     for (struct tg__parked **at = &team->parked_workers; *at != NULL; at = &(*at)->next)
         if ((*at)->owns == runq) {
             tg__runq_wake(team, at, NULL);
@@ -144,12 +149,13 @@ void tg__runq_notify_owner(struct tg__team *team, struct tg__runq *runq)
         }
 }
 
-void tg__runq_leave(struct tg__team *team, struct tg__runq *runq)
+void tg__runq_leave(struct tg__team *team, struct tg__runq *runq, bool ends)
 {
     bool last = atomic_fetch_sub(&runq->active, 1) == 1;
-    if (team->parked_workers == NULL && runq->on_quiescent == NULL)
+    bool attached = runq->on_quiescent != NULL;
+    if (team->parked_workers == NULL && !attached)
         return;
-    if (last)
+    if (last && !(attached && ends))
         tg__runq_notify_owner(team, runq);
     if (tg__runq_admits(runq))
         tg__runq_notify_one(team, runq);

@@ -35,9 +35,11 @@ struct tg__runq {
     const struct tg__runq_calls *calls;
     /* What the thread that runs it does first, while others serve already; NULL: nothing. */
     void (*body)(struct tg__runq *runq);
-    /* Of one that is attached: somebody may be able to end it. Under the team's lock. NULL: it is
-     * not attached. */
+    /* Of one that is attached, else NULL. Threads that wait for its end may be able to end it;
+     * under the team's lock. A worker of the team has ended it, which is its last touch. */
     void (*on_quiescent)(struct tg__runq *runq);
+    void (*on_ended)(struct tg__runq *runq);
+    atomic_bool to_end; /* a worker is to look whether it can be ended; set under the team's lock */
     /* Where the threads of a region that we open run; NULL: where OpenMP has them. */
     const struct tg__processors *processors;
     bool hosts; /* the thread that runs it serves what is attached to its team, too */

@@ -139,6 +139,7 @@ static void prepare(struct tg__runq *runq, struct tg__runq *parent)
     atomic_store_explicit(&runq->pins, 0, memory_order_relaxed);
     atomic_store_explicit(&runq->helper_spawned, false, memory_order_relaxed);
     atomic_store_explicit(&runq->wanted, 0, memory_order_relaxed);
+    atomic_store_explicit(&runq->to_end, false, memory_order_relaxed);
     runq->watchers = 0;
     runq->rounding = tg__rounding_get();
     tg__runq_plant(runq, parent);
@@ -156,7 +157,7 @@ void tg__team_attach(struct tg__team *team, struct tg__runq *runq)
 bool tg__team_end(struct tg__team *team, struct tg__runq *runq)
 {
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    bool ended = runq->calls->end(runq);
+    bool ended = runq->live && runq->calls->end(runq); /* a worker may have been first */
     if (ended)
         tg__runq_deactivate(team, runq);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);

@@ -53,8 +53,9 @@ int tg__team_run(struct tg__runq *runq, int threads);
 
 /*
  * Attaches the run queue to a team that its host keeps open: the team's threads serve it beside
- * what they serve already, and the caller's do not. The caller calls tg__team_end() each time that
- * on_quiescent was called, until it returns true.
+ * what they serve already, and the caller's do not. A worker that finds it done ends it, and calls
+ * on_ended. A thread that waits for that may be first, by tg__team_end(), each time that
+ * on_quiescent was called: true means that it is ended now, and on_ended is not called.
  */
 void tg__team_attach(struct tg__team *team, struct tg__runq *runq);
 bool tg__team_end(struct tg__team *team, struct tg__runq *runq);

@@ -38,10 +38,12 @@ struct tg__team {
     int spins;         /* before a parked worker goes to sleep */
 };
 
-/* May one more worker serve it, and is there something to do? From anywhere. */
+/* May one more worker serve it, and is there something to do, or may it be at its end? From
+ * anywhere. */
 static inline bool tg__runq_admits(struct tg__runq *runq)
 {
-    return tg__team_serving(runq) < atomic_load(&runq->max_workers) && runq->calls->claimable(runq);
+    return tg__team_serving(runq) < atomic_load(&runq->max_workers) &&
+           (atomic_load(&runq->to_end) || runq->calls->claimable(runq));
 }
 
 /* ---- the tree of run queues ---- */
@@ -72,8 +74,9 @@ bool tg__runq_notify_one(struct tg__team *team, struct tg__runq *runq);
 void tg__runq_notify_many(struct tg__team *team, struct tg__runq *runq);
 void tg__runq_notify_owner(struct tg__team *team, struct tg__runq *runq);
 
-/* A worker leaves it. What that could not claim may be claimable now. */
-void tg__runq_leave(struct tg__team *team, struct tg__runq *runq);
+/* A worker leaves it, or a pin. What that could not claim may be claimable now. `ends`: the caller
+ * looks itself whether one that is attached can be ended. */
+void tg__runq_leave(struct tg__team *team, struct tg__runq *runq, bool ends);
 
 /*
  * Parks until the worker is woken, its parker is notified, or until that time. Returns the run

@@ -81,13 +81,39 @@ static void serve_in_taskgroup(struct tg__worker *worker, struct tg__runq *runq)
     tg__rounding_set(rounding);
 }
 
-/* Under the team's lock, which is given back meanwhile. Where help comes by helper tasks, only a
-   server of a run queue sends its next helper task. So a thread that can send helper tasks for one
-   run queue (its home), and serves another one while the home has something to claim, spawns a
-   helper task first. */
-static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
+static void call_on_ended(void *user)
+{
+    struct tg__runq *runq = user;
+    runq->on_ended(runq);
+}
+
+/* One that is attached may be over. Under the team's lock, which is given back meanwhile. True: it
+   was, and is not there any more. What its last callbacks spawn ends here. */
+static bool try_to_end(struct tg__worker *worker, struct tg__runq *runq)
 {
     struct tg__team *team = worker->team;
+    atomic_store(&runq->to_end, false);
+    if (!runq->calls->end(runq))
+        return false;
+    tg__rounding before = tg__rounding_get(), rounding = runq->rounding;
+    tg__runq_deactivate(team, runq);
+    tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
+    tg__rounding_set(rounding);
+    tg__omp_taskgroup(call_on_ended, runq);
+    tg__rounding_set(before);
+    tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
+    return true;
+}
+
+/* Under the team's lock, which is given back meanwhile. True: the run queue was ended, and is not
+   there any more. Where help comes by helper tasks, only a server of a run queue sends its next
+   helper task. So a thread that can send helper tasks for one run queue (its home), and serves
+   another one while the home has something to claim, spawns a helper task first. */
+static bool serve_one(struct tg__worker *worker, struct tg__runq *runq)
+{
+    struct tg__team *team = worker->team;
+    if (atomic_load(&runq->to_end) && try_to_end(worker, runq))
+        return true;
     struct tg__runq *home = worker->spawns_helpers && worker->home != runq ? worker->home : NULL;
     bool leaves = home != NULL && home->live && tg__runq_admits(home);
     atomic_fetch_add(&runq->active, 1);
@@ -96,7 +122,8 @@ static void serve_one(struct tg__worker *worker, struct tg__runq *runq)
         tg__team_notify_or_spawn(worker, home);
     serve_in_taskgroup(worker, runq);
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
-    tg__runq_leave(team, runq);
+    tg__runq_leave(team, runq, true);
+    return runq->on_ended != NULL && atomic_load(&runq->active) == 0 && try_to_end(worker, runq);
 }
 
 /* Serves what is in scope as long as there is something to do now, first the one for which it was
@@ -109,8 +136,8 @@ static void serve_all(
         handoff != NULL && tg__runq_admits(handoff) ? handoff : tg__runq_find(team, scope, NULL);
     while (runq != NULL) {
         worker->yielded = false;
-        serve_one(worker, runq);
-        runq = tg__runq_find(team, scope, worker->yielded ? runq : NULL);
+        bool gone = serve_one(worker, runq);
+        runq = tg__runq_find(team, scope, worker->yielded && !gone ? runq : NULL);
     }
 }
 
@@ -293,7 +320,7 @@ void tg__team_unpin(struct tg__team *team, struct tg__runq *runq)
 {
     tg__mutex_lock(&team->lock, TG__LOCK_TEAM);
     atomic_fetch_sub(&runq->pins, 1);
-    tg__runq_leave(team, runq);
+    tg__runq_leave(team, runq, false);
     tg__mutex_unlock(&team->lock, TG__LOCK_TEAM);
 }
 

@@ -348,13 +348,11 @@ static tg_status usual(int group)
 
 static tg_status run_to_its_end(struct world *w)
 {
-    tg_status status = TG_INVALID;
     if (w->held != NULL)
         (void)tg_group_complete(w->group, 2, 0, NULL); /* by index: a reset has forgotten it */
     if (w->call->group == GROUP_LENT)
         complete_away(w);
-    if (w->host != NULL)
-        status = tg_group_wait(w->group, TG_FOREVER);
+    tg_status status = tg_group_wait(w->group, TG_FOREVER); /* if it was started */
     return status == TG_INVALID ? tg_group_run(w->group) : status;
 }
 

@@ -18,17 +18,22 @@ struct ledger {
     atomic_int extra; /* tasks that on_done submits */
 };
 
+struct job {
+    int number;
+    atomic_bool started;
+};
+
 static int settle_up(tg_group *group, const tg_outcome *outcome, void *user)
 {
     struct ledger *ledger = user;
-    int *number = outcome->arg;
+    struct job *job = outcome->arg;
     (void)group;
     expect(ledger->blame, atomic_fetch_add(&ledger->inside, 1) < ledger->teams);
     expect(ledger->blame, tg_task_current() == NULL);
-    expect(ledger->blame, number != NULL && *number >= 0);
-    if (number != NULL)
-        *number = -1;
-    free(number);
+    expect(ledger->blame, job != NULL && job->number >= 0);
+    if (job != NULL)
+        job->number = -1;
+    free(job);
     if (outcome->status <= TG_NOT_RUN)
         atomic_fetch_add(&ledger->of[outcome->status], 1);
     atomic_fetch_add(&ledger->done, 1);
@@ -36,17 +41,17 @@ static int settle_up(tg_group *group, const tg_outcome *outcome, void *user)
     return 1; /* does not matter */
 }
 
-static int *new_number(int number)
+static struct job *new_job(int number)
 {
-    int *it = malloc(sizeof *it);
-    if (it != NULL)
-        *it = number;
-    return it;
+    struct job *job = calloc(1, sizeof *job);
+    if (job != NULL)
+        job->number = number;
+    return job;
 }
 
 static int end_somehow(tg_task *self, void *arg, void *result)
 {
-    int number = *(int *)arg;
+    int number = ((struct job *)arg)->number;
     (void)result;
     switch (number % 4) {
     case 0:
@@ -69,7 +74,7 @@ static void free_all(struct blame *blame)
         for (int k = 0; k < MANY; k++) {
             tg_task *task = NULL;
             expect(blame,
-                tg_pool_submit(p, end_somehow, new_number(k),
+                tg_pool_submit(p, end_somehow, new_job(k),
                     k % 4 == 3 ? TG_TASK(.attempts = 2) : NULL, k % 3 ? &task : NULL) == TG_OK);
             if (k % 7 == 0)
                 tg_task_cancel(task);
@@ -90,7 +95,8 @@ END_TEST
 
 static int stand_by(tg_task *self, void *arg, void *result)
 {
-    (void)arg, (void)result;
+    (void)result;
+    atomic_store(&((struct job *)arg)->started, true);
     wait_until(tg_task_check(self) != TG_OK);
     return 1;
 }
@@ -104,10 +110,11 @@ static void abandon_some(struct blame *blame)
             TG_POOL(.threads = 1, .on_done = settle_up, .user = &ledger, .context = context));
         tg_task *tasks[6];
         size_t abandoned = 0;
-        tg_pool_submit(p, stand_by, new_number(0), NULL, NULL);
-        wait_until(numbers_of(p).running == 1 && numbers_of(p).queued == 0);
+        struct job *first = new_job(0);
+        tg_pool_submit(p, stand_by, first, NULL, NULL);
+        wait_until(atomic_load(&first->started));
         for (int k = 0; k < 6; k++)
-            expect(blame, tg_pool_submit(p, end_somehow, new_number(k),
+            expect(blame, tg_pool_submit(p, end_somehow, new_job(k),
                               k == 5 ? TG_TASK(.delay = 3600) : NULL, &tasks[k]) == TG_OK);
         expect(blame, tg_task_cancel(tasks[2]) == TG_OK); /* no worker will claim it */
         if (i % 3 == 0)
@@ -149,7 +156,7 @@ START_TEST(on_done_comes_when_a_task_is_completed_while_no_region_is_open)
     tg_pool *p =
         tg_pool_create(TG_POOL(.threads = 1, .on_done = settle_up, .user = &ledger, .idle = 1e-4));
     tg_task *task;
-    assert_status(tg_pool_submit(p, put_off, new_number(0), NULL, &task), TG_OK);
+    assert_status(tg_pool_submit(p, put_off, new_job(0), NULL, &task), TG_OK);
     wait_until(numbers_of(p).pending == 1 && numbers_of(p).running == 0);
     nap_for(0.01);
     assert_status(tg_task_complete(task, 0, NULL), TG_OK);

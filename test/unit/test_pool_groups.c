@@ -183,25 +183,13 @@ START_TEST(a_group_over_a_pool_has_all_its_options)
 }
 END_TEST
 
-static int never_called(tg_group *group, void *user)
-{
-    (void)group;
-    atomic_fetch_add((atomic_int *)user, 1);
-    return 0;
-}
-
-/* A scope over a pool is a group with a hold that is started, and added to. */
 static void add_while_it_runs(struct blame *blame)
 {
     for (int i = 0; i < 6; i++) {
         struct crowd crowd = {0};
-        atomic_int calls = 0;
         tg_pool *p = pool_of(2);
         tg_group *g = tg_group_create(TG_GROUP(.pool = p, .queue = i % 3, .limit = i / 3));
-        tg_task *hold;
-        expect(blame, tg_group_scope(g, never_called, &calls) == TG_INVALID);
-        expect(blame, atomic_load(&calls) == 0);
-        hold = tg_group_hold(g, NULL);
+        tg_task *hold = tg_group_hold(g, NULL);
         expect(blame, tg_group_start(g) == TG_OK);
         for (int j = 0; j < 100; j++)
             expect(blame, tg_group_add(g, join_crowd, &crowd) == TG_OK);

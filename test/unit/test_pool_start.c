@@ -211,15 +211,15 @@ START_TEST(a_close_in_haste_stops_groups_and_a_pause_does_not)
 }
 END_TEST
 
-START_TEST(only_a_group_with_a_pool_is_started)
+START_TEST(only_a_group_that_was_started_is_waited_for)
 {
     tg_group *g = tg_group_create(NULL);
 
     assert_refused(tg_group_start(NULL), TG_INVALID, "NULL");
     assert_refused(tg_group_wait(NULL, 0), TG_INVALID, "NULL");
-    assert_refused(tg_group_start(g), TG_INVALID, "pool");
-    assert_status(tg_group_wait(g, TG_FOREVER), TG_INVALID);
+    assert_refused(tg_group_wait(g, TG_FOREVER), TG_INVALID, "never started");
     assert_status(tg_group_run(g), TG_OK);
+    assert_refused(tg_group_wait(g, TG_FOREVER), TG_INVALID, "never started");
     tg_group_destroy(g);
 }
 END_TEST
@@ -238,6 +238,6 @@ int main(void)
         start, a_group_that_is_destroyed_while_it_runs_is_cancelled_and_waited_for, 0, PLACES);
     tcase_add_test(pool, a_close_lets_groups_end_and_takes_no_more);
     tcase_add_test(pool, a_close_in_haste_stops_groups_and_a_pause_does_not);
-    tcase_add_test(pool, only_a_group_with_a_pool_is_started);
+    tcase_add_test(pool, only_a_group_that_was_started_is_waited_for);
     return run_suite(suite);
 }
