@@ -42,6 +42,13 @@ plates() {
     done
 }
 
+replies='Rome     24.0 degrees
+Oslo     no reply: the thermometer is frozen
+Vienna   17.0 degrees
+Lisbon   21.5 degrees
+Bergen    9.5 degrees
+mean of 4 stations: 18.0 degrees'
+
 case $example in
 map)
     expect 0 "$binary" <<<"1 2 3 4 5"
@@ -97,6 +104,18 @@ nested_parallel)
             fail "OMP_NUM_THREADS=$threads, levels $levels_set: $(cat "$work/out")"
         grep -Eq '^taskgroup [0-9.]+ on lib(gomp|omp) \(built for lib(gomp|omp)\)$' "$work/out" ||
             fail "no runtime: $(cat "$work/out")"
+    done
+    ;;
+wait_any)
+    for threads in 1 2 8; do
+        for ((try = 0; try < 10; try++)); do
+            OMP_NUM_THREADS=$threads "$binary" >"$work/out" 2>"$work/err" || fail "exit status $?"
+            expect_error ""
+            sort "$work/out" >"$work/sorted"
+            sort <<<"$replies" | diff - "$work/sorted" >&2 || fail "not these replies (<)"
+            [ "$(cat "$work/out")" != "$replies" ] || continue 2
+        done # where the machine is busy, replies may arrive in another order
+        fail "ten times not in the order of time: $(cat "$work/out")"
     done
     ;;
 *)
