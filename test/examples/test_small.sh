@@ -49,6 +49,11 @@ Lisbon   21.5 degrees
 Bergen    9.5 degrees
 mean of 4 stations: 18.0 degrees'
 
+ranges() {
+    echo "from         1: 1229 primes, then 10007"
+    echo "from   1000000:  753 primes, then 1010003"
+}
+
 case $example in
 map)
     expect 0 "$binary" <<<"1 2 3 4 5"
@@ -104,6 +109,15 @@ nested_parallel)
             fail "OMP_NUM_THREADS=$threads, levels $levels_set: $(cat "$work/out")"
         grep -Eq '^taskgroup [0-9.]+ on lib(gomp|omp) \(built for lib(gomp|omp)\)$' "$work/out" ||
             fail "no runtime: $(cat "$work/out")"
+    done
+    ;;
+raw_tasks)
+    for threads in 1 2 8; do
+        export OMP_NUM_THREADS=$threads
+        (ranges && echo "from 100000000:  551 primes, then 100010017") | expect 0 "$binary" || exit 1
+        expect_error ""
+        ranges | expect 1 "$binary" -5 || exit 1
+        expect_error "raw_tasks: -5 is not a natural number"
     done
     ;;
 wait_any)
