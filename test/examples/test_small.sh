@@ -42,6 +42,12 @@ plates() {
     done
 }
 
+forked() { # THREADS CHILD: how many the groups of the parent and of the child have
+    echo "parent: sum  338350, threads: $1"
+    echo "child:  sum  338350, threads: $2"
+    echo "parent: sum 1353400, threads: $1"
+}
+
 replies='Rome     24.0 degrees
 Oslo     no reply: the thermometer is frozen
 Vienna   17.0 degrees
@@ -130,6 +136,25 @@ wait_any)
             [ "$(cat "$work/out")" != "$replies" ] || continue 2
         done # where the machine is busy, replies may arrive in another order
         fail "ten times not in the order of time: $(cat "$work/out")"
+    done
+    ;;
+forked_child)
+    unset OMP_DYNAMIC OMP_THREAD_LIMIT
+    for threads in 1 2 8; do
+        export OMP_NUM_THREADS=$threads
+        child=$threads
+        ! ldd "$binary" | grep -q libgomp || child=1
+        forked "$threads" "$child" | expect 0 "$binary" || exit 1
+        expect_error ""
+        # Now and then the child still has one thread with libgomp: the library also counts threads
+        # that are just ending.
+        for ((try = 0; try < 10; try++)); do
+            "$binary" pause >"$work/out" 2>"$work/err" || fail "pause: exit status $?"
+            expect_error ""
+            ! forked "$threads" "$threads" | cmp -s - "$work/out" || continue 2
+            forked "$threads" "$child" | diff - "$work/out" >&2 || fail "pause: other output (>)"
+        done
+        fail "ten times not all threads after the pause"
     done
     ;;
 *)
