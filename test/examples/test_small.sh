@@ -42,6 +42,24 @@ plates() {
     done
 }
 
+forked() { # THREADS CHILD: how many the groups of the parent and of the child have
+    echo "parent: sum  338350, threads: $1"
+    echo "child:  sum  338350, threads: $2"
+    echo "parent: sum 1353400, threads: $1"
+}
+
+replies='Rome     24.0 degrees
+Oslo     no reply: the thermometer is frozen
+Vienna   17.0 degrees
+Lisbon   21.5 degrees
+Bergen    9.5 degrees
+mean of 4 stations: 18.0 degrees'
+
+ranges() {
+    echo "from         1: 1229 primes, then 10007"
+    echo "from   1000000:  753 primes, then 1010003"
+}
+
 case $example in
 map)
     expect 0 "$binary" <<<"1 2 3 4 5"
@@ -97,6 +115,46 @@ nested_parallel)
             fail "OMP_NUM_THREADS=$threads, levels $levels_set: $(cat "$work/out")"
         grep -Eq '^taskgroup [0-9.]+ on lib(gomp|omp) \(built for lib(gomp|omp)\)$' "$work/out" ||
             fail "no runtime: $(cat "$work/out")"
+    done
+    ;;
+raw_tasks)
+    for threads in 1 2 8; do
+        export OMP_NUM_THREADS=$threads
+        (ranges && echo "from 100000000:  551 primes, then 100010017") | expect 0 "$binary" || exit 1
+        expect_error ""
+        ranges | expect 1 "$binary" -5 || exit 1
+        expect_error "raw_tasks: -5 is not a natural number"
+    done
+    ;;
+wait_any)
+    for threads in 1 2 8; do
+        for ((try = 0; try < 10; try++)); do
+            OMP_NUM_THREADS=$threads "$binary" >"$work/out" 2>"$work/err" || fail "exit status $?"
+            expect_error ""
+            sort "$work/out" >"$work/sorted"
+            sort <<<"$replies" | diff - "$work/sorted" >&2 || fail "not these replies (<)"
+            [ "$(cat "$work/out")" != "$replies" ] || continue 2
+        done # where the machine is busy, replies may arrive in another order
+        fail "ten times not in the order of time: $(cat "$work/out")"
+    done
+    ;;
+forked_child)
+    unset OMP_DYNAMIC OMP_THREAD_LIMIT
+    for threads in 1 2 8; do
+        export OMP_NUM_THREADS=$threads
+        child=$threads
+        ! ldd "$binary" | grep -q libgomp || child=1
+        forked "$threads" "$child" | expect 0 "$binary" || exit 1
+        expect_error ""
+        # Now and then the child still has one thread with libgomp: the library also counts threads
+        # that are just ending.
+        for ((try = 0; try < 10; try++)); do
+            "$binary" pause >"$work/out" 2>"$work/err" || fail "pause: exit status $?"
+            expect_error ""
+            ! forked "$threads" "$threads" | cmp -s - "$work/out" || continue 2
+            forked "$threads" "$child" | diff - "$work/out" >&2 || fail "pause: other output (>)"
+        done
+        fail "ten times not all threads after the pause"
     done
     ;;
 *)
