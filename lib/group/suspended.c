@@ -11,11 +11,11 @@
 #include "task/slow_path.h"
 
 #include "base/status.h"
+#include "sys/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <taskgroup/version.h>
-#include <time.h>
 
 /* What a task that has left its thread still has, or the message of a completion that came before;
  * most have nothing. */
@@ -119,14 +119,10 @@ static void note_busy(tg_task *self, struct tg__note *note)
 static void stay(tg_task *self, const struct tg__view *task)
 {
     bool sleeps = self->way == TG__SLEEPS;
-    const struct timespec moment = {.tv_nsec = 1000000};
-    int before;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     while (atomic_load(task->state) != TG__ENDING &&
            !(sleeps &&
                (tg_time_now() >= self->wake || tg__context_status(self->exec->context) != TG_OK)))
-        nanosleep(&moment, NULL);
-    pthread_setcancelstate(before, NULL);
+        tg__nap(1e-3);
 }
 
 /* Under the lock. What it has goes with it. Without memory for that (a task with a timeout has it

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/lock.h"
 
-#include <errno.h>
+#include "sys/clock.h"
+
 #include <sched.h>
-#include <time.h>
 
 /* Relaxed: a look only; tg__lock_take() decides. Adding a task is no cancellation point of the
    calling thread's, and leaves errno alone. */
 void tg__lock_wait(const struct tg__lock *lock, unsigned char mark)
 {
     enum { SPINS = 64, YIELDS = 16 };
-    static const struct timespec nap = {.tv_nsec = 20000};
-    int error = errno, before;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     for (int i = 0; atomic_load_explicit(&lock->taken, memory_order_relaxed) == mark; i++)
         if (i < SPINS)
             tg__pause();
         else if (i < SPINS + YIELDS)
             sched_yield();
         else
-            nanosleep(&nap, NULL);
-    pthread_setcancelstate(before, NULL);
-    errno = error;
+            tg__nap(20e-6);
 }
 
 /* ---- does each thread take its locks in order, and do little under the short ones? ---- */
@@ -80,6 +75,7 @@ void tg__rank_check(const char *call)
         [TG__LOCK_DISPATCH] = true,
         [TG__LOCK_LIMIT] = true,
         [TG__LOCK_POOL] = true,
+        [TG__LOCK_TOLD] = true,
         [TG__LOCK_CIRCLES] = true,
         [TG__LOCK_CONTEXT] = true,
         [TG__LOCK_LOCALS] = true,

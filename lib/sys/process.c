@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/process.h"
 
+#include "sys/clock.h"
+
 #include <pthread.h>
 #include <sys/stat.h>
 #if defined(__has_include)
@@ -48,11 +50,22 @@ static bool is_single(void)
 #endif
 }
 
+static bool sees_others(void)
+{
+    return count_threads() > 1 + atomic_load(&own_threads);
+}
+
 /* OpenMP does not say whether this thread has had a team. It has none if there are no other
- * threads. */
+   threads. One that was joined is counted for some microseconds more: so look again, for about a
+   millisecond. */
 static void before_fork(void)
 {
-    has_company = !is_single() && count_threads() > 1 + atomic_load(&own_threads);
+    enum { LOOKS = 10 };
+    has_company = !is_single() && sees_others();
+    for (int i = 0; has_company && i < LOOKS; i++) {
+        tg__nap(50e-6);
+        has_company = sees_others();
+    }
 }
 
 static void in_child(void)
