@@ -11,6 +11,7 @@
 #include <taskgroup/limit.h>
 #include <taskgroup/task.h>
 #include <taskgroup/group.h>
+#include <taskgroup/control.h>
 #include <taskgroup/outcome.h>
 #include <taskgroup/combine.h>
 #include <taskgroup/pool.h>

@@ -71,6 +71,7 @@
  * ran in the parent does not run in the child: whatever is to be run, added, completed or cancelled there is TG_CLOSED;
  * it can be looked at and destroyed. Shared limits are free there.
  */
+#include <taskgroup/control.h>
 #include <taskgroup/limit.h>
 #include <taskgroup/outcome.h>
 #include <taskgroup/task.h>
@@ -109,7 +110,12 @@ enum {
         later; and libomp 14 to 19 crashes where threads of your own, or pools with this flag, come and go: that is how
         it takes deferred tasks in regions of theirs, also without this library.
         In your own region, and in groups that run in a task or over a pool, the region decides. */
-    TG_GROUP_RAW_TASKS = 1u << 7
+    TG_GROUP_RAW_TASKS = 1u << 7,
+    /** The error of the run is that of the required task with the lowest index which fails, however
+        many threads there are: tasks below it all run, and are told nothing; tasks above it do not
+        start any more, and those that run finish. With TG_GROUP_KEEP_GOING all run. One above it that
+        waits for its time is skipped when that has come. */
+    TG_GROUP_FIRST_INDEX = 1u << 8
 };
 
 /** No place in the queue: an add finds room only if a thread can take the task at once. */
@@ -191,6 +197,14 @@ typedef struct tg_group_options {
     double deadline;
     /** For messages and the report; copied; NULL: none. */
     const char *name;
+    /**
+     * Starts of tasks in a second at most, further attempts and periods included, at least 1e-6; 0:
+     * any number.
+     * Tasks that wait for their turn hold no thread and no place in `limit`.
+     */
+    double rate;
+    /** With `rate`: starts that may come at once after a pause; 0: 1. */
+    long burst;
 } tg_group_options;
 
 #ifndef __cplusplus
@@ -203,7 +217,7 @@ typedef struct tg_group_options {
  *
  * @param options NULL for all defaults: required tasks, no results, all threads, stop at the first failure.
  * @return the group, to be given back with tg_group_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (negative or not-a-number values, more than 8192 threads, `results` without `capacity` or `result_size`,
+ *         TG_INVALID (negative or not-a-number values, a burst without rate, more than 8192 threads, `results` without `capacity` or `result_size`,
  *         TG_GROUP_IN_ORDER without on_done, `ahead` without TG_GROUP_IN_ORDER or with
  *         TG_GROUP_REQUIRED_FIRST, TG_GROUP_RECYCLE with `results` or `capacity`),
  *         TG_TOO_LARGE (capacity × result_size is more than can be addressed), TG_UNSUPPORTED (unknown flags, or options of
@@ -280,6 +294,13 @@ TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void 
 TG_API tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
     const tg_task_options *options, size_t *index);
 
+#ifndef __cplusplus
+/** Adds a required task with a copy of its argument: `TG_ADD(group, solve, (struct block){i, j})`.
+    C only. The argument is a variable, an element or a compound literal. */
+#define TG_ADD(group, function, ...) \
+    tg_group_add_with((group), (function), &__VA_ARGS__, TG_TASK(.copy = sizeof(__VA_ARGS__)), NULL)
+#endif
+
 /**
  * Adds `count` tasks that share a function: a loop. Uses 1 byte a task, not 24 (9 where one fails, and in
  * groups with on_done, a queue, times and the like), and no loop in the caller. Task i of them gets the
@@ -322,43 +343,6 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
 TG_API tg_status tg_group_run(tg_group *group);
 
 /**
- * Begins to run the group, and returns at once: a pool's threads serve it, in turn with the pool's
- * own tasks and other groups. Without tg_group_options.pool that is the process's own pool,
- * tg_pool_default(). tg_group_wait() returns what the run has come to.
- *
- * The run ends when its last task has ended, whether you wait for it or not: by then on_done was
- * called for all, on a thread of the pool's. More can be added meanwhile; to add from elsewhere for
- * as long as you like, open the group before (tg_group_open()).
- *
- * The group may outlive the task that starts it, so nothing of that task reaches it (its cancel,
- * timeout, guard, loan). Give it what is to stop it as `.context`. A group that tg_group_run() runs
- * over a pool is below the task, as any other.
- *
- * @param group the group.
- * @return TG_OK: it runs, or there was nothing to run; TG_BUSY: it runs already; TG_CLOSED: the pool
- *         is closed, or belongs to the parent process; TG_INVALID: NULL; TG_NO_SYSTEM,
- *         TG_NO_MEMORY: there is no thread, or no memory, for the pool; else as tg_group_run()
- *         refuses.
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1; without a pool: 0.2.
- */
-TG_API tg_status tg_group_start(tg_group *group);
-
-/**
- * Waits for the end of what tg_group_start() has begun. A thread of a team that is in a task (of the
- * pool, or of any group) runs tasks of the group and of groups below it meanwhile; any other thread
- * only waits.
- *
- * @param group   the group.
- * @param timeout seconds; 0: looks only; TG_FOREVER.
- * @return what tg_group_run() would return; TG_RUNNING: it has not ended within `timeout`, and goes
- *         on; TG_CLOSED: it runs in the parent process; TG_BUSY: called, to wait, in one of its own
- *         tasks or callbacks, or in a task that it waits for; TG_INVALID: NULL, a timeout that is
- *         negative or not a number, or it was never started.
- * Context: anywhere but signal handlers. Thread safety: safe, also several at once. Since: 0.1.
- */
-TG_API tg_status tg_group_wait(tg_group *group, double timeout);
-
-/**
  * The group's own context: cancel it to stop the group from anywhere.
  *
  * @param group the group.
@@ -396,60 +380,6 @@ TG_API void *tg_group_user(const tg_group *group);
 TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
 
 /**
- * Keeps the group open, so that other threads can add to it: a run returns only when tg_group_close() was called as often
- * as this, also a cancelled one. It is no task: it has no index, no place in an ordered stream, and no on_done. For a
- * stream from several threads: open, tg_group_start(), add from anywhere, close, tg_group_wait().
- *
- * @param group the group. May be running.
- * @return TG_OK; TG_CLOSED: it takes no more tasks (it has failed, is known to be cancelled, is being destroyed, or runs
- *         in the parent process);
- *         TG_BUSY: it is a pool's own; TG_NO_SYSTEM (no event thread could be made); TG_INVALID: NULL.
- * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.2.
- */
-TG_API tg_status tg_group_open(tg_group *group);
-
-/**
- * Takes one tg_group_open() back. The last one lets the run end when its tasks have ended.
- *
- * @param group the group.
- * @return TG_OK; TG_INVALID: NULL, or it is not open; TG_CLOSED: it runs in the parent process.
- * Context: anywhere but signal handlers, on any thread. Thread safety: safe. Since: 0.2.
- */
-TG_API tg_status tg_group_close(tg_group *group);
-
-/**
- * Keeps the group open for something that is done elsewhere: a task without a function, which ends
- * when somebody calls tg_task_complete() on it (or tg_group_complete()). It has an index, a name, an id and a result
- * slot; takes no thread and no slot of a limit. A run returns only when all holds are completed, also a cancelled one:
- * a hook (tg_context_hook()) tells who works on it to give up, and then it is CANCELLED. Who
- * destroys a group that never ran must know that nobody will complete its holds any more.
- *
- * @param group   the group. May be running.
- * @param options flags, id, name and result; others are TG_INVALID; NULL: defaults.
- * @return the hold, valid until the group is reset or destroyed; with TG_GROUP_RECYCLE until it is
- *         completed, by whichever call. NULL (see tg_error_last()) as tg_group_add_with(), or with
- *         TG_NO_SYSTEM.
- * Context: anywhere but signal handlers. Never blocks. Thread safety: safe. Since: 0.1.
- */
-TG_API TG_NODISCARD tg_task *tg_group_hold(tg_group *group, const tg_task_options *options);
-
-/**
- * Completes a task that has called tg_task_defer(), or a hold: with success if `code` is 0, else as a failure
- * (TG_CANCELLED if the group has stopped). Exactly once, from any thread: no thread of the team, and no
- * OpenMP, needed. on_done may be called in here, and `omp cancel` is not issued.
- *
- * @param group   the group; @param index the task's index.
- * @param code    as a task function's; a failed one with attempts left is tried again.
- * @param message why, if `code` is not 0; copied; NULL: none.
- * @return TG_OK; TG_DONE: it was completed before, or has ended (nothing changed); TG_INVALID: NULL, there
- *         is no such task, it has not started, sleeps, or waits to be started again. A task that runs and
- *         then does not defer ends as its function says. TG_CLOSED: the group runs in the parent process.
- * Context: anywhere but signal handlers, also before the task's function has returned, in tasks,
- * callbacks and hooks. Thread safety: safe. Since: 0.1.
- */
-TG_API tg_status tg_group_complete(tg_group *group, size_t index, int code, const char *message);
-
-/**
  * Cancels the group: nothing of it starts any more, its tasks and everything below them are told to
  * stop. It ends when what is in flight has ended.
  *
@@ -464,25 +394,6 @@ TG_API tg_status tg_group_complete(tg_group *group, size_t index, int code, cons
  * Thread safety: safe. Since: 0.2.
  */
 TG_API tg_status tg_group_cancel(tg_group *group, int code, const char *reason);
-
-/**
- * Cancels one task. One that has not started, or that sleeps or waits for its next attempt, is taken
- * back: it ends as TG_CANCELLED, and its function is not called any more. One that runs, or waits to
- * be completed, is told to stop if it has a context of its own (TG_TASK_CANCELLABLE, a timeout or a
- * deadline): tg_task_check() returns TG_CANCELLED, and its hooks are called. The other tasks of the
- * group go on, and the group can still end TG_OK.
- *
- * A task with a period is not started again. It ends as TG_OK if it has run.
- *
- * @param group the group; @param index the task's index.
- * @return TG_OK: it was taken back, or is told; TG_DONE: it has ended; TG_BUSY: it runs, or is about to
- *         start (with a grainsize above 1: as part of a grain that has started), or waits to be
- *         completed, and has no context of its own; a hold, too; TG_INVALID: NULL, no such task, or a
- *         queued one of a group with TG_GROUP_RECYCLE and TG_GROUP_IN_ORDER; TG_CLOSED: the group runs
- *         in the parent process.
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.2 (0.1: tg_group_cancel()).
- */
-TG_API tg_status tg_group_cancel_task(tg_group *group, size_t index);
 
 TG_END_DECLS
 #endif

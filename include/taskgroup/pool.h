@@ -79,6 +79,10 @@ typedef struct tg_pool_options {
     tg_done_fn *on_done;
     /** For messages; copied; NULL: none. */
     const char *name;
+    /** Starts of the pool's own tasks in a second at most, on each shard; 0: any number. */
+    double rate;
+    /** With `rate`: starts that may come at once after a pause; 0: 1. */
+    long burst;
 } tg_pool_options;
 
 #ifndef __cplusplus

@@ -165,6 +165,7 @@ tg_status tg__add_put(tg_group *group, struct tg__addition *a, unsigned flags)
 /* They take a place in the queue only when it is time. */
 static void let_wait(tg_group *group, const struct tg__addition *a)
 {
+    group->timers.timed = true;
     double time = tg__add_start(&a->o);
     if (a->o.deadline > 0 && a->o.deadline < time)
         time = a->o.deadline + 1e-6; /* it is too late then, and ends */
@@ -209,8 +210,10 @@ static tg_status drop(tg_group *group, struct tg__addition *a)
 static tg_status put_aside(tg_group *group, struct tg__addition *a)
 {
     tg_status status = tg__add_put(group, a, a->flags | TG__APART);
-    if (status == TG_OK)
+    if (status == TG_OK) {
         atomic_fetch_add(&group->backpressure.outstanding, a->count);
+        group->dispatch.aside += a->count;
+    }
     return status;
 }
 
@@ -220,7 +223,7 @@ static tg_status put_aside(tg_group *group, struct tg__addition *a)
    body would have to fight for a slot with servers that keep theirs. */
 static bool may_run_here(const tg_group *group)
 {
-    return group->options.shared == NULL &&
+    return group->options.shared == NULL && !(group->options.rate > 0) &&
            (tg__backpressure_in_body(group) || group->options.limit == TG_UNLIMITED);
 }
 

@@ -20,7 +20,8 @@ static size_t bound(tg_group *group)
     if (atomic_load(&group->backpressure.in_body) && servers > 0)
         servers--;                                   /* the body's thread does not serve */
     if (tg__slots_bounded(&group->dispatch.slots)) { /* tasks that are suspended keep theirs */
-        long left = group->dispatch.slots.most - atomic_load(&group->dispatch.slots.suspended);
+        long left = atomic_load(&group->dispatch.slots.most) -
+                    atomic_load(&group->dispatch.slots.suspended);
         left = left > 0 ? left : 0;
         servers = (size_t)left < servers ? (size_t)left : servers;
     }

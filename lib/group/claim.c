@@ -6,6 +6,8 @@
  */
 #include "group/group.h"
 
+#include <taskgroup/version.h>
+
 /* A key is the priority, then required before optional, then (for those that had to wait for a
    time) a number; tasks in order of adding have this one: priority 0, required. */
 enum { RANK = 48 };
@@ -15,7 +17,8 @@ void tg__claim_init(tg_group *group)
 {
     const tg_group_options *o = &group->options;
     long grain = o->grainsize > 0 ? o->grainsize : 1;
-    group->dispatch.slots.most = o->limit;
+    atomic_init(&group->dispatch.slots.most, o->limit);
+    tg__rate_init(group);
     group->dispatch.queue.splits = o->grainsize == TG_GRAIN_AUTO;
     atomic_init(&group->dispatch.grain, grain < TG__CLAIM_MOST ? grain : TG__CLAIM_MOST);
     if (o->shared != NULL)
@@ -32,11 +35,29 @@ void tg__claim_reset(tg_group *group)
     atomic_store_explicit(&dispatch->late, 0, any);
     atomic_store_explicit(&dispatch->ordered, tg__claims_ordered(&group->options), any);
     dispatch->ready.count = dispatch->ready.reserved = 0;
-    dispatch->heaviest = 0;
+    dispatch->heaviest = dispatch->aside = 0;
+    tg__rate_stop(group);
+}
+
+/* Between runs. Space for them is reserved. */
+void tg__claim_rewind(tg_group *group)
+{
+    struct tg__dispatch *dispatch = &group->dispatch;
+    size_t count = tg__store_count(&group->exec.store);
+    tg__queue_reset(&dispatch->queue);
+    dispatch->ready.count = 0;
+    atomic_store(&dispatch->ready_count, 0);
+    atomic_store(&dispatch->late, 0);
+    for (size_t i = 0; dispatch->ready.reserved > 0 && i < count; i++) {
+        struct tg__view task = tg__store_get(&group->exec.store, i);
+        if ((task.flags & TG__APART) != 0 && (task.flags & TG__DROPPED) == 0)
+            tg__claim_unclaim(group, i);
+    }
 }
 
 void tg__claim_fini(tg_group *group)
 {
+    tg__rate_stop(group);
     tg__heap_free(&group->dispatch.ready);
     tg__queue_free(&group->dispatch.queue);
     tg_limit_destroy(group->options.shared);
@@ -117,6 +138,7 @@ bool tg__claimable(tg_group *group)
     bool some =
         (!tg__slots_bounded(&group->dispatch.slots) || tg__slots_free(&group->dispatch.slots)) &&
         !atomic_load(&group->dispatch.limit_client.blocked) &&
+        !atomic_load(&group->dispatch.rate.waits) &&
         (tg__queue_any(&group->dispatch.queue, end_of(group)) ||
             atomic_load(&group->dispatch.ready_count) > 0);
     return (some || atomic_load(&group->timers.expired)) && !atomic_load(&group->dispatch.halted) &&
@@ -175,9 +197,17 @@ static size_t claim_next(tg_group *group, tg_task *self, int place, size_t want,
 
 size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want, size_t *first)
 {
+    bool rated = group->options.rate > 0, admitted = true;
+    double now = rated ? tg_time_now() : 0, until = 0;
     tg__lock_take(&group->dispatch.lock, TG__LOCK_DISPATCH);
-    size_t got = claim_next(group, self, place, want, first);
+    if (rated)
+        admitted = tg__rate_admits(group, now, &until);
+    size_t got = admitted ? claim_next(group, self, place, rated ? 1 : want, first) : 0;
+    if (rated && got > 0)
+        tg__rate_count(group, now);
     tg__lock_give(&group->dispatch.lock, TG__LOCK_DISPATCH);
+    if (!admitted)
+        tg__rate_wait(group, until);
     if (group->options.shared != NULL)
         tg__limit_notify(group->options.shared);
     return got;

@@ -7,6 +7,7 @@
  * time, under the dispatch lock.
  */
 #include "base/heap.h"
+#include "group/rate.h"
 #include "sched/limit.h"
 #include "sched/queue.h"
 #include "sched/slots.h"
@@ -27,12 +28,16 @@ struct tg__dispatch {
     atomic_size_t late;                   /* of them: had to wait for a time */
     struct tg__limit_client limit_client; /* at the shared limit */
     size_t heaviest;                      /* weight of a task so far; under the group's lock */
+    size_t aside; /* tasks that were run by the thread that added them, and have no
+                     space in `ready`; the same */
+    struct tg__rate rate;
 };
 
 void tg__claim_init(tg_group *group);
 
 /* For the next batch, nobody looks meanwhile; and for good. */
 void tg__claim_reset(tg_group *group);
+void tg__claim_rewind(tg_group *group); /* the same tasks again: what is apart is ready */
 void tg__claim_fini(tg_group *group);
 
 /* Without a lock: the group starts nothing any more, so others need not wait for it at the shared
@@ -44,7 +49,8 @@ size_t tg__claim_ordered(tg_group *group, tg_task *self, int place, size_t want,
 /* Must claims be made one at a time, so that the order is exact? */
 static inline bool tg__claims_ordered(const tg_group_options *options)
 {
-    return options->shared != NULL || options->ahead != 0 || options->limit == 1;
+    return options->shared != NULL || options->ahead != 0 || options->limit == 1 ||
+           options->rate > 0;
 }
 
 /* Could somebody claim something? */

@@ -15,9 +15,9 @@ enum { THREADS_MOST = 1 << 13 };
 /* Failures that are kept where records are not. */
 enum { FAILURES_RECYCLED = 1000 };
 
-static const unsigned all_flags = TG_GROUP_KEEP_GOING | TG_GROUP_REQUIRED_FIRST |
-                                  TG_GROUP_IN_ORDER | TG_GROUP_RECYCLE | TG_GROUP_SHIELD |
-                                  TG_GROUP_GUARD | TG_GROUP_TIMES | TG_GROUP_RAW_TASKS;
+static const unsigned all_flags =
+    TG_GROUP_KEEP_GOING | TG_GROUP_REQUIRED_FIRST | TG_GROUP_IN_ORDER | TG_GROUP_RECYCLE |
+    TG_GROUP_SHIELD | TG_GROUP_GUARD | TG_GROUP_TIMES | TG_GROUP_RAW_TASKS | TG_GROUP_FIRST_INDEX;
 
 /* Refuses for tg_group_create() what makes no sense. */
 static bool check_options(const tg_group_options *o)
@@ -31,6 +31,8 @@ static bool check_options(const tg_group_options *o)
         {"timeout", o->timeout, 0, any, 0},
         {"deadline", o->deadline, 0, any, 0},
         {"queue", (double)o->queue, 0, any, TG_QUEUE_NONE},
+        {"rate", o->rate, TG__RATE_LEAST, any, 0},
+        {"burst", (double)o->burst, 0, any, 0},
     };
     bool in_order = (o->flags & TG_GROUP_IN_ORDER) != 0;
     char text[TG__NUMBER_SIZE];
@@ -39,6 +41,8 @@ static bool check_options(const tg_group_options *o)
             TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, o->flags & ~all_flags);
     else if (tg__number_is_wrong(numbers, sizeof numbers / sizeof *numbers, text))
         tg__refuse_create(TG_INVALID, "%s: %s", call, text);
+    else if (o->burst > 0 && !(o->rate > 0))
+        tg__refuse_create(TG_INVALID, "%s: burst is %ld without rate", call, o->burst);
     else if (o->results != NULL && (o->capacity == 0 || o->result_size == 0))
         tg__refuse_create(TG_INVALID, "%s: results with result_size %zu and capacity %zu", call,
             o->result_size, o->capacity);
@@ -82,6 +86,7 @@ static void set_rules(tg_group *group)
     exec->keep_going = (o->flags & TG_GROUP_KEEP_GOING) != 0;
     exec->shield = (o->flags & TG_GROUP_SHIELD) != 0;
     exec->need = o->need;
+    exec->first_index = (o->flags & TG_GROUP_FIRST_INDEX) != 0;
     exec->keeps_times = (o->flags & TG_GROUP_TIMES) != 0 || group->reports;
     group->runq.raw = (o->flags & TG_GROUP_RAW_TASKS) != 0;
     exec->joins = group->runq.raw;
@@ -93,6 +98,7 @@ static void set_rules(tg_group *group)
     exec->store.noted = exec->keeps_times || o->need > 0 || (o->on_done != NULL && !in_order);
     exec->ranks_later = o->on_done != NULL && !in_order;
     tg__failures_init(&exec->failures, exec->store.recycles ? FAILURES_RECYCLED : 0);
+    exec->failures.lowest = exec->first_index;
     exec->watches_ends = o->on_done != NULL || o->queue != 0 || exec->store.recycles;
 }
 

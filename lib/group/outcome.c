@@ -76,7 +76,8 @@ static bool was_started(const struct tg__view *task, tg_status status)
 }
 
 /* Why a task was not run, or not to its end. What has stopped the group is known then. */
-static tg_status cause_of(tg_group *group, const struct tg__view *task, tg_status status)
+static tg_status cause_of(
+    tg_group *group, const struct tg__view *task, size_t index, tg_status status)
 {
     unsigned char state = atomic_load_explicit(task->state, memory_order_relaxed);
     bool told = task->attributes != NULL && atomic_load(&task->attributes->told);
@@ -88,6 +89,8 @@ static tg_status cause_of(tg_group *group, const struct tg__view *task, tg_statu
         return TG_CANCELLED;
     if (atomic_load(&group->exec.enough))
         return TG_OK;
+    if (status == TG_SKIPPED && index > atomic_load(&group->exec.failed_at))
+        return TG_FAILED;
     tg_status cause = tg__context_noticed(&group->context);
     return cause == TG_OK && status == TG_CANCELLED ? TG_CANCELLED : cause;
 }
@@ -110,7 +113,7 @@ void tg__outcome_fill(tg_group *group, size_t index, bool over, tg_outcome *o)
         o->attempts = 1; /* not counted on the fast path */
     if (o->attempts == 0 && o->status == TG_CANCELLED && task.function != NULL)
         o->message = "was cancelled before it started";
-    o->cause = cause_of(group, &task, o->status);
+    o->cause = cause_of(group, &task, index, o->status);
     if (exec->keeps_times && has_ended && o->status != TG_SKIPPED) {
         o->worker = task.note->worker - 1;
         o->rank = task.note->rank;

@@ -75,6 +75,23 @@ void tg__parts_reset(tg_group *group)
     tg__context_reset(&group->context);
 }
 
+void tg__parts_rewind(tg_group *group)
+{
+    bool timed = group->timers.timed;
+    tg_status lost = group->lifecycle.add_error; /* the tasks are not all there, again */
+    tg__lifecycle_reset(group);
+    group->lifecycle.add_error = lost != TG_FAILED ? lost : TG_OK;
+    tg__timers_drop(group);
+    group->timers.dropped = false;
+    group->timers.timed = timed;
+    tg__exec_rewind(&group->exec);
+    tg__claim_rewind(group);
+    tg__backpressure_reset(group);
+    tg__completion_reset(group);
+    tg__hook_settle(&group->context);
+    tg__context_reset(&group->context);
+}
+
 static void free_parts(tg_group *group)
 {
     tg__timers_fini(group);

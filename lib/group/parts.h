@@ -13,6 +13,9 @@ tg_group *tg__group_new(const tg_group_options *options);
 /* Under the lock, when no run goes on: for the next batch. */
 void tg__parts_reset(tg_group *group);
 
+/* The same for the same tasks again: what is apart is ready to be claimed. */
+void tg__parts_rewind(tg_group *group);
+
 /* Frees the group. (What still refers to its context keeps the memory until then.) */
 void tg__group_free(tg_group *group);
 

@@ -38,7 +38,7 @@ static bool may_sleep(const tg_group *group)
 {
     return group->body != NULL || group->attachment.host != NULL || group->suspended.count > 0 ||
            group->timers.heap.reserved > 0 || group->options.shared != NULL ||
-           group->options.queue != 0;
+           group->options.rate > 0 || group->options.queue != 0;
 }
 
 /* What depends on where the group is run. */
@@ -58,8 +58,8 @@ static tg_status set_surroundings(tg_group *group)
     if (exec->guarded && !tg__guard_take())
         return refuse_run(group, TG_NO_SYSTEM, "signal handlers cannot be set");
     atomic_store(&exec->slow, exec->guarded || exec->joins || exec->watches_ends ||
-                                  o->shared != NULL || exec->need > 0 || exec->store.noted ||
-                                  atomic_load(&exec->takes_back));
+                                  o->shared != NULL || exec->need > 0 || exec->first_index ||
+                                  exec->store.noted || atomic_load(&exec->takes_back));
     return TG_OK;
 }
 
@@ -92,6 +92,7 @@ static tg_status prepare(tg_group *group, int places)
         return refuse_run(group, TG_NO_SYSTEM, "the system has no thread left");
     if (group->owner->begin != NULL && (status = group->owner->begin(group, places)) != TG_OK)
         return status;
+    group->options.limit = atomic_load(&group->dispatch.slots.most); /* as the run begins */
     group->lifecycle.threads_asked = o->threads > 0 ? o->threads : places;
     tg__exec_clear_times(exec);
     return TG_RUNNING;
@@ -235,6 +236,7 @@ static void leave_users(tg_group *group)
     }
     tg__timer_clear(&group->timers.timer);
     group->timers.armed = UINT64_MAX;
+    tg__rate_stop(group);
 }
 
 /* on_done is called, and may add. */

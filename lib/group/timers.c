@@ -139,7 +139,7 @@ void tg__timers_reset(tg_group *group)
 {
     group->timers.heap.reserved = 0;
     tg__timers_drop(group);
-    group->timers.dropped = false;
+    group->timers.dropped = group->timers.timed = false;
     atomic_store_explicit(&group->timers.expired, false, memory_order_relaxed);
 }
 

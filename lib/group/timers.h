@@ -18,6 +18,7 @@ struct tg__timers {
     size_t gone;            /* of them: taken back, and to be thrown out */
     size_t starts;          /* of the others: have not started yet */
     size_t placed;          /* of them: have a place in the bounded queue, too */
+    bool timed;             /* a task was added that waits for its start */
     bool dropped;           /* some still waited when a run ended */
     uint64_t armed;         /* the time for which `timer` is set, as a key; UINT64_MAX: it is not */
     struct tg__timer timer; /* wakes a thread while all sleep */

@@ -119,6 +119,8 @@ static bool check_options(const tg_pool_options *o)
         {"shards", o->shards, 0, SHARDS_MOST, 0},
         {"balance", o->balance, TG_BALANCE_TURN, TG_BALANCE_LEAST, TG_BALANCE_TURN},
         {"idle", o->idle, 0, any, 0},
+        {"rate", o->rate, TG__RATE_LEAST, any, 0},
+        {"burst", (double)o->burst, 0, any, 0},
     };
     unsigned unknown =
         o->flags & ~(unsigned)(TG_GROUP_GUARD | TG_GROUP_SHIELD | TG_GROUP_RAW_TASKS);
@@ -127,6 +129,8 @@ static bool check_options(const tg_pool_options *o)
         tg__refuse_create(TG_UNSUPPORTED, "%s: flags 0x%x are unknown", call, unknown);
     else if (tg__number_is_wrong(numbers, sizeof numbers / sizeof *numbers, text))
         tg__refuse_create(TG_INVALID, "%s: %s", call, text);
+    else if (o->burst > 0 && !(o->rate > 0))
+        tg__refuse_create(TG_INVALID, "%s: burst is %ld without rate", call, o->burst);
     else
         return true;
     return false;
@@ -142,10 +146,11 @@ void tg__pool_free_shards(tg_pool *pool)
 /* All of its tasks are of their submitters only; an unbounded queue is one that is never full. */
 static tg_group *make_group(const tg_pool_options *o, int threads)
 {
-    return tg_group_create(TG_GROUP(.flags = TG_GROUP_RECYCLE | TG_GROUP_KEEP_GOING | o->flags,
-        .threads = threads, .limit = o->limit, .queue = o->queue != 0 ? o->queue : LONG_MAX,
-        .context = o->context, .worker_init = o->worker_init, .worker_fini = o->worker_fini,
-        .user = o->user, .on_done = o->on_done, .name = o->name));
+    return tg_group_create(
+        TG_GROUP(.flags = TG_GROUP_RECYCLE | TG_GROUP_KEEP_GOING | o->flags, .threads = threads,
+            .limit = o->limit, .queue = o->queue != 0 ? o->queue : LONG_MAX, .context = o->context,
+            .worker_init = o->worker_init, .worker_fini = o->worker_fini, .user = o->user,
+            .on_done = o->on_done, .name = o->name, .rate = o->rate, .burst = o->burst));
 }
 
 tg_pool *tg_pool_create(const tg_pool_options *options)

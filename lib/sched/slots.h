@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 struct tg__slots {
-    long most; /* fixed while somebody holds one */
+    atomic_long most; /* 0: no limit, which stays so while somebody is in flight */
     atomic_long used;
     atomic_long suspended; /* of them: kept by tasks on no thread */
 };
@@ -19,7 +19,8 @@ static inline bool tg__slots_take(struct tg__slots *slots)
     /* Relaxed: the compare-and-swap decides. A stale "none" sends the thread to sleep, and before
        that it looks again by tg__slots_free(), which pairs with tg__slots_give(). */
     long used = atomic_load_explicit(&slots->used, memory_order_relaxed);
-    while (used < slots->most)
+    long most = atomic_load_explicit(&slots->most, memory_order_relaxed);
+    while (used < most)
         if (atomic_compare_exchange_weak(&slots->used, &used, used + 1))
             return true;
     return false;
@@ -46,12 +47,12 @@ static inline void tg__slots_return(struct tg__slots *slots, size_t many)
 /* Is there a limit at all? */
 static inline bool tg__slots_bounded(const struct tg__slots *slots)
 {
-    return slots->most != 0;
+    return atomic_load_explicit(&slots->most, memory_order_relaxed) != 0;
 }
 
 static inline bool tg__slots_free(struct tg__slots *slots)
 {
-    return atomic_load(&slots->used) < slots->most;
+    return atomic_load(&slots->used) < atomic_load(&slots->most);
 }
 
 #endif

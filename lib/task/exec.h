@@ -48,6 +48,7 @@ struct tg__exec {
     bool ranks_later;  /* ranks are given in the order of on_done */
     bool watches_ends; /* `calls` have something to do at the end of a task */
     bool joins;        /* raw OpenMP tasks of a task's function end before it does */
+    bool first_index;  /* tasks above one that has failed do not start */
     bool keeps_times;  /* start, end and worker of each task, for the user */
     size_t need;       /* successes that are enough, or 0 */
     /* … and from the start of a run on. */
@@ -63,8 +64,9 @@ struct tg__exec {
     /* Tasks that have ended, but for those that the workers count. */
     _Alignas(TG__CACHE_LINE) atomic_size_t ok;
     atomic_size_t failed, timed_out, crashed, cancelled, dropped;
-    atomic_size_t ready_again;      /* tasks that are in the queue to be started again */
-    atomic_size_t attempts;         /* starts of tasks that may be tried again */
+    atomic_size_t failed_at;   /* with first_index: the lowest index that has failed, or SIZE_MAX */
+    atomic_size_t ready_again; /* tasks that are in the queue to be started again */
+    atomic_size_t attempts;    /* starts of tasks that may be tried again */
     atomic_size_t ranks, successes; /* given */
     struct tg__times {
         struct tg__lock lock; /* a leaf: guards the rest */
@@ -80,6 +82,8 @@ void tg__exec_clear_times(struct tg__exec *exec);
 
 /* For the next batch, nobody looks meanwhile; and for good. */
 void tg__exec_reset(struct tg__exec *exec);
+/* For the same tasks again, but for those that were dropped. */
+void tg__exec_rewind(struct tg__exec *exec);
 void tg__exec_fini(struct tg__exec *exec);
 
 #endif

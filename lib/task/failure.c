@@ -125,12 +125,19 @@ static void append(struct tg__failures *failures, struct tg__failure *failure)
         chain(failures->buckets, failures->bucket_count, failure);
 }
 
+/* Under the lock, of a required one. */
+static bool is_first(const struct tg__failures *failures, size_t index)
+{
+    const struct tg__failure *first = failures->first;
+    return first == NULL || (failures->lowest && index < first->error.index);
+}
+
 const struct tg__failure *tg__failures_add(struct tg__failures *failures, const tg_error *error,
     bool required, void (*end)(void *user), void *user)
 {
     struct tg__failure *failure = new_failure(error);
     tg__mutex_lock(&failures->lock, TG__LOCK_FAILURES);
-    bool first = required && failures->first == NULL;
+    bool first = required && is_first(failures, error->index);
     if (failures->most > 0 && failures->count >= failures->most && !first) {
         free(failure);
         failure = NULL;

@@ -18,12 +18,13 @@ struct tg__failure {
 /* Failures are rare: one lock for all of them. It guards every member but `most`. */
 struct tg__failures {
     pthread_mutex_t lock;
-    const struct tg__failure *first; /* required, by completion */
+    const struct tg__failure *first; /* required, by completion, or by index */
     struct tg__failure *head, *tail; /* all, by completion */
     size_t count;                    /* of them */
     size_t most;                     /* that are kept, beside the first; 0: all */
     struct tg__failure **buckets;    /* by index; NULL: the list is searched */
     size_t bucket_count;             /* a power of two, or 0 */
+    bool lowest; /* `first` is the one with the lowest index; set once, after init */
     bool spare_taken;
     struct tg__failure spare; /* so that running out of memory cannot lose the first */
     char spare_message[128];

@@ -102,6 +102,15 @@ static const char *message_of(const struct tg__ending *ending, char text[TEXT_SI
     return text;
 }
 
+/* A hint for tasks that are to start: relaxed. */
+static void lower(atomic_size_t *least, size_t index)
+{
+    size_t now = atomic_load_explicit(least, memory_order_relaxed);
+    while (index < now && !atomic_compare_exchange_weak_explicit(
+                              least, &now, index, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 /* True: the first required failure, and it has stopped the group. */
 static bool fail(const struct tg__ending *ending)
 {
@@ -130,9 +139,12 @@ static bool fail(const struct tg__ending *ending)
         return false;
     }
     bool required = (task->flags & TG_TASK_OPTIONAL) == 0;
+    if (exec->first_index && required)
+        lower(&exec->failed_at, self->index);
     const struct tg__failure *first =
         tg__failures_add(&exec->failures, &error, required, store_failed, &copy);
-    if (first == NULL || exec->keep_going || !tg__context_stop(exec->context, &first->error))
+    if (first == NULL || exec->keep_going || exec->first_index ||
+        !tg__context_stop(exec->context, &first->error))
         return false;
     atomic_store(&exec->stopped_itself, true);
     return true;

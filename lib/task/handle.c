@@ -280,38 +280,42 @@ tg_status(tg_task_outcome)(tg_task *task, tg_outcome *outcome)
     return handle == NULL ? refuse(call, task) : lost ? refuse_parents(call) : TG_OK;
 }
 
-/* TG_OK: its task has not ended, and its run stays until the caller has cancelled or completed it.
- */
-static tg_status enter(const char *call, tg_task *task)
+/* The handle of a task that has not ended, and whose run stays until the caller has cancelled or
+ * completed it. NULL: `status` says why not. */
+static struct tg__handle *enter(const char *call, tg_task *task, tg_status *status)
 {
     struct tg__handle *handle = handle_of(task);
-    if (handle == NULL)
-        return refuse(call, task);
-    if (is_parents(handle) && !atomic_load(&handle->over))
-        return refuse_parents(call);
-    if (is_parents(handle))
-        return tg__refuse(TG_DONE, "%s: the task has ended", call);
-    tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
-    bool over = handle->over;
-    if (!over) /* its end needs this lock, and its pool is not freed before that */
-        handle->calls->enter(task->exec);
-    tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
-    return over ? tg__refuse(TG_DONE, "%s: the task has ended", call) : TG_OK;
+    if (handle == NULL) {
+        *status = refuse(call, task);
+        return NULL;
+    }
+    bool parents = is_parents(handle), over = atomic_load(&handle->over);
+    if (!parents) {
+        tg__mutex_lock(&handle->lock, TG__LOCK_HANDLE);
+        over = handle->over;
+        if (!over) /* its end needs this lock, and its pool is not freed before that */
+            handle->calls->enter(task->exec);
+        tg__mutex_unlock(&handle->lock, TG__LOCK_HANDLE);
+    }
+    if (!over && !parents)
+        return handle;
+    *status = over ? tg__refuse(TG_DONE, "%s: the task has ended", call) : refuse_parents(call);
+    return NULL;
 }
 
 tg_status tg_task_cancel(tg_task *task)
 {
-    tg_status status = enter("tg_task_cancel", task);
-    struct tg__handle *handle = handle_of(task);
-    return status == TG_OK ? handle->calls->cancel(task->exec, task->index, handle) : status;
+    tg_status status;
+    const struct tg__handle *handle = enter("tg_task_cancel", task, &status);
+    return handle != NULL ? handle->calls->cancel(task->exec, task->index, handle) : status;
 }
 
 tg_status tg__handle_complete(tg_task *task, int code, const char *message)
 {
-    tg_status status = enter("tg_task_complete", task);
-    struct tg__handle *handle = handle_of(task);
-    return status == TG_OK ? handle->calls->complete(task->exec, task->index, handle, code, message)
-                           : status;
+    tg_status status;
+    const struct tg__handle *handle = enter("tg_task_complete", task, &status);
+    return handle != NULL ? handle->calls->complete(task->exec, task->index, handle, code, message)
+                          : status;
 }
 
 void tg_task_release(tg_task *task)

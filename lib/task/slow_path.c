@@ -264,6 +264,26 @@ static void expire_unstarted(tg_task *self, const struct tg__view *task)
         exec->calls->after_end(exec);
 }
 
+/* One below it has failed, and the run has another error than this one's could be. What has been
+   started before goes on. */
+static bool is_beyond(const tg_task *self, const struct tg__view *task)
+{
+    const struct tg__exec *exec = self->exec;
+    return exec->first_index && !exec->keep_going &&
+           self->index > atomic_load_explicit(&exec->failed_at, memory_order_relaxed) &&
+           atomic_load_explicit(&task->cell->attempts, memory_order_relaxed) == 0;
+}
+
+static void skip(tg_task *self, const struct tg__view *task)
+{
+    struct tg__exec *exec = self->exec;
+    tg__finish_skipped(task);
+    if (exec->watches_ends) {
+        exec->calls->on_end(exec, task, self->index);
+        exec->calls->after_end(exec);
+    }
+}
+
 void tg__slow_run(tg_task *self, const struct tg__view *task)
 {
     if ((task->flags & TG__APART) != 0 && !self->apart) {
@@ -274,6 +294,10 @@ void tg__slow_run(tg_task *self, const struct tg__view *task)
     if (!take_it(self->exec, task)) {
         if (self->exec->watches_ends)
             self->exec->calls->on_cancelled_claim(self->exec, task, self->index);
+        return;
+    }
+    if (is_beyond(self, task)) {
+        skip(self, task);
         return;
     }
     if (is_too_late(task)) {

@@ -110,6 +110,59 @@ void tg__store_reset(struct tg__store *store)
     store->spare = spare;
 }
 
+static void rewind_attributes(struct tg__attributes *attributes)
+{
+    if (attributes == NULL)
+        return;
+    atomic_store(&attributes->last, false);
+    atomic_store(&attributes->told, false);
+    attributes->timed_out = false;
+}
+
+static void rewind_cell(struct tg__cell *cell)
+{
+    atomic_store_explicit(&cell->attempts, 0, memory_order_relaxed);
+    atomic_store_explicit(&cell->code, 0, memory_order_relaxed);
+}
+
+static void rewind_records(struct tg__segment *segment, size_t many)
+{
+    struct tg__attributes **of =
+        atomic_load_explicit(&segment->attributes_of, memory_order_relaxed);
+    for (size_t i = 0; i < many; i++) {
+        struct tg__cell *cell = &segment->records[i].cell;
+        if ((cell->flags & TG__DROPPED) != 0)
+            continue;
+        atomic_store_explicit(&cell->state, 0, memory_order_relaxed);
+        rewind_cell(cell);
+        if (of != NULL)
+            rewind_attributes(of[i]);
+    }
+}
+
+/* Relaxed: the run that follows publishes it. */
+void tg__store_rewind(struct tg__store *store, bool all)
+{
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+    size_t segments = atomic_load_explicit(&store->segments, memory_order_relaxed);
+    for (size_t s = 0; s < segments; s++) {
+        struct tg__segment *segment = segment_at(store, s);
+        size_t many = tg__segment_used(segment, count);
+        tg__segment_forget_kept(segment);
+        if (segment->notes != NULL)
+            memset(segment->notes, 0, many * sizeof *segment->notes);
+        if (segment->records != NULL) {
+            rewind_records(segment, many);
+            continue;
+        }
+        rewind_attributes(segment->attributes);
+        for (size_t i = 0; i < many; i++)
+            atomic_store_explicit(&segment->states[i], 0, memory_order_relaxed);
+        for (size_t i = 0; all && i < many; i++)
+            rewind_cell(&segment->cells[i]);
+    }
+}
+
 /* Appends a segment, whose memory is the store's from here on, if all goes well. */
 static tg_status append(struct tg__store *store, struct tg__segment *segment)
 {

@@ -182,6 +182,10 @@ void tg__store_recycle_all(struct tg__store *store);
  */
 void tg__store_reset(struct tg__store *store);
 
+/* For the same tasks again, but for those that were dropped. `all`: what the fast path does not
+ * touch, too. */
+void tg__store_rewind(struct tg__store *store, bool all);
+
 /*
  * TG_OK, and `attributes` are the store's; TG_FULL (the caller's array ends); TG_TOO_LARGE;
  * TG_NO_MEMORY. With `live` the count is published sequentially consistently: an add then looks for

@@ -21,9 +21,10 @@ tg_status tg_task_check(tg_task *self)
         return tg__refuse_null("tg_task_check", "self");
     struct tg__exec *exec = self->exec;
     tg_status status = exec->shield ? TG_OK : tg__context_status(exec->context);
-    if (status != TG_OK)
-        self->cancel_seen = true;
-    else if (self->own != NULL && (status = tg__context_status(self->own)) == TG_CANCELLED)
+    bool stopped = status != TG_OK;
+    if (!stopped && self->own != NULL)
+        status = tg__context_status(self->own);
+    if (stopped || status == TG_CANCELLED)
         self->cancel_seen = true;
     return status;
 }

@@ -101,6 +101,7 @@ BESIDE = {
     ("tg_group_options", "TG_GROUP_IN_ORDER"): {"on_done": "done_fine"},
     ("tg_group_options", "all known"): {"on_done": "done_fine"},
     ("tg_task_options", "TG_TASK_BACKGROUND"): {"period": "1"},
+    ("tg_group_options", "burst"): {"rate": "1e9"}, ("tg_pool_options", "burst"): {"rate": "1e9"},
 }
 BESIDE_OF_CREATORS = {  # policies refuse these
     ("tg_group_options", "results"): {"capacity": "2", "result_size": "8"},
@@ -123,7 +124,7 @@ PARAMETERS = {
     ("size_t", "index"): INDEX, ("size_t", "rank"): INDEX, ("const char *", "format"): FORMAT,
     ("size_t", "count"): [SIZE[2]] + SIZE[:2] + SIZE[3:], ("size_t", "stride"): [number(8)] + SIZE,
     ("size_t", "budget"): SIZE[1:] + SIZE[:1], ("size_t", "weight"): SIZE[1:] + SIZE[:1], ("size_t", "result_size"): [number(8)] + SIZE,
-    ("size_t", "need"): MANY, ("size_t", "many"): MANY,
+    ("long", "limit"): LONG[1:] + LONG[:1], ("size_t", "need"): MANY, ("size_t", "many"): MANY,
     ("int", "code"): [number(5)] + INT, ("int", "threads"): INT[1:] + INT[:1] + [number(8193)],
     ("const void *", "items"): [Value("two", "w->items"), NULL],
     ("const tg_error *", "previous"): [NULL, Value("the first", "tg_group_error_next(w->group, NULL)")],
