@@ -244,5 +244,82 @@ TG_API tg_status tg_chain_run(size_t count, tg_call *calls, const tg_group_optio
 TG_API tg_status tg_call_run(tg_task_fn *function, const void *arg, void *result,
     const tg_task_options *task, const tg_group_options *options);
 
+/* ---- a pipeline ---- */
+
+/** How a stage of a pipeline takes its items. */
+enum {
+    /** Several at once, in any order. */
+    TG_STAGE_PARALLEL = 0,
+    /** One at a time, in any order. */
+    TG_STAGE_SERIAL,
+    /** One at a time, in the order in which they came out of the first stage. */
+    TG_STAGE_IN_ORDER
+};
+
+/**
+ * The function of a stage.
+ *
+ * @param self the running task: tg_task_check(), tg_task_fail() and the like work as in any task.
+ * @param item in: what the stage before has put out; NULL in the first stage. out: what the next
+ *             stage gets; in the last stage what is dropped. NULL in the first stage: there are no
+ *             more items. NULL in another one: the item is done, and no later stage is called for it.
+ * @param user tg_stage.user.
+ * @return 0; anything else stops the pipeline, which then fails with that code. The item that went in
+ *         is the function's own to free, whatever it returns.
+ */
+typedef int tg_stage_fn(tg_task *self, void **item, void *user);
+
+/** Frees what a stage has put out, and no later stage has taken. */
+typedef void tg_stage_drop_fn(void *item, void *user);
+
+/** One stage of a pipeline. */
+typedef struct tg_stage {
+    /** What it does with each item. */
+    tg_stage_fn *function;
+    /** For `function` and `drop`. */
+    void *user;
+    /** TG_STAGE_…; the first stage takes one at a time in any case. */
+    int mode;
+    /** Called for what the stage has put out if the pipeline stops before the next one takes it, and
+        for all that the last stage puts out; NULL: nothing. */
+    tg_stage_drop_fn *drop;
+    /** For messages; NULL: none. */
+    const char *name;
+} tg_stage;
+
+/**
+ * Items that go through stages, several at once: the first stage makes them, one after another, until
+ * there are no more; each of the others gets them from the one before.
+ *
+ * At most `tokens` items are under way at the same time, so memory stays flat, however many there
+ * are. No thread waits for a serial stage: an item that finds it busy stays there, and goes on when
+ * the stage is free. Each item begins with a task of its own.
+ *
+ * @param stages  `count` stages.
+ * @param count   how many; at least 1.
+ * @param tokens  items under way at most; 0: twice as many as threads.
+ * @param items   out: items that the last stage has had, also after a failure; NULL: not wanted.
+ * @param options as for tg_group_create(); `results`, `result_size`, `capacity`, `need`, `queue`,
+ *                `ahead` and `on_done` must be 0, and TG_GROUP_KEEP_GOING, TG_GROUP_REQUIRED_FIRST,
+ *                TG_GROUP_IN_ORDER, TG_GROUP_FIRST_INDEX and TG_GROUP_SHIELD are refused. NULL:
+ *                defaults.
+ * @return
+ * - TG_OK: all items have gone through.
+ * - TG_FAILED, TG_CRASHED: a stage has failed; the error has its code and message, its index means
+ *   nothing.
+ * - TG_CANCELLED, TG_TIMED_OUT: stopped by the context, timeout or deadline of `options`.
+ * - TG_INVALID, TG_UNSUPPORTED, TG_TOO_LARGE: no stages, a stage without function or with another
+ *   mode, or an option is refused; nothing ran.
+ * - TG_CLOSED: `.pool` is closed, or belongs to the parent process.
+ * - TG_NO_MEMORY, TG_NO_SYSTEM: out of memory, of threads or of signal handlers.
+ *
+ * From: serial code, a parallel region, an `omp task` or a task, as tg_group_run(); not a signal
+ *       handler.
+ * Threads: safe.
+ * Since: 0.2.
+ */
+TG_API tg_status tg_pipeline_run(const tg_stage *stages, size_t count, size_t tokens, size_t *items,
+    const tg_group_options *options);
+
 TG_END_DECLS
 #endif

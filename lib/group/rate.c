@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "group/group.h"
 
-static void on_time(struct tg__timer *timer)
-{
-    tg_group *group = TG__CONTAINER(tg_group, dispatch.rate.timer, timer);
-    tg__lock_take(&group->lock, TG__LOCK_GROUP);
-    struct tg__pin pin = tg__group_pin(group);
-    atomic_store(&group->dispatch.rate.waits, false);
-    tg__lock_give(&group->lock, TG__LOCK_GROUP);
-    tg__group_unpin(group, pin, 1);
-}
-
 void tg__rate_init(tg_group *group)
 {
     const tg_group_options *o = &group->options;
     struct tg__rate *rate = &group->dispatch.rate;
-    rate->timer.fire = on_time;
     if (o->rate > 0) {
         rate->step = 1 / o->rate;
         rate->ahead = o->burst > 1 ? (double)(o->burst - 1) * rate->step : 0;

@@ -20,7 +20,7 @@ struct tg__rate {
     double ahead;      /* seconds that a burst takes */
     double next;       /* the time of the next start, without a burst */
     atomic_bool waits; /* nothing is claimed before the timer fires */
-    struct tg__timer timer;
+    struct tg__timer timer; /* serve.c has what it calls */
 };
 
 void tg__rate_init(tg_group *group);

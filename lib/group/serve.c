@@ -247,6 +247,18 @@ static void unpin_limit_client(struct tg__limit_client *limit_client)
     tg__team_unpin(atomic_load(&group->team), &group->runq);
 }
 
+/* ---- a rate lets the next task start ---- */
+
+static void on_rate(struct tg__timer *timer)
+{
+    tg_group *group = TG__CONTAINER(tg_group, dispatch.rate.timer, timer);
+    tg__lock_take(&group->lock, TG__LOCK_GROUP);
+    struct tg__pin pin = tg__group_pin(group);
+    atomic_store(&group->dispatch.rate.waits, false);
+    tg__lock_give(&group->lock, TG__LOCK_GROUP);
+    tg__group_unpin(group, pin, 1);
+}
+
 void tg__serve_set_body(tg_group *group, tg_scope_fn *body, void *user)
 {
     group->body = body;
@@ -264,4 +276,5 @@ void tg__serve_init(tg_group *group)
 {
     group->runq.calls = &runq_calls;
     group->dispatch.limit_client.calls = &limit_client_calls;
+    group->dispatch.rate.timer.fire = on_rate;
 }

@@ -27,11 +27,12 @@
 /* Every lock of the library, from outer to inner: a thread that has one takes only those further
  * down. */
 enum tg__rank {
-    TG__LOCK_SHARD, /* mutex, of a team of a pool: its thread, its clients */
-    TG__LOCK_TEAM,  /* mutex: the run queues that are active, parked workers */
-    TG__LOCK_GROUP, /* of a group, not short: adding, lifecycle, timers, suspended tasks */
-    TG__LOCK_WAIT,  /* mutex, of a group: threads that sleep for space, for on_done, for the end of
-                       an attached run */
+    TG__LOCK_PIPELINE, /* mutex, of a pipeline: its serial stages; no other is taken under it */
+    TG__LOCK_SHARD,    /* mutex, of a team of a pool: its thread, its clients */
+    TG__LOCK_TEAM,     /* mutex: the run queues that are active, parked workers */
+    TG__LOCK_GROUP,    /* of a group, not short: adding, lifecycle, timers, suspended tasks */
+    TG__LOCK_WAIT, /* mutex, of a group: threads that sleep for space, for on_done, for the end of
+                      an attached run */
     TG__LOCK_DISPATCH, /* of a group: claims that are made one at a time */
     TG__LOCK_FAILURES, /* mutex, of a group */
     TG__LOCK_HANDLE,   /* mutex, of a handle */

@@ -72,19 +72,20 @@ OPTIONS_HANDLES = ("new", "cancelled", "past its deadline", "closed", "context c
 CALLBACKS = {
     "tg_task_fn *": "task_fine", "tg_done_fn *": "done_fine", "tg_scope_fn *": "body_fine", "tg_hook_fn *": "hook_fine",
     "tg_worker_init_fn *": "init_fine", "tg_worker_fini_fn *": "fini_fine",
+    "tg_stage_fn *": "stage_fine", "tg_stage_drop_fn *": "drop_fine",
 }
 
 # Structs that are read from `size` on, that are filled, and that are read without a size.
 OPTIONS = {"tg_group_options", "tg_context_options", "tg_task_options", "tg_pool_options"}
 ANSWERS = {"tg_outcome", "tg_report", "tg_pool_numbers", "tg_info"}
-OTHERS = {"tg_call", "tg_error"}
+OTHERS = {"tg_call", "tg_stage", "tg_error"}
 
 # Enumerators by prefix, and the members that they are for.
 ENUMERATORS = {
     ("tg_group_options", "flags"): "TG_GROUP_", ("tg_pool_options", "flags"): "TG_GROUP_",
     ("tg_task_options", "flags"): "TG_TASK_", ("tg_call", "flags"): "TG_TASK_",
     ("tg_context_options", "signals"): "TG_SIGNAL_", ("tg_task_options", "when_full"): "TG_FULL_",
-    ("tg_pool_options", "balance"): "TG_BALANCE_",
+    ("tg_pool_options", "balance"): "TG_BALANCE_", ("tg_stage", "mode"): "TG_STAGE_",
 }
 
 # Edges of single members, beside those of their types; and what must be set for a member to have a meaning.
@@ -255,6 +256,13 @@ def calls_values(struct, name, headers):
     yield NULL
 
 
+def stages_values(struct, name, headers):
+    made = f'tg_stage {name}[2] = {{{{.function = stage_fine}}, {{.function = stage_fine, .name = "other"}}}};'
+    yield Edge(name, "tg_stage", "two", made)
+    yield from members(struct, name, made, f"{name}[0].", headers)
+    yield NULL
+
+
 # ---- parameters ----
 
 def parameter_values(function, kind, name, headers):
@@ -269,6 +277,10 @@ def parameter_values(function, kind, name, headers):
         return states(f"tg_task * {role}")
     if kind.replace("const ", "") in HANDLES:
         return states(kind.replace("const ", ""))
+    if kind == "const tg_stage *":
+        return list(stages_values(struct, name, headers))
+    if name == "count" and any(k == "const tg_stage *" for k, _ in function.parameters):
+        return CALLS_COUNT
     if kind == "tg_call *":
         return list(calls_values(struct, name, headers))
     if name == "count" and any(k == "tg_call *" for k, _ in function.parameters):

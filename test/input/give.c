@@ -56,6 +56,18 @@ int done_fine(tg_group *group, const tg_outcome *outcome, void *user)
     return 0;
 }
 
+/* There are no items. */
+int stage_fine(tg_task *self, void **item, void *user)
+{
+    (void)self, (void)item, (void)user;
+    return 0;
+}
+
+void drop_fine(void *item, void *user)
+{
+    (void)item, (void)user;
+}
+
 int body_fine(tg_group *group, void *user)
 {
     (void)group, (void)user;

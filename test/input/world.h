@@ -108,6 +108,8 @@ extern const char *const formats[4];
 int task_fine(tg_task *self, void *arg, void *result);
 int done_fine(tg_group *group, const tg_outcome *outcome, void *user);
 int body_fine(tg_group *group, void *user);
+int stage_fine(tg_task *self, void **item, void *user);
+void drop_fine(void *item, void *user);
 void hook_fine(void *user);
 int init_fine(int worker, void **state, void *user);
 void fini_fine(int worker, void *state, void *user);
