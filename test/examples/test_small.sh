@@ -48,6 +48,12 @@ forked() { # THREADS CHILD: how many the groups of the parent and of the child h
     echo "parent: sum 1353400, threads: $1"
 }
 
+film() {
+    echo "film: CANCELLED, the button was pressed"
+    printf 'frame %s\n' "0: CANCELLED" "1: OK" "2: CANCELLED, not started" "3: OK" "4: CANCELLED" \
+        "5: SKIPPED, not started"
+}
+
 replies='Rome     24.0 degrees
 Oslo     no reply: the thermometer is frozen
 Vienna   17.0 degrees
@@ -136,6 +142,25 @@ wait_any)
             [ "$(cat "$work/out")" != "$replies" ] || continue 2
         done # where the machine is busy, replies may arrive in another order
         fail "ten times not in the order of time: $(cat "$work/out")"
+    done
+    ;;
+cancel_button)
+    for threads in 1 2 8; do
+        export OMP_NUM_THREADS=$threads
+        film | expect 0 "$binary" || exit 1
+        expect_error ""
+    done
+    ;;
+stages)
+    for ((i = 0; i < 1000; i++)); do echo "level $((i % 7)) took $((i % 100 == 99 ? i : 2)) ms"; done >"$work/log"
+    for threads in 1 2 8; do
+        export OMP_NUM_THREADS=$threads
+        (for ((i = 199; i < 1000; i += 100)); do echo "slow: level $((i % 7)), $i ms"; done
+            echo "1000 lines, 7470 ms") | expect 0 bash -c '"$0" <"$1"' "$binary" "$work/log" || exit 1
+        expect_error ""
+        (cat "$work/log" && echo "something else" && cat "$work/log") >"$work/bad"
+        "$binary" <"$work/bad" >/dev/null 2>"$work/err" && fail "a bad line is taken"
+        expect_error "stages: not a line of this log: something else"
     done
     ;;
 forked_child)
