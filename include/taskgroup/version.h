@@ -14,7 +14,7 @@ TG_BEGIN_DECLS
 /** The first number of the headers' version. */
 #define TG_VERSION_MAJOR 0
 /** The second number of the headers' version. */
-#define TG_VERSION_MINOR 1
+#define TG_VERSION_MINOR 2
 /** The third number of the headers' version. */
 #define TG_VERSION_PATCH 0
 /** The headers' version as one number: 10000 × major + 100 × minor + patch. */
@@ -31,7 +31,7 @@ TG_BEGIN_DECLS
 TG_API int tg_version_number(void);
 
 /**
- * Returns the version of the loaded library as text: "0.1.0".
+ * Returns the version of the loaded library as text: "0.2.0".
  *
  * @return a static string.
  * From: anywhere, also a signal handler.
