@@ -60,28 +60,34 @@ void tg__add_free_attributes(struct tg__addition *addition, size_t count)
     free(addition->attributes);
 }
 
-bool tg__add_attributes(struct tg__addition *a, bool each)
+/* One block for each task. */
+static bool make_each(struct tg__addition *a)
 {
     const unsigned char *item = a->items;
+    size_t made = 0;
+    struct tg__attributes **all = calloc(a->count, sizeof *all);
+    for (; all != NULL && made < a->count; made++, item += item != NULL ? a->stride : 0)
+        if ((all[made] = new_attributes(&a->o, item, a->o.copy, true)) == NULL)
+            break;
+    a->attributes_of = all;
+    if (made == a->count)
+        return all != NULL;
+    tg__add_free_attributes(a, made);
+    a->attributes_of = NULL;
+    return false;
+}
+
+bool tg__add_attributes(struct tg__addition *a, bool each)
+{
     if (!needs_attributes(&a->o) && a->handle == NULL)
         return true;
-    if (!each) {
-        a->attributes =
-            new_attributes(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0, !a->range);
-        if (a->attributes != NULL && a->attributes->copy != NULL)
-            a->items = a->attributes->copy;
-        if (a->attributes != NULL)
-            atomic_init(&a->attributes->handle, a->handle);
-        return a->attributes != NULL;
-    }
-    a->attributes_of = calloc(a->count, sizeof *a->attributes_of);
-    if (a->attributes_of == NULL)
-        return false;
-    for (size_t i = 0; i < a->count; i++, item += item != NULL ? a->stride : 0)
-        if ((a->attributes_of[i] = new_attributes(&a->o, item, a->o.copy, true)) == NULL) {
-            tg__add_free_attributes(a, i);
-            a->attributes_of = NULL;
-            return false;
-        }
-    return true;
+    if (each)
+        return make_each(a);
+    a->attributes =
+        new_attributes(&a->o, a->items, a->o.copy > 0 ? a->o.copy * a->count : 0, !a->range);
+    if (a->attributes != NULL && a->attributes->copy != NULL)
+        a->items = a->attributes->copy;
+    if (a->attributes != NULL)
+        atomic_init(&a->attributes->handle, a->handle);
+    return a->attributes != NULL;
 }
