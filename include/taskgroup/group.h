@@ -48,13 +48,12 @@ enum {
     TG_GROUP_IN_ORDER = 1u << 2,
     /**
      * For long streams: the record of a task is used again when the task has ended, so memory stays
-     * flat however many tasks a run adds, also beside a few tasks or holds that stay for long.
-     *
-     * What became of a task, and its result, can then be read only in on_done. A hold is valid
-     * until it is completed. Beside the error of the run, the first 1000 failures are kept. Ids and
-     * results of the caller's are refused. A thread that is about a thousand tasks ahead of a slow
-     * on_done sleeps until half of these are done. A long stream also needs `queue`, with
-     * TG_GROUP_IN_ORDER `ahead`, and usually tg_task_options.copy.
+     * flat however many tasks a run adds, also beside a few tasks or holds that stay for long. What
+     * became of a task, and its result, can then be read only in on_done. A hold is valid until it
+     * is completed. Beside the error of the run, the first 1000 failures are kept. Ids and results
+     * of the caller's are refused. A thread that is about a thousand tasks ahead of a slow on_done
+     * sleeps until half of these are done. A long stream also needs `queue`, with TG_GROUP_IN_ORDER
+     * `ahead`, and usually tg_task_options.copy.
      */
     TG_GROUP_RECYCLE = 1u << 3,
     /** Tasks in flight, and groups that run in them, do not see that the group stops. */
@@ -356,8 +355,8 @@ TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t
  * Runs all tasks that were added and have not run yet, and returns when all have ended and nothing
  * of the group is in flight. The calling thread works too.
  *
- * The error is that of tg_error_last() and of tg_group_error(): the same one. If there is no group,
- * only tg_error_last() explains why.
+ * After a failed run tg_error_last() and tg_group_error() have the same error. tg_error_last() also
+ * explains a call that was refused as TG_BUSY or TG_CLOSED, and why there is no group.
  *
  * Another run returns the same if there are no new tasks. After TG_OK it runs the tasks added
  * since. After a run that has failed or was stopped, the group is closed: adds return TG_CLOSED,

@@ -17,7 +17,7 @@
  * *handle* to wait for a task, to see what became of it, or to cancel it.
  *
  * **Groups.** A group may run over a pool (tg_group_options.pool): from any thread, several at a
- * time, each with its own limit, results and errors.
+ * time, each with its own limit, results and errors. tg_group_start() starts one without waiting.
  *
  * **Threads.** The team belongs to a thread that the pool creates when the first task comes;
  * threads that have nothing to do sleep. After `.idle` seconds without work the team is given back
