@@ -5,71 +5,26 @@
  * @file group.h
  * A group: an ordered batch of tasks that run and end together.
  *
- * Add tasks, run them all on the OpenMP team, read what became of each. Every task is one `omp task`
- * inside one parallel region:
- *  - in serial code the group opens that region, with OMP_NUM_THREADS threads (or `.threads`);
- *  - inside a parallel region (in a `single`, in every thread, in an `omp task`) it uses the team
- *    that is there: the caller serves its group, threads that wait at a barrier come and help;
- *  - inside a task of another group it shares that group's team;
- *  - with `.pool` it uses that pool's team, from wherever it is run.
+ * ```c
+ * tg_group *group = tg_group_create(TG_GROUP(.result_size = sizeof(double)));
+ * for (size_t i = 0; i < n; i++)
+ *     tg_group_add(group, solve, &problems[i]);
+ * if (tg_group_run(group) != TG_OK)
+ *     fprintf(stderr, "%s\n", tg_error_last()->message);
+ * tg_group_destroy(group);
+ * ```
  *
- * What happens to …                   the task     in flight         queued     the run answers
- *  a required task fails              FAILED       finish, see it    SKIPPED    FAILED, its error
- *  an optional task fails             FAILED       go on             go on      as the others say
- *  one fails, KEEP_GOING              FAILED       go on             go on      FAILED, the first's error
- *  one that may be tried again fails  (PENDING)    go on             go on      as its last attempt says
- *  a task is past its own time        TIMED_OUT    as for FAILED     as for …   TIMED_OUT, its error
- *  a task calls tg_task_abort()       FAILED       as for FAILED     as for …   FAILED, with a backtrace
- *  a task crashes, GUARD              CRASHED      as for FAILED     as for …   CRASHED, with a backtrace
- *  a task crashes, no guard           the program's own handler, by default its end
- *  an exception leaves a task (body, on_done, hook), or it ends its thread: abort(), whoever would catch it
- *  `.need` tasks have succeeded       -            finish, see it    SKIPPED    OK
- *  all ended, fewer succeeded         -            -                 -          FEWER, the last failure
- *  the context is cancelled           -            finish, see it    SKIPPED    CANCELLED, the cause
- *  the deadline passes                -            finish, see it    SKIPPED    TIMED_OUT
- *  all had ended OK before that       -            -                 -          OK
- *  on_done or a scope's body fails    -            finish, see it    SKIPPED    FAILED, its code
- * "Finish, see it": tg_task_check() tells them, hooks fire; nobody is interrupted. One that finishes with
- * 0 is OK and its result is valid, whenever that was. One that returns other than 0 after its group, or
- * anything above it, has stopped is CANCELLED, whether it asked or not, and never replaces the error that
- * stopped the group (in a group with TG_GROUP_SHIELD it is FAILED). Results of tasks that
- * have ended stay, the failing one's own too; slots of skipped ones are zero (in the caller's array:
- * untouched). Tasks that wait for their next attempt are CANCELLED when the group stops.
+ * A group may run anywhere. In serial code it opens a parallel region, with OMP_NUM_THREADS threads
+ * (or `.threads`). In your own region or `omp task` the calling thread runs it, and threads that
+ * wait at a barrier help. In a task of another group the threads of that group run it. With `.pool`
+ * the threads of the pool do, from anywhere.
  *
- * Failures, ranks and calls of on_done (but for TG_GROUP_IN_ORDER) are in one order of completion; a failed
- * run's error is the required failure that is first in it.
+ * A required task that fails stops the group: no further task starts, and tasks in flight finish.
+ * outcome.h reads what became of the tasks: results, errors, outcomes, numbers.
  *
- * "Stopped" means that no task starts any more: the check is one atomic flag, looked at before each
- * start, so it does not depend on OMP_CANCELLATION; where that is on, `omp cancel taskgroup` is
- * issued too, in regions of ours.
- *
- * Exact accounting: once a run is over, ok + failed + timed_out + crashed + cancelled + skipped +
- * dropped == added, always.
- *
- * Order: tasks start in the order of adding, exactly so with one thread, a limit of 1, a shared
- * limit or priorities, else within (threads × 32) places. They end in any order. With grainsize 1 a
- * task never waits behind another one while a thread of the team is free; tasks that wait for each
- * other need as many threads.
- *
- * With one thread nothing starts while that thread is in a task. In a user's own region a thread
- * that is busy, or asleep in `taskwait` on libgomp, does not come to help.
- *
- * Crashes. With TG_GROUP_GUARD a signal that a task's own code raises on its own thread ends that
- * task: its frames are left as by longjmp(). While such a group runs, handlers of ours stand in
- * place of the program's, which still get every other signal of the kind; threads that have no alternate
- * signal stack have one of ours. Groups that run inside a guarded task are guarded too, so the innermost
- * task ends and the groups around it go on. Not guarded: bodies of scopes, callbacks, hooks. What a
- * guard cannot promise: what the task held stays held (locks, memory, files), what it was writing is half
- * written, the heap may be damaged if it crashed in malloc(); destructors of C++ frames do not run, and
- * a crash inside an OpenMP construct of the task's own leaves that runtime in an undefined state. Use
- * it to save the other tasks' results, not to go on as if nothing had happened.
- *
- * Fork. In a child of fork() new groups work, and groups that did not run at the fork. With libgomp, a group that
- * is run by the thread that came through the fork has one thread if the process had others: libgomp would wait for those
- * of the parent's team. With omp_pause_resource_all(omp_pause_hard) before the fork, where it leaves no other
- * thread, on a thread that the child makes, or over a pool of the child's it has a whole team; with libomp always. A group that
- * ran in the parent does not run in the child: whatever is to be run, added, completed or cancelled there is TG_CLOSED;
- * it can be looked at and destroyed. Shared limits are free there.
+ * Guide: [what happens when …](../guide/errors.md), [limits](../guide/limits.md),
+ * [timeouts](../guide/timeouts.md), [waiting](../guide/waiting.md), [crashes](../guide/crashes.md),
+ * [OpenMP and fork](../guide/openmp.md), [order and guarantees](../guide/limitations.md).
  */
 #include <taskgroup/control.h>
 #include <taskgroup/limit.h>
@@ -78,201 +33,258 @@
 
 TG_BEGIN_DECLS
 
-/** Flags of a group. */
+/* ---- options: flags and special values ---- */
+
+/** Flags of a group, for tg_group_options.flags. */
 enum {
-    /** A required failure stops nothing: every task runs, every error is kept. */
+    /** A required failure stops nothing: every task runs, and every error is kept. */
     TG_GROUP_KEEP_GOING = 1u << 0,
     /** Of tasks with the same priority, required ones start before optional ones. */
     TG_GROUP_REQUIRED_FIRST = 1u << 1,
-    /** on_done is called in the order of adding: an ordered stream (see `ahead`). */
+    /**
+     * on_done is called in the order of adding: an ordered stream (see `ahead`). Combine it with
+     * TG_GROUP_KEEP_GOING for output that is the same in each run, also if tasks fail.
+     */
     TG_GROUP_IN_ORDER = 1u << 2,
-    /** A task's record is used again when it has ended: memory stays flat, however many are added
-        during a scope, also beside a few tasks or holds that stay for long. What became of a task
-        can then only be read in on_done, its result too; a hold is valid until it is completed; of
-        failures that are not the run's own the first 1000 are kept; ids and caller's results are
-        refused. Threads that are a thousand tasks ahead of a slow on_done sleep until half of these
-        are done. A long stream also wants `.queue`, with
-        TG_GROUP_IN_ORDER `.ahead`, and usually `.copy`. */
+    /**
+     * For long streams: the record of a task is used again when the task has ended, so memory stays
+     * flat however many tasks a run adds, also beside a few tasks or holds that stay for long. What
+     * became of a task, and its result, can then be read only in on_done. A hold is valid until it
+     * is completed. Beside the error of the run, the first 1000 failures are kept. Ids and results
+     * of the caller's are refused. A thread that is about a thousand tasks ahead of a slow on_done
+     * sleeps until half of these are done. A long stream also needs `queue`, with TG_GROUP_IN_ORDER
+     * `ahead`, and usually tg_task_options.copy.
+     */
     TG_GROUP_RECYCLE = 1u << 3,
-    /** Tasks, and groups that run in them, are not told when the group stops: what has started finishes
-        undisturbed. */
+    /** Tasks in flight, and groups that run in them, do not see that the group stops. */
     TG_GROUP_SHIELD = 1u << 4,
-    /** Tasks that crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, stack overflow) end as
-        TG_CRASHED, see "Crashes" above. */
+    /**
+     * A task that crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, stack overflow) ends as
+     * TG_CRASHED, and the program goes on. Its frames are left as by longjmp(): what they hold is
+     * not released, what they were writing is half written, and the heap may be damaged. Use it to
+     * save the results of other tasks. Bodies of scopes, callbacks and hooks are not guarded.
+     */
     TG_GROUP_GUARD = 1u << 5,
-    /** Start, end and rank of each task, and the report's busy time, are kept: some 60 ns a task. */
+    /** Records start, end, rank and worker of each task, and busy times: about 60 ns per task. */
     TG_GROUP_TIMES = 1u << 6,
-    /** Tasks have raw OpenMP tasks of their own (`omp task`, `taskloop`): idle threads of a region that the group, or
-        the pool, opens wait in the OpenMP runtime, which shares those among them. Without it they run on the thread
-        that spawned them, since the others sleep in the library. In both cases the raw tasks that a pool's task, or a task
-        of a group with this flag, has spawned itself end before it counts as ended; all others before the run returns.
-        The price: libomp's idle threads spin as it has them spin (KMP_BLOCKTIME), and help comes some microseconds
-        later; and libomp 14 to 19 crashes where threads of your own, or pools with this flag, come and go: that is how
-        it takes deferred tasks in regions of theirs, also without this library.
-        In your own region, and in groups that run in a task or over a pool, the region decides. */
+    /**
+     * Tasks create raw OpenMP tasks (`omp task`, `taskloop`), and idle threads of the group's own
+     * region, or of the pool's, are to run these: they wait in the OpenMP runtime, not in the
+     * library. Without the flag a raw task runs on the thread that created it.
+     *
+     * With the flag, and in a pool always, a task ends, and its on_done is called, when the raw
+     * tasks that it has created itself have ended; all others end before the run returns. In a raw
+     * task do not use `self`; tg_task_current() may be NULL there. The guide (openmp) has the price
+     * of the flag, and a defect of libomp. In your own region, and for a group in a task or over a
+     * pool, the region decides which threads run raw tasks.
+     */
     TG_GROUP_RAW_TASKS = 1u << 7,
-    /** The error of the run is that of the required task with the lowest index which fails, however
-        many threads there are: tasks below it all run, and are told nothing; tasks above it do not
-        start any more, and those that run finish. With TG_GROUP_KEEP_GOING all run. One above it that
-        waits for its time is skipped when that has come. */
+    /**
+     * The error of the run is that of the lowest index that fails, with any number of threads.
+     * Required tasks below it all run, undisturbed. Tasks above it do not start any more, and those
+     * that run finish; one that waits for its time is skipped at that time. With
+     * TG_GROUP_KEEP_GOING all run.
+     */
     TG_GROUP_FIRST_INDEX = 1u << 8
 };
 
-/** No place in the queue: an add finds room only if a thread can take the task at once. */
+/** For `.limit`: no bound on the tasks in flight but the threads. The default. */
+#define TG_UNLIMITED 0L
+/** For `.grainsize`: the library measures how long tasks take, and bundles short ones. */
+#define TG_GRAIN_AUTO (-1L)
+/** For `.queue`: no task waits; an add finds space only if a thread can take the task at once. */
 #define TG_QUEUE_NONE (-1L)
 
+/* ---- options: functions that the library calls ---- */
+
 /**
- * Called once for every task when it has ended, skipped ones too: to free its argument, to use its
- * result, to show progress. One call at a time, by whichever thread comes; in order of ending, or of adding
- * with TG_GROUP_IN_ORDER. It may add tasks and run other groups. It is not inside a task. A group that
- * is destroyed without having run calls it for none.
+ * Called once for each task when it has ended, skipped ones included: to free its argument, use its
+ * result, show progress.
  *
- * @param group   the group; @param outcome what became of the task, valid during the call.
+ * One call at a time, on any thread, in the order in which the tasks ended; with TG_GROUP_IN_ORDER
+ * in the order of adding. It may add tasks and run other groups. It is not inside a task. It is not
+ * called for a group that is destroyed without having run.
+ *
+ * @param group   the group.
+ * @param outcome what became of the task; valid during the call.
  * @param user    tg_group_options.user.
- * @return 0; anything else stops the group, which then fails with that code (and TG_NO_INDEX).
+ * @return 0; anything else stops the group, which fails with this code and without an index.
  */
 typedef int tg_done_fn(tg_group *group, const tg_outcome *outcome, void *user);
 
 /**
- * The body of a scope: adds tasks that start while it goes on. tg_task_current(), tg_task_check()
- * and tg_task_fail() work in it as in a task.
+ * Makes the state of one worker, on the thread that asks for it by tg_task_local().
  *
- * @param group the group; @param user as given to tg_group_scope().
- * @return 0; anything else stops the group, which then fails with that code.
- */
-typedef int tg_scope_fn(tg_group *group, void *user);
-
-/** No bound on the tasks in flight: the default. */
-#define TG_UNLIMITED 0L
-/** The library measures how long tasks take, and bundles short ones. */
-#define TG_GRAIN_AUTO (-1L)
-
-/**
- * Makes the state of one worker, on the thread that asks for it; see tg_task_local().
- *
- * @param worker its id; @param state out: what tg_task_local() answers; @param user tg_group_options.user.
- * @return 0; anything else: there is none, and the next task of this worker tries again.
+ * @param worker the worker's id, as tg_task_worker() returns it.
+ * @param state  out: what tg_task_local() returns.
+ * @param user   tg_group_options.user.
+ * @return 0; anything else: there is no state, and the next task on this worker tries again.
  */
 typedef int tg_worker_init_fn(int worker, void **state, void *user);
 
-/** Frees it, when the run has ended, on the thread that has run the group. Parameters as above. */
+/**
+ * Frees the state of one worker when the run has ended, on the thread that has ended it.
+ *
+ * @param worker the worker's id.
+ * @param state  what worker_init has made.
+ * @param user   tg_group_options.user.
+ */
 typedef void tg_worker_fini_fn(int worker, void *state, void *user);
 
-/** Options of a group. Zero is the default everywhere; write them as `TG_GROUP(.limit = 8)`. */
+/* ---- options ---- */
+
+/**
+ * Options of a group. 0 is the default of each; write them as `TG_GROUP(.limit = 8)`.
+ *
+ * Times are seconds; points in time are on the clock of tg_time_now().
+ */
 typedef struct tg_group_options {
-    size_t size;    /**< bytes of this struct, as the caller's headers have it */
-    unsigned flags; /**< TG_GROUP_… or 0 */
-    int threads; /**< threads that serve the group at most; 0: OMP_NUM_THREADS, or the team that is there */
-    long limit; /**< tasks in flight at most; 0 (TG_UNLIMITED): as many as threads */
-    long
-        grainsize; /**< tasks that one `omp task` carries, one after another; 0: 1; TG_GRAIN_AUTO: measured */
-    double timeout; /**< seconds from the start of a run until it stops; 0: never */
-    tg_context *
-        context; /**< what the group hangs on; NULL: nothing. (A group in a task stops with it anyway) */
-    size_t result_size; /**< bytes of a task's result slot; 0: no results */
-    void *
-        results; /**< the caller's own array of `capacity` slots, which must outlive the runs; NULL: the group's */
-    size_t
-        capacity; /**< slots of `results` (then required, and a bound); else slots to keep in one piece from the start */
-    tg_limit *shared; /**< a budget shared with other groups, beside `limit`; NULL: none */
-    long
-        queue; /**< tasks that wait at most while the group runs, before add finds it full; 0: no bound; TG_QUEUE_NONE */
-    size_t
-        need; /**< successes that are enough: the group then stops, takes no more, and is OK whatever failed; fewer:
-                 TG_FEWER. 0: all */
-    size_t
-        ahead; /**< with TG_GROUP_IN_ORDER: tasks that may be started, the oldest one counted, before its on_done. They are
-                  in order of adding: priorities and TG_GROUP_REQUIRED_FIRST are refused; 0: no bound */
-    tg_done_fn *on_done;            /**< called for every task; NULL: nothing */
-    void *user;                     /**< for on_done, worker_init and worker_fini */
-    tg_worker_init_fn *worker_init; /**< makes what tg_task_local() answers; NULL: nothing */
-    tg_worker_fini_fn *worker_fini; /**< frees it; NULL: nothing */
-    tg_pool *
-        pool; /**< whose threads run the group; it must outlive the runs. In a task the group is below that task all the
-                 same. NULL: the threads of who runs it */
+    /** Bytes of this struct as the caller's headers define it; TG_GROUP() sets it. */
+    size_t size;
+    /** TG_GROUP_… values, or-ed. Default: 0, none. */
+    unsigned flags;
     /**
-     * When a run stops, on tg_time_now()'s clock, as by `timeout`; what has passed means at once; 0:
-     * never. With `timeout` the earlier of the two holds.
+     * Threads that run the group at most; in a region that is there it can only lower their number.
+     * Default: 0, OMP_NUM_THREADS, or the threads that are there.
+     */
+    int threads;
+    /**
+     * Tasks in flight at most; 1: one after another, in the order of adding. A task that sleeps or
+     * is deferred keeps its place; one that waits for its next attempt has none. Default: 0
+     * (TG_UNLIMITED), as many as threads.
+     */
+    long limit;
+    /**
+     * How many tasks one `omp task` runs, one after another; TG_GRAIN_AUTO: as measured. With 1 no
+     * task waits behind another while a thread is free. Default: 0, which means 1.
+     */
+    long grainsize;
+    /** Seconds from the start of a run until it stops with TG_TIMED_OUT. Default: 0, never. */
+    double timeout;
+    /**
+     * The parent context: when it stops, the group stops. A group that runs in a task also stops
+     * with that task's group. Default: NULL, none.
+     */
+    tg_context *context;
+    /** Bytes of the result slot of a task. Default: 0, no results. */
+    size_t result_size;
+    /** An array of the caller's for `capacity` results; it must outlive the runs. Default: NULL. */
+    void *results;
+    /**
+     * With `results`: how many slots it has, which bounds the number of tasks; required. Else: how
+     * many slots to keep in one piece from the start. Default: 0.
+     */
+    size_t capacity;
+    /** A limit that the group shares with others, beside `limit`. Default: NULL, none. */
+    tg_limit *shared;
+    /**
+     * Tasks that may wait while the group runs; an add then finds the queue full. TG_QUEUE_NONE:
+     * none. Default: 0, no bound.
+     */
+    long queue;
+    /**
+     * How many successes are enough. After these the group stops, takes no more tasks, and is TG_OK
+     * whatever has failed. If a required task fails before, the run returns TG_FAILED; if all tasks
+     * end and too few have succeeded, TG_FEWER. Default: 0, all.
+     */
+    size_t need;
+    /**
+     * With TG_GROUP_IN_ORDER: how many tasks may have started before the on_done of the oldest of
+     * them, that one included. Priorities, start times and TG_GROUP_REQUIRED_FIRST are refused
+     * then. Default: 0, no bound.
+     */
+    size_t ahead;
+    /** Called for each task when it has ended. Default: NULL. */
+    tg_done_fn *on_done;
+    /** Passed to on_done, worker_init and worker_fini; tg_group_user() returns it. */
+    void *user;
+    /** Makes what tg_task_local() returns. Default: NULL. */
+    tg_worker_init_fn *worker_init;
+    /** Frees what worker_init has made. Default: NULL. */
+    tg_worker_fini_fn *worker_fini;
+    /**
+     * The pool whose threads run the group; it must outlive the runs. In a task the group still is
+     * below that task. Default: NULL, the threads where it is run.
+     */
+    tg_pool *pool;
+    /**
+     * When a run stops with TG_TIMED_OUT; a time in the past means at once. With `timeout` the
+     * earlier of the two counts. Default: 0, never.
      */
     double deadline;
-    /** For messages and the report; copied; NULL: none. */
+    /** A name for messages and the report; it is copied. Default: NULL, none. */
     const char *name;
     /**
-     * Starts of tasks in a second at most, further attempts and periods included, at least 1e-6; 0:
-     * any number.
-     * Tasks that wait for their turn hold no thread and no place in `limit`.
+     * Starts of tasks per second at most, further attempts and periods included; at least 1e-6. A
+     * task that waits for its turn holds no thread and no place in `limit`. Default: 0, no bound.
      */
     double rate;
-    /** With `rate`: starts that may come at once after a pause; 0: 1. */
+    /** With `rate`: starts that may come at once after a pause. Default: 0, which means 1. */
     long burst;
 } tg_group_options;
 
 #ifndef __cplusplus
-/** A pointer to group options, all zero but for what is named. C only; in C++ set the members. */
+/** A pointer to group options, all 0 except those named. C only; in C++ set the members. */
 #define TG_GROUP(...) (&(const tg_group_options){.size = sizeof(tg_group_options), __VA_ARGS__})
 #endif
 
+/* ---- create, add, run, destroy ---- */
+
 /**
- * Makes an empty group.
+ * Creates an empty group.
  *
- * @param options NULL for all defaults: required tasks, no results, all threads, stop at the first failure.
- * @return the group, to be given back with tg_group_destroy(); NULL (see tg_error_last()) with
- *         TG_INVALID (negative or not-a-number values, a burst without rate, more than 8192 threads, `results` without `capacity` or `result_size`,
- *         TG_GROUP_IN_ORDER without on_done, `ahead` without TG_GROUP_IN_ORDER or with
- *         TG_GROUP_REQUIRED_FIRST, TG_GROUP_RECYCLE with `results` or `capacity`),
- *         TG_TOO_LARGE (capacity × result_size is more than can be addressed), TG_UNSUPPORTED (unknown flags, or options of
- *         a newer version that use what is new) or TG_NO_MEMORY.
- * Context: anywhere but signal handlers. Thread safety: safe. Since: 0.1.
+ * @param options the options; NULL: no results, all threads, the first failure stops the group.
+ * @return the group, to be released with tg_group_destroy(); NULL on failure, with the status in
+ *         tg_error_last():
+ * - TG_INVALID: a value is negative, not a number or out of range (more than 8192 threads, a rate
+ *   below 1e-6); a burst without rate; `results` without `capacity` or `result_size`;
+ *   TG_GROUP_IN_ORDER without on_done; `ahead` without TG_GROUP_IN_ORDER, or with
+ *   TG_GROUP_REQUIRED_FIRST; TG_GROUP_RECYCLE with `results` or `capacity`; or the options' size
+ *   was never set.
+ * - TG_TOO_LARGE: `capacity` × `result_size` is more than can be addressed.
+ * - TG_UNSUPPORTED: unknown flags, or the options use members of newer headers.
+ * - TG_NO_MEMORY: out of memory.
+ *
+ * From: anywhere but signal handlers.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API TG_NODISCARD tg_group *tg_group_create(const tg_group_options *options);
 
 /**
- * Frees the group with its results, errors and outcomes. If it is running it is cancelled instead,
- * takes no more tasks, and is freed when that run returns (which then answers TG_CANCELLED). One that runs over a
- * pool and is waited for by nobody is cancelled and waited for; in one of its own tasks or callbacks it is only
- * cancelled, and whoever waits for it destroys it.
+ * Adds a required task. The next run starts it; if the group runs, it starts as soon as a thread is
+ * free, never inside the call.
  *
- * @param group NULL is harmless.
- * Context: anywhere but signal handlers, also inside one of its own tasks.
- * Thread safety: safe against a run; otherwise nobody may use the group any more. Since: 0.1.
- */
-TG_API void tg_group_destroy(tg_group *group);
-
-/**
- * Makes the group as new: no tasks, results, errors or cancel. Options stay, and memory for as many tasks.
+ * Any thread may add, tasks of the group included. What another thread adds just after the end of a
+ * run is kept for the next run. If the group runs and its `queue` is full, the call waits for space
+ * (the body of a scope runs tasks meanwhile). Adds of the group's own tasks and of on_done never
+ * wait, and may exceed the bound. Holds take no place in the queue; tasks that wait for their next
+ * attempt keep theirs.
  *
- * @param group the group.
- * @return TG_OK; TG_BUSY while it runs or a hold is open; TG_INVALID for NULL.
- * Context: anywhere but signal handlers. Thread safety: safe against a run; not against readers. Since: 0.1.
- */
-TG_API tg_status tg_group_reset(tg_group *group);
-
-/**
- * Adds a required task without name, id or result of its own.
+ * You need not check an add: the group remembers a refusal, so a batch never runs incomplete.
  *
- * Before a run the task waits for it. While the group runs, tasks of the group (and any other
- * thread) may add: the new task starts as soon as a thread is free, never inside the call. An add
- * from outside that comes just after the run's end is kept for the next run.
- *
- * A refused add is remembered, so a batch never runs incompletely and add needs no check. After
- * TG_INVALID, TG_TOO_LARGE, TG_NO_MEMORY, or TG_FULL of the caller's result array, the next run refuses
- * with that status (and the one that goes on ends with it, unless it fails otherwise). After TG_CLOSED or
- * TG_CANCELLED of a group that was cancelled, or whose time was up, this run or the next one returns what
- * stopped it. Not remembered are refusals that were asked for (TG_FULL_REFUSE, `.patience`), TG_DUPLICATE,
- * and what comes after `.need` was reached.
- *
- * With `.queue`, while the group runs: who finds the queue full waits for room (the body of a scope
- * runs tasks meanwhile, another thread only waits), or what tg_task_options.when_full says. Tasks of
- * the group itself and on_done never wait and may exceed the bound, since they are what makes room. Holds
- * take no place in the queue; tasks that wait for their next attempt keep theirs.
+ * - After TG_INVALID, TG_TOO_LARGE, TG_NO_MEMORY, TG_UNSUPPORTED, TG_NO_SYSTEM, or TG_FULL of the
+ *   caller's array, the next run is refused with that status. A run that is going on returns it,
+ *   unless it fails otherwise.
+ * - After TG_CLOSED or TG_CANCELLED of a group that was cancelled or timed out, that run or the
+ *   next one returns what has stopped it.
+ * - Not remembered: TG_FULL that was asked for (TG_FULL_REFUSE, `.patience`), TG_DUPLICATE, and
+ *   adds after `need` tasks have succeeded.
  *
  * @param group    the group.
  * @param function the task's function.
- * @param arg      handed to it; const so that const input needs no cast.
- * @return TG_OK; TG_INVALID (group or function NULL); TG_FULL (the caller's result array has no slot left);
- *         TG_CLOSED (the group has failed, is known to be cancelled, is being destroyed, or runs in the parent process);
- *         TG_CANCELLED (it stopped while the call waited for room); TG_TOO_LARGE; TG_NO_MEMORY.
- * Context: anywhere but signal handlers. Blocks, or runs tasks, only with `.queue`. Thread safety: safe.
+ * @param arg      its argument; const, so that const input needs no cast.
+ * @return
+ * - TG_OK: added.
+ * - TG_INVALID: `group` or `function` is NULL.
+ * - TG_FULL: the caller's array of results has no slot left.
+ * - TG_CLOSED: the group takes no more tasks: it has failed, is known to be cancelled or timed out,
+ *   has reached `need`, is being destroyed, or its run belongs to the parent process.
+ * - TG_CANCELLED: the group has stopped while the call waited for space.
+ * - TG_TOO_LARGE, TG_NO_MEMORY: too many tasks; out of memory.
+ *
+ * From: anywhere but signal handlers. It blocks, or runs tasks, only with `queue`.
+ * Threads: safe.
  * Since: 0.1.
  */
 TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void *arg);
@@ -280,120 +292,208 @@ TG_API tg_status tg_group_add(tg_group *group, tg_task_fn *function, const void 
 /**
  * Adds a task with options.
  *
- * @param group    the group; @param function the task's function; @param arg handed to it.
- * @param options  NULL: as tg_group_add().
- * @param index    out: the task's index, TG_NO_INDEX on failure; NULL: not wanted.
- * @return as tg_group_add(); TG_DUPLICATE (the id is taken);
- *         TG_INVALID also for options that make no sense (a negative or not-a-number time, a priority out of
- *         bounds, a weight without shared limit, or beyond what the task around a run holds, an id or a `result` with TG_GROUP_RECYCLE); TG_TOO_LARGE also
- *         for a weight beyond the shared limit's budget, and for a `copy` that cannot be; TG_FULL with TG_FULL_REFUSE or after `.patience`;
- *         TG_UNSUPPORTED (unknown flags); TG_NO_SYSTEM (attempts with a backoff, and no event thread
- *         could be made). tg_group_add() says which are remembered.
- * Context: as tg_group_add(). Thread safety: safe. Since: 0.1.
+ * @param group    the group.
+ * @param function the task's function.
+ * @param arg      its argument.
+ * @param options  the options: `TG_TASK(.name = "mesh")`. NULL: as tg_group_add().
+ * @param index    out: the task's index; TG_NO_INDEX on failure. NULL: not wanted.
+ * @return as tg_group_add(), and:
+ * - TG_OK: with TG_FULL_DROP also if the task was dropped.
+ * - TG_DUPLICATE: the id is taken.
+ * - TG_INVALID: an option makes no sense (a value is negative, not a number or out of range; two
+ *   options exclude each other; an id or a `result` with TG_GROUP_RECYCLE; a weight without
+ *   `shared`, or above that of the task in which the group runs), or its size was never set.
+ * - TG_TOO_LARGE: the weight exceeds the shared limit's budget, or `copy` what can be addressed.
+ * - TG_FULL: the queue is full, with TG_FULL_REFUSE or after `.patience`.
+ * - TG_UNSUPPORTED: unknown flags, or the options use members of newer headers.
+ * - TG_NO_SYSTEM: the task waits for a time, and the event thread cannot be created.
+ *
+ * From: as tg_group_add().
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_group_add_with(tg_group *group, tg_task_fn *function, const void *arg,
     const tg_task_options *options, size_t *index);
 
 #ifndef __cplusplus
-/** Adds a required task with a copy of its argument: `TG_ADD(group, solve, (struct block){i, j})`.
-    C only. The argument is a variable, an element or a compound literal. */
+/**
+ * Adds a required task with a copy of its argument: `TG_ADD(group, solve, (struct block){i, j})`.
+ *
+ * @param group    the group.
+ * @param function the task's function.
+ * @param ...      the argument itself: a variable, an element or a compound literal. C only.
+ * @return as tg_group_add_with().
+ */
 #define TG_ADD(group, function, ...) \
     tg_group_add_with((group), (function), &__VA_ARGS__, TG_TASK(.copy = sizeof(__VA_ARGS__)), NULL)
 #endif
 
 /**
- * Adds `count` tasks that share a function: a loop. Uses 1 byte a task, not 24 (9 where one fails, and in
- * groups with on_done, a queue, times and the like), and no loop in the caller. Task i of them gets the
- * argument `items + i * stride`.
+ * Adds `count` tasks with the same function, as a loop: task i gets the argument
+ * `items + i * stride`.
+ *
+ * It takes 1 byte per task instead of 24 (9 after a failure, and in groups with on_done, `queue`,
+ * times and the like). With `queue` all are added when there is space for one.
  *
  * @param group    the group.
  * @param function the function of all of them.
  * @param count    how many; 0 adds nothing.
- * @param items    the first argument; NULL: each gets NULL (see tg_task_index()).
+ * @param items    the first argument; NULL: all get NULL, and may use tg_task_index().
  * @param stride   bytes from one argument to the next; 0: all get `items`.
- * @param options  hold for each; an id or a result is refused; with `.copy`, which must be the stride,
- *                 all items are copied. NULL: defaults.
- * @return as tg_group_add_with(): all are added or none. With a bounded queue they are added when there
- *         is room for one.
- * Context: as tg_group_add(). Thread safety: safe. Since: 0.1.
+ * @param options  the options of each. `.id`, `.result` and `.period` are refused; `.copy` must be
+ *                 the stride, and copies all items. NULL: defaults.
+ * @return as tg_group_add_with(); all tasks are added, or none. TG_TOO_LARGE also if the items are
+ *         more than can be addressed.
+ * From: as tg_group_add().
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_group_add_many(tg_group *group, tg_task_fn *function, size_t count,
     const void *items, size_t stride, const tg_task_options *options);
 
 /**
- * Runs every task that was added and has not run yet, and returns when all of them have ended and
- * nothing of the group is in flight. The calling thread works too. An empty group is TG_OK.
+ * Runs all tasks that were added and have not run yet, and returns when all have ended and nothing
+ * of the group is in flight. The calling thread works too.
  *
- * Run again: with no new tasks, the same answer; after TG_OK, the tasks added since; after anything
- * else the group is closed, and answers the same until tg_group_reset().
+ * After a failed run tg_error_last() and tg_group_error() have the same error. tg_error_last() also
+ * explains a call that was refused as TG_BUSY or TG_CLOSED, and why there is no group.
+ *
+ * Another run returns the same if there are no new tasks. After TG_OK it runs the tasks added
+ * since. After a run that has failed or was stopped, the group is closed: adds return TG_CLOSED,
+ * and runs return the same again. After a run that was refused for an add, adds are accepted, but
+ * runs are refused the same way. tg_group_reset() ends both.
  *
  * @param group the group.
- * @return TG_OK: every required task is OK (look at tg_group_error_next() for optional ones);
- *         TG_FAILED, TG_CRASHED, TG_TIMED_OUT with an index in the error: what the first required
- *         failure was; TG_CANCELLED, TG_TIMED_OUT without one: stopped from outside, and
- *         something was left undone, or an add refused; TG_FEWER: `.need` was not reached; TG_BUSY: it runs already;
- *         TG_CLOSED: its pool is closed, or it runs in the parent process, or its pool does;
- *         TG_INVALID (NULL, an add was, or a task weighs more than the task around the run holds);
- *         TG_NO_MEMORY, TG_TOO_LARGE, TG_UNSUPPORTED, TG_NO_SYSTEM: nothing ran, either because of a
- *         lost add or because there is no room for the results (then run may be tried again).
- * Context: serial code, a parallel region (one thread, or each its own group), an `omp task`, a
- * task of another group; not a signal handler. A group's own task that runs it is answered TG_BUSY.
- * Thread safety: safe. Since: 0.1.
+ * @return
+ * - TG_OK: every required task is TG_OK (tg_group_error_next() has failures of optional ones), or
+ *   `need` tasks are; or the group is empty.
+ * - TG_FAILED, TG_CRASHED, TG_TIMED_OUT with an index in the error: the first required failure.
+ * - TG_FAILED without an index: on_done or the body of a scope has failed.
+ * - TG_CANCELLED, TG_TIMED_OUT without an index: stopped from outside, and a task was left undone
+ *   or an add refused; TG_CANCELLED also if the group was destroyed meanwhile.
+ * - TG_FEWER: no required task has failed, and fewer than `need` have succeeded.
+ * - TG_BUSY: the group is running already (also in its own tasks), or is a pool's own.
+ * - TG_CLOSED: its pool is closed; or the pool, or a run, belongs to the parent process.
+ * - TG_INVALID: `group` is NULL, or a task weighs more than the task in which the group runs.
+ * - TG_NO_MEMORY, TG_TOO_LARGE, TG_NO_SYSTEM: no memory for the run or its results; no thread or
+ *   signal handler. Nothing ran, and the run may be tried again.
+ * - TG_INVALID, TG_FULL, TG_TOO_LARGE, TG_UNSUPPORTED, TG_NO_MEMORY, TG_NO_SYSTEM: an add was
+ *   refused (tg_group_add()).
+ *
+ * From: serial code, a parallel region (one thread, or each thread its own group), an `omp task`, a
+ *       task of another group; not a signal handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_status tg_group_run(tg_group *group);
 
 /**
- * The group's own context: cancel it to stop the group from anywhere.
+ * Makes the group as new, without tasks, results, errors or a cancel. Its options stay, and its
+ * memory is kept for as many tasks.
  *
  * @param group the group.
- * @return the context, valid as long as the group; reset makes it uncancelled. NULL for NULL.
- * Context: anywhere. Thread safety: safe. Since: 0.1.
+ * @return
+ * - TG_OK: it is as new.
+ * - TG_BUSY: it is running, is open, has an open hold, or is a pool's own.
+ * - TG_INVALID: `group` is NULL.
+ *
+ * From: anywhere but signal handlers.
+ * Threads: safe against a run; not against calls that read outcomes, results or errors.
+ * Since: 0.1.
+ */
+TG_API tg_status tg_group_reset(tg_group *group);
+
+/**
+ * Frees the group with its results, errors and outcomes.
+ *
+ * A group that is running is cancelled, takes no more tasks, and is freed when its run returns,
+ * which then is TG_CANCELLED. A run over a pool for which no thread waits is cancelled and waited
+ * for; in the group's own tasks and callbacks it is only cancelled: destroy the group again after
+ * tg_group_wait().
+ *
+ * @param group the group; NULL: no effect.
+ * From: anywhere but signal handlers, also the group's own tasks.
+ * Threads: safe against a run; no other thread may use the group any more.
+ * Since: 0.1.
+ */
+TG_API void tg_group_destroy(tg_group *group);
+
+/* ---- stop, and read back ---- */
+
+/**
+ * Cancels the group: no task of it starts any more, and its tasks in flight, and everything below
+ * them, are told to stop. The run ends when these have ended.
+ *
+ * The first cause stays; a later one changes nothing. Before a run, that run is cancelled. The call
+ * takes no lock and allocates nothing.
+ *
+ * @param group  the group.
+ * @param code   the caller's code, which the error of the run has.
+ * @param reason a sentence without a full stop, copied up to 127 bytes; NULL: "cancelled".
+ * @return
+ * - TG_OK: the group has stopped, by this call or before.
+ * - TG_INVALID, TG_BUSY: `group` is NULL; it is a pool's own. tg_error_last() is unchanged.
+ *
+ * From: anywhere, **also a signal handler**.
+ * Threads: safe.
+ * Since: 0.2.
+ */
+TG_API tg_status tg_group_cancel(tg_group *group, int code, const char *reason);
+
+/**
+ * Returns the group's own context: the parent for contexts of yours, or the place for a hook.
+ *
+ * @param group the group.
+ * @return the context, valid as long as the group; a reset makes it uncancelled. NULL for NULL.
+ * From: anywhere, also a signal handler.
+ * Threads: safe.
+ * Since: 0.1.
  */
 TG_API tg_context *tg_group_context(tg_group *group);
 
 /**
- * The `.user` that the group was made with; inside a task: `tg_group_user(tg_task_group(self))`.
+ * Returns tg_group_options.user; inside a task: `tg_group_user(tg_task_group(self))`.
  *
  * @param group the group.
  * @return the pointer; NULL for NULL.
- * Context: anywhere. Thread safety: safe. Since: 0.2.
+ * From: anywhere, also a signal handler.
+ * Threads: safe.
+ * Since: 0.2.
  */
 TG_API void *tg_group_user(const tg_group *group);
 
+/* ---- a scope: add while it runs ---- */
+
 /**
- * Runs the group with a body that adds tasks meanwhile: they start as soon as a thread and a slot
- * are free, not when somebody waits. When the body has returned, the thread that called it
- * works too. Returns, as tg_group_run() does, when all tasks have ended.
+ * The body of a scope: it adds tasks, which start meanwhile. tg_task_current(), tg_task_check() and
+ * tg_task_fail() work in it as in a task.
  *
- * With one thread, tasks start when the body waits: in an add to a full queue, or at its end.
+ * @param group the group.
+ * @param user  what was given to tg_group_scope().
+ * @return 0; anything else stops the group, which then fails with this code.
+ */
+typedef int tg_scope_fn(tg_group *group, void *user);
+
+/**
+ * Runs the group while a body adds tasks to it: they start as soon as a thread is free.
  *
- * Over a pool the body runs on the calling thread, and the pool's threads serve: an add to a full
- * queue waits there without running tasks, and TG_FULL_RUN with `.limit` waits, too.
+ * When the body has returned, the calling thread works too; the call returns when all tasks have
+ * ended. With one thread, tasks start when the body waits (in an add to a full queue) or ends. Over
+ * a pool the body runs on the calling thread, and the pool's threads run the tasks: an add to a
+ * full queue then waits without running tasks, as does TG_FULL_RUN with `limit`.
  *
  * @param group the group; tasks may have been added before.
  * @param body  called once, on the calling thread.
- * @param user  handed to it.
- * @return as tg_group_run(); TG_FAILED also if the body returned other than 0; TG_INVALID if it is
- *         NULL.
- * Context: as tg_group_run(). Thread safety: safe. Since: 0.1; over a pool: 0.2.
+ * @param user  passed to it.
+ * @return as tg_group_run(), and:
+ * - TG_FAILED: the body has returned other than 0.
+ * - TG_INVALID: `body` is NULL.
+ *
+ * From: as tg_group_run().
+ * Threads: safe.
+ * Since: 0.1; over a pool: 0.2.
  */
 TG_API tg_status tg_group_scope(tg_group *group, tg_scope_fn *body, void *user);
-
-/**
- * Cancels the group: nothing of it starts any more, its tasks and everything below them are told to
- * stop. It ends when what is in flight has ended.
- *
- * The first cause wins: a later one changes nothing. Before a run it is that run which is cancelled.
- *
- * @param group  the group.
- * @param code   the caller's code, to be read in tg_group_error().
- * @param reason a sentence without a full stop, copied up to 127 bytes; NULL: "cancelled".
- * @return TG_OK; TG_INVALID: NULL; TG_BUSY: it is a pool's own group (see tg_pool_close()).
- *         tg_error_last() does not change.
- * Context: anywhere, also in a signal handler: it takes no lock and allocates nothing.
- * Thread safety: safe. Since: 0.2.
- */
-TG_API tg_status tg_group_cancel(tg_group *group, int code, const char *reason);
 
 TG_END_DECLS
 #endif
