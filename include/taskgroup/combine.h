@@ -54,6 +54,17 @@ TG_BEGIN_DECLS
 TG_API tg_status tg_map_run(size_t count, tg_task_fn *function, const void *items, size_t stride,
     void *results, size_t result_size, const tg_group_options *options);
 
+#ifndef __cplusplus
+/**
+ * tg_map_run() with the types of an item and of a result:
+ * `TG_MAP(n, model_at, double, x, float, y, NULL)`. A pointer to another type does not compile. C
+ * only.
+ */
+#define TG_MAP(count, function, item, items, result, results, options)                         \
+    tg_map_run((count), (function), _Generic((items), item *: (items), const item *: (items)), \
+        sizeof(item), _Generic((results), result *: (results)), sizeof(result), (options))
+#endif
+
 /* ---- several calls ---- */
 
 /** One of several different calls: what to call, and what became of it. */

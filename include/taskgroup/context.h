@@ -30,6 +30,8 @@ typedef struct tg_context tg_context;
 typedef struct tg_context_options {
     /** Bytes of this struct as the caller's headers define it; TG_CONTEXT() sets it. */
     size_t size;
+    /** Never set: by it a compiler reports a value without a name. */
+    const struct tg_by_name *by_name;
     /** The parent: when it stops, this context stops too. Default: NULL, no parent. */
     tg_context *parent;
     /**

@@ -135,12 +135,13 @@ typedef void tg_worker_fini_fn(int worker, void *state, void *user);
 
 /**
  * Options of a group. 0 is the default of each; write them as `TG_GROUP(.limit = 8)`.
- *
  * Times are seconds; points in time are on the clock of tg_time_now().
  */
 typedef struct tg_group_options {
     /** Bytes of this struct as the caller's headers define it; TG_GROUP() sets it. */
     size_t size;
+    /** Never set: by it a compiler reports a value without a name. */
+    const struct tg_by_name *by_name;
     /** TG_GROUP_… values, or-ed. Default: 0, none. */
     unsigned flags;
     /**

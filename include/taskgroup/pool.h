@@ -55,6 +55,8 @@ enum {
 typedef struct tg_pool_options {
     /** Bytes of this struct as the caller's headers define it; TG_POOL() sets it. */
     size_t size;
+    /** Never set: by it a compiler reports a value without a name. */
+    const struct tg_by_name *by_name;
     /**
      * TG_GROUP_GUARD, TG_GROUP_SHIELD and TG_GROUP_RAW_TASKS, or-ed: they mean for the pool's own
      * tasks what they mean in a group. Default: 0, none.

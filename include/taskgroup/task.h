@@ -94,6 +94,8 @@ enum {
 typedef struct tg_task_options {
     /** Bytes of this struct as the caller's headers define it; TG_TASK() sets it. */
     size_t size;
+    /** Never set: by it a compiler reports a value without a name. */
+    const struct tg_by_name *by_name;
     /** TG_TASK_… values, or-ed. Default: 0, a required task. */
     unsigned flags;
     /** The caller's number for the task, unique in the group. Default: 0, none. */

@@ -9,6 +9,12 @@
 /* The library's structs are shorter: a larger size is one that the caller has not set. */
 enum { SIZE_MOST = 4096 };
 
+/* How all options begin. */
+struct named {
+    size_t size;
+    const struct tg_by_name *by_name;
+};
+
 static bool can_be(size_t size)
 {
     return size >= sizeof size && size <= SIZE_MOST;
@@ -32,6 +38,12 @@ tg_status tg__options_read(void *to, size_t known, const void *from, char why[TG
             return TG_UNSUPPORTED;
         }
     memcpy(to, from, size < known ? size : known);
+    const struct tg_by_name *by_name;
+    memcpy(&by_name, (const unsigned char *)to + offsetof(struct named, by_name), sizeof by_name);
+    if (by_name != NULL) { /* TG_GROUP(8), and the compiler's warning was overlooked */
+        snprintf(why, TG__WHY_SIZE, "a value has no name");
+        return TG_INVALID;
+    }
     return TG_OK;
 }
 

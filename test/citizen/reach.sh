@@ -24,8 +24,8 @@ for function in $(grep -F '...' <<<"$declarations" | grep -o '\btg_[a-z0-9_]*(' 
 done
 
 # Options by name (their structs are there for everybody), what the headers themselves are made with, and macros over the
-# functions of the same names; TG_ADD is tg_group_add_with() with .copy.
-known='TG_ADD TG_CONTEXT TG_GROUP TG_POOL TG_TASK TG_PRINTF TG_STATUS_TABLE TG_STATUS_ENUMERATOR'
+# functions of the same names; TG_ADD is tg_group_add_with() with .copy, TG_MAP tg_map_run() with types.
+known='TG_ADD TG_MAP TG_CONTEXT TG_GROUP TG_POOL TG_TASK TG_PRINTF TG_STATUS_TABLE TG_STATUS_ENUMERATOR'
 for macro in $(cat "$include"/*.h "$include"/*/*.h | sed -n 's/^# *define \([A-Za-z0-9_]*\)(.*/\1/p' | sort -u); do
     if ! grep -q -w "$macro" <<<"$known" && ! grep -q -x "$macro" <<<"$functions"; then
         echo "$macro is a macro with arguments: C++ and Fortran need a function for that"

@@ -200,7 +200,7 @@ def members(struct, name, made, at, headers, creates=False):
     """Each member at each edge alone, but for what gives it a meaning."""
     besides = {**BESIDE, **BESIDE_OF_CREATORS} if creates else BESIDE
     for kind, member in struct.members:
-        if member == "size":
+        if member in ("size", "by_name"):
             continue
         for value in member_values(struct, kind, member, headers):
             beside = besides.get((struct.name, member)) or besides.get((struct.name, value.label)) or {}

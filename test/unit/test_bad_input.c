@@ -439,6 +439,16 @@ START_TEST(after_a_creator_failed_a_null_that_is_no_handle_is_still_named)
 }
 END_TEST
 
+START_TEST(a_value_without_a_name_is_refused_where_the_compiler_was_not_heard)
+{
+    tg_group_options o = {.size = sizeof o};
+    o.by_name = (const struct tg_by_name *)(uintptr_t)8;
+    ck_assert_ptr_null(tg_group_create(&o));
+    ck_assert_int_eq(tg_error_last()->status, TG_INVALID);
+    ck_assert_ptr_nonnull(strstr(tg_error_last()->message, "options: a value has no name"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bad_input");
@@ -448,6 +458,7 @@ int main(void)
 
     tcase_add_test(options, a_context_with_senseless_options_is_not_created);
     tcase_add_test(options, a_group_with_senseless_options_is_not_created);
+    tcase_add_test(options, a_value_without_a_name_is_refused_where_the_compiler_was_not_heard);
     tcase_add_test(options, edges_of_options_that_make_sense_are_taken);
     tcase_add_test(options, options_of_a_newer_version_are_taken_while_they_use_nothing_new);
     tcase_add_test(options, members_beyond_the_size_of_an_older_version_are_not_read);

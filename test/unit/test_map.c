@@ -36,8 +36,7 @@ static void map_sizes(struct blame *blame)
         struct item *items = new_items(count);
         double *results = calloc(count + 1, sizeof *results);
         results[count] = -1.5;
-        expect(blame,
-            tg_map_run(count, cube, items, sizeof *items, results, sizeof *results, NULL) == TG_OK);
+        expect(blame, TG_MAP(count, cube, struct item, items, double, results, NULL) == TG_OK);
         for (size_t i = 0; i < count; i++) {
             expect(blame, items[i].runs == 1 && items[i].index == i);
             expect(blame, results[i] == items[i].x * items[i].x * items[i].x);
