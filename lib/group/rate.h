@@ -16,10 +16,10 @@
 #define TG__RATE_LEAST 1e-6
 
 struct tg__rate {
-    double step;       /* seconds from one start to the next; 0: no rate */
-    double ahead;      /* seconds that a burst takes */
-    double next;       /* the time of the next start, without a burst */
-    atomic_bool waits; /* nothing is claimed before the timer fires */
+    double step;            /* seconds from one start to the next; 0: no rate */
+    double ahead;           /* seconds that a burst takes */
+    double next;            /* the time of the next start, without a burst */
+    atomic_bool waits;      /* nothing is claimed before the timer fires */
     struct tg__timer timer; /* serve.c has what it calls */
 };
 
