@@ -4,8 +4,8 @@
 #
 # Each page begins with a program, the command that compiles it, and its output. The program must compile
 # without a warning, with the options of that command, and print exactly that output with 1, 2 and 8 threads.
-# Links must lead somewhere, lines must not be too long, and README.md must list each page. Then the same with
-# a mistake of each kind put into a copy, each of which must be found.
+# Links must lead somewhere, lines must not be too long, README.md must list each page, and some page must name
+# each public function. Then the same with a mistake of each kind put into a copy, each of which must be found.
 #
 # FLAG: compiler and linker options of the build. The library of the build stands in for pkg-config's.
 set -u
@@ -14,6 +14,7 @@ shift 4
 flags=("$@")
 strict=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 without_program=' README glossary limitations '
+later='' # public functions that no page needs to name yet
 longest_program=40 longest_page=120 widest=100
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -94,8 +95,23 @@ check_page() {
     [[ $without_program == *" $name "* ]] || check_program "$page"
 }
 
-# find_mistake MESSAGE PAGE SED-SCRIPT [FILE]: puts a mistake into a copy of FILE, or PAGE; checking PAGE must
-# say MESSAGE.
+# public_functions: the names that the headers declare with TG_API.
+public_functions() {
+    sed -n '/^TG_API /s/^[^(]*\(tg_[a-z0-9_]*\)(.*/\1/p' "$include"/taskgroup/*.h | sort -u
+}
+
+# check_functions GUIDE: some page names each public function.
+check_functions() {
+    local name
+    [ "$(public_functions | wc -l)" -eq "$(cat "$include"/taskgroup/*.h | grep -c '^TG_API ')" ] ||
+        complain 'the names of the public functions are not all found'
+    while read -r name; do
+        [[ " $later " == *" $name "* ]] || complain "no page names $name()"
+    done < <(comm -23 <(public_functions) <(grep -oh 'tg_[a-z0-9_]*' "$1"/*.md | sort -u))
+}
+
+# find_mistake MESSAGE PAGE SED-SCRIPT [FILE]: puts a mistake into a copy of FILE, or PAGE; checking PAGE and
+# the functions must say MESSAGE.
 find_mistake() {
     local message=$1 copy=$scratch/copy/include/guide page=$2 script=$3 said
     rm -rf "$scratch/copy"
@@ -104,7 +120,11 @@ find_mistake() {
     ln -s "$include"/taskgroup* "$scratch/copy/include"
     ln -s "$(dirname "$include")/test" "$scratch/copy/test"
     sed -i "$script" "$copy/${4:-$page}"
-    said=$(wrong=0 && check_page "$copy/$page")
+    said=$(
+        wrong=0
+        check_page "$copy/$page"
+        check_functions "$copy"
+    )
     [[ $said == *"$message"* ]] || complain "not found: $message. Said: $said"
 }
 
@@ -114,6 +134,7 @@ pages=("$guide"/*.md)
 for page in "${pages[@]}"; do
     check_page "$page"
 done
+check_functions "$guide"
 [ $wrong -eq 0 ] || exit 1
 echo "${#pages[@]} pages are true"
 
@@ -126,4 +147,5 @@ find_mistake 'leads nowhere' glossary.md 's/(start\.md)/(begin.md)/'
 find_mistake 'no heading' limitations.md 's/(openmp\.md#fork)/(openmp.md#knife)/'
 find_mistake 'beyond 100 columns' glossary.md '3s/$/ This makes the line too long, and so it has to be found by the check./'
 find_mistake 'does not list it' glossary.md '/(glossary\.md)/d' README.md
+find_mistake 'no page names tg_limit_resize()' limits.md 's/tg_limit_resize/tg_limit_size/'
 exit $wrong
