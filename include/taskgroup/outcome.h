@@ -211,7 +211,7 @@ typedef struct tg_report {
  *
  * The call costs a few loads per thread, however many tasks there are. With TASKGROUP_REPORT=1 in
  * the environment when a group is created, that group keeps times, and prints its report as one
- * line to stderr at the end of each run.
+ * line to stderr at the end of each run, but not of one inside a task: =all prints these, too.
  *
  * @param group  the group.
  * @param report out: filled in. While the group runs, each number is right for a moment, but not
@@ -248,7 +248,7 @@ static inline tg_status tg_group_report_sized(tg_group *group, tg_report *report
  * recycled (TG_GROUP_RECYCLE) do not count.
  *
  * @param group the group.
- * @param rank  0 for the first success, 1 for the second, …
+ * @param rank  1 for the first success, 2 for the second, …
  * @return the task's index; TG_NO_INDEX if there were not so many, if the order was not recorded,
  *         if the group is running, or for NULL.
  * From: anywhere but signal handlers, while the group is not running.

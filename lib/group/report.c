@@ -100,7 +100,8 @@ void tg__report_print(tg_group *group)
 {
     tg_report r;
     char line[512];
-    if (group->exec.above != NULL && !group->reports_nested)
+    bool nested = group->exec.above != NULL && !group->reports_nested;
+    if (group->persistent || nested)
         return;
     fill(group, false, &r); /* its tasks have ended: counted exactly */
     FILE *to = fmemopen(line, sizeof line, "w");
