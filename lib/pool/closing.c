@@ -105,6 +105,17 @@ tg_status tg_pool_close(tg_pool *pool, double timeout, size_t *abandoned)
     return drained ? TG_OK : tg__refuse(TG_TIMED_OUT, "%s: %zu tasks were abandoned", call, left);
 }
 
+void tg__pool_quit(tg_pool *pool, double seconds)
+{
+    double until = tg_time_now() + seconds;
+    if (tg__pool_is_parents(pool) || tg__pool_inside(pool))
+        return;
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_shut(&pool->shard[i]);
+    for (int i = 0; i < pool->shards; i++)
+        tg__shard_quit(&pool->shard[i], until);
+}
+
 tg_status tg_pool_reopen(tg_pool *pool)
 {
     static const char call[] = "tg_pool_reopen";

@@ -372,6 +372,18 @@ bool tg__shard_stop(struct tg__shard *shard)
     return busy;
 }
 
+void tg__shard_quit(struct tg__shard *shard, double until)
+{
+    tg_context_cancel(&shard->group->context, 0, "the process ends");
+    tg__group_notify_owner(shard->group);
+    end_clients(shard, until, true);
+    if (!tg__shard_drain(shard, until))
+        return;
+    tg__mutex_lock(&shard->lock, TG__LOCK_SHARD);
+    join(shard);
+    tg__mutex_unlock(&shard->lock, TG__LOCK_SHARD);
+}
+
 void tg__shard_reopen(struct tg__shard *shard)
 {
     tg__hook_clear(&shard->hook); /* it would make a thread again */

@@ -68,6 +68,10 @@ bool tg__shard_stop(struct tg__shard *shard);
 /* Stops it, and nobody waits: its thread calls `gone` at last, and then touches nothing. */
 void tg__shard_orphan(struct tg__shard *shard, void (*gone)(struct tg__host *pool));
 
+/* At the end of the process: the same, but waits until that time at most; then its thread is
+ * joined. */
+void tg__shard_quit(struct tg__shard *shard, double until);
+
 /* As new. */
 void tg__shard_reopen(struct tg__shard *shard);
 

@@ -37,6 +37,10 @@ tg_status tg__pool_refuse_parents(const char *call);
  */
 tg_status tg__pool_refuse_default(const tg_pool *pool, const char *call);
 
+/* At the end of the process: no region is to be open when the OpenMP runtime ends. Waits for so
+ * many seconds at most. */
+void tg__pool_quit(tg_pool *pool, double seconds);
+
 /* The last of it: no thread is in it. */
 void tg__pool_free_shards(tg_pool *pool);
 

@@ -363,6 +363,7 @@ END_TEST
 struct wait {
     struct told told;
     size_t index;
+    tg_hook *hook;
 };
 
 static void give_up(void *user)
@@ -379,7 +380,8 @@ static int wait_for_long(tg_task *self, void *arg, void *result)
     (void)result;
     wait->index = tg_task_index(self);
     atomic_fetch_add(&wait->told.starts, 1);
-    if (tg_context_hook(tg_task_context(self), give_up, wait) == NULL)
+    wait->hook = tg_context_hook(tg_task_context(self), give_up, wait);
+    if (wait->hook == NULL)
         return 1;
     return tg_task_defer(self);
 }
@@ -403,6 +405,7 @@ START_TEST(a_deferred_task_is_told_by_its_hook)
         ck_assert_int_eq(pthread_create(&thread, NULL, cancel_when_pending, &wait), 0);
         expect(&blame, tg_group_run(wait.told.group) == TG_OK);
         pthread_join(thread, NULL);
+        tg_hook_remove(wait.hook);
         expect(&blame, status_of(wait.told.group, 0) == TG_CANCELLED);
         expect(&blame, atomic_load(&wait.told.starts) == 1 && atomic_load(&wait.told.hooked) == 1);
         tg_group_destroy(wait.told.group);
