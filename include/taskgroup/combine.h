@@ -60,9 +60,11 @@ TG_API tg_status tg_map_run(size_t count, tg_task_fn *function, const void *item
  * `TG_MAP(n, model_at, double, x, float, y, NULL)`. A pointer to another type does not compile. C
  * only.
  */
+/* Types stand in no parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define TG_MAP(count, function, item, items, result, results, options)                         \
     tg_map_run((count), (function), _Generic((items), item *: (items), const item *: (items)), \
         sizeof(item), _Generic((results), result *: (results)), sizeof(result), (options))
+/* NOLINTEND(bugprone-macro-parentheses) */
 #endif
 
 /* ---- several calls ---- */

@@ -38,9 +38,9 @@ tg_status tg__options_read(void *to, size_t known, const void *from, char why[TG
             return TG_UNSUPPORTED;
         }
     memcpy(to, from, size < known ? size : known);
-    const struct tg_by_name *by_name;
-    memcpy(&by_name, (const unsigned char *)to + offsetof(struct named, by_name), sizeof by_name);
-    if (by_name != NULL) { /* TG_GROUP(8), and the compiler's warning was overlooked */
+    struct named named = {0};
+    memcpy(&named, to, sizeof named);
+    if (named.by_name != NULL) { /* TG_GROUP(8), and the compiler's warning was overlooked */
         snprintf(why, TG__WHY_SIZE, "a value has no name");
         return TG_INVALID;
     }
